@@ -1,0 +1,3 @@
+"""Wideband: the open model exchange you run yourself."""
+
+__version__ = "0.1.0"

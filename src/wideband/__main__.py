@@ -1,0 +1,5 @@
+"""`python -m wideband`."""
+
+from wideband.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Rows: providers, models, endpoints and their prices; it knows no files and no wire."""

@@ -1,0 +1,149 @@
+"""The shapes of the catalogue's rows.
+
+Prices are integers: nano-dollars per million tokens (so 0.30 USD per million is 300_000_000), per request or per unit.
+"""
+
+from typing import Literal
+
+import msgspec
+
+AuthStyle = Literal["bearer", "x-api-key", "api-key", "none"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+NANO = 1_000_000_000
+
+
+class Rates(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What things cost, in nano-dollars per million tokens; `request` per request, `image` per input image.
+
+    None means no price of its own: cached and written tokens then cost what a prompt token costs, reasoning and
+    audio what their direction costs.
+    """
+
+    prompt: int = 0
+    completion: int = 0
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    reasoning: int | None = None
+    audio_prompt: int | None = None
+    audio_completion: int | None = None
+    image_completion: int | None = None
+    request: int = 0
+    image: int = 0
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """Replacement rates under conditions, all of which must hold; a later override wins key by key.
+
+    `min_prompt_tokens` is exceeded strictly. `utc_start` and `utc_end` are minutes of the UTC day, half-open, and may
+    wrap midnight. `utc_days` are weekdays of the request's UTC instant.
+    """
+
+    rates: dict[str, int]
+    min_prompt_tokens: int | None = None
+    utc_start: int | None = None
+    utc_end: int | None = None
+    utc_days: tuple[Weekday, ...] = ()
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Base rates and the times and lengths at which others apply."""
+
+    base: Rates
+    overrides: tuple[Override, ...] = ()
+
+
+class DataPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider says it does with prompts: None is unknown and read as the worse answer by filters."""
+
+    trains: bool | None = None
+    retains: bool | None = None
+    retention_days: int | None = None
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who serves models.
+
+    `base_url` may hold `{NAME}` fields filled from the environment (Azure's resource). `key_env` lists variables, the
+    first set one wins. `local` marks servers found on this machine; `simulated` the sandbox.
+    """
+
+    slug: str
+    name: str
+    dialect: str
+    base_url: str
+    auth: AuthStyle = "bearer"
+    key_env: tuple[str, ...] = ()
+    key: str | None = None
+    headers: dict[str, str] = {}
+    quirks: frozenset[str] = frozenset()
+    data_policy: DataPolicy = DataPolicy()
+    headquarters: str | None = None
+    datacenters: tuple[str, ...] = ()
+    privacy_policy_url: str | None = None
+    terms_of_service_url: str | None = None
+    status_page_url: str | None = None
+    local: bool = False
+    simulated: bool = False
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A model whoever serves it; `id` is `author/slug`, `created_s` unix seconds."""
+
+    id: str
+    name: str
+    description: str = ""
+    created_s: int = 0
+    context_length: int | None = None
+    max_output: int | None = None
+    input_modalities: tuple[str, ...] = ("text",)
+    output_modalities: tuple[str, ...] = ("text",)
+    supported_parameters: tuple[str, ...] = ()
+    tokenizer: str = "Other"
+    open_weights: bool | None = None
+    knowledge_cutoff: str | None = None
+    hugging_face_id: str | None = None
+    reasoning: bool = False
+    simulated: bool = False
+
+    @property
+    def author(self) -> str:
+        return self.id.partition("/")[0]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A model at a provider: what a request is sent to.
+
+    `id` is a UUID derived from provider, model and tag. `tag` is the routable slug, `provider[/suffix]`.
+    `supported_parameters` None means unknown: every parameter is let through.
+    """
+
+    id: str
+    provider: Provider
+    model: str
+    upstream_model: str
+    tag: str
+    price: Price
+    context_length: int | None = None
+    max_output: int | None = None
+    quantization: str | None = None
+    input_modalities: tuple[str, ...] = ("text",)
+    supported_parameters: frozenset[str] | None = None
+    quirks: frozenset[str] = frozenset()
+    simulated: bool = False
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """Every row of one instant. `endpoints` is by model id; `aliases` maps names to model ids."""
+
+    providers: dict[str, Provider]
+    models: dict[str, Model]
+    endpoints: dict[str, tuple[Endpoint, ...]]
+    aliases: dict[str, str] = {}
+
+    def resolve(self, name: str) -> str | None:
+        """Return the model id a name stands for, or None when nothing does."""
+        if name in self.models:
+            return name
+        return self.aliases.get(name)

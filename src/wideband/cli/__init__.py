@@ -1,0 +1,34 @@
+"""The command `wideband`: one file per command, each thin, loaded only when it is called."""
+
+import importlib
+
+import click
+
+from wideband import __version__
+
+# Command -> module that holds a click command of the same name in `command`.
+COMMANDS: dict[str, str] = {
+    "serve": "wideband.cli.serve",
+    "keys": "wideband.cli.keys",
+    "models": "wideband.cli.models",
+    "providers": "wideband.cli.providers",
+    "replay": "wideband.cli.replay",
+    "sandbox": "wideband.cli.sandbox",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wideband")
+def main() -> None:
+    """Wideband: the open model exchange you run yourself."""

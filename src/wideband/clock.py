@@ -1,0 +1,8 @@
+"""The only reader of the clock."""
+
+import time
+
+now_ns = time.time_ns
+monotonic_ns = time.monotonic_ns
+process_ns = time.process_time_ns
+sleep = time.sleep

@@ -1,0 +1,1 @@
+"""Wire protocols: a folder each, none knowing another; `registry.DIALECTS` lists them."""

@@ -1,0 +1,148 @@
+"""What every dialect offers: bytes to canonical values and back, in both roles."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from wideband.canon.events import Event
+from wideband.canon.faults import Fault
+from wideband.canon.reply import Reply
+from wideband.canon.request import Loss, Request
+from wideband.canon.usage import Usage
+from wideband.wire.sse import Frame
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What routing, holds and the fast lane need of a request, read without decoding the messages.
+
+    `fields` is the body's top level, every value still the caller's bytes. `prompt_chars` measures the prompt for
+    estimates. `needs` are parameter names as in `supported_parameters` ("tools", "tool_choice", "response_format",
+    "structured_outputs", "reasoning", "temperature"...); `modalities` are input kinds beside text ("image", "file",
+    "audio"). `preferences` is the caller's `provider` object as plain JSON, checked by routing.
+    """
+
+    dialect: str
+    model: str
+    models: tuple[str, ...] = ()
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None
+    n: int = 1
+    prompt_chars: int = 0
+    needs: frozenset[str] = frozenset()
+    modalities: frozenset[str] = frozenset()
+    preferences: dict[str, Any] = {}
+    session_id: str | None = None
+    user: str | None = None
+    fields: dict[str, msgspec.Raw] = {}
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The endpoint's side of a request: its name for the model, its limits and its quirks."""
+
+    model: str
+    provider: str
+    quirks: frozenset[str] = frozenset()
+    max_output: int | None = None
+    # The body fields an endpoint is known to take; None when unknown (then all are sent).
+    supported_parameters: frozenset[str] | None = None
+    # Which `Reasoning.format` the endpoint can read back; reasoning sealed for another is left out and recorded.
+    reasoning_format: str | None = None
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """An upstream request: `path` is joined to the provider's base URL."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str] = {}
+    losses: tuple[Loss, ...] = ()
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway says about an answer, whoever gave it.
+
+    `model` is the public id that served; `provider` the display name of who served it.
+    """
+
+    id: str
+    model: str
+    provider: str
+    created_s: int
+    include_usage: bool = False
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is only known at the end: counts, money in nano-dollars, the fault if it broke, opt-in router metadata."""
+
+    usage: Usage
+    cost_nano: int = 0
+    prompt_cost_nano: int = 0
+    completion_cost_nano: int = 0
+    fault: Fault | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class StreamDecoder(Protocol):
+    """An upstream's frames in, canonical events out. Never raises: what cannot be read becomes one `Failed`."""
+
+    def feed(self, frame: Frame) -> list[Event]: ...
+    def close(self) -> list[Event]:
+        """End of bytes: a stream that was not finished gives `Failed(provider_cut)`, once."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Canonical events in, a client's bytes out. Finish and usage are held back for `close`."""
+
+    losses: list[Loss]
+
+    def feed(self, events: list[Event]) -> bytes: ...
+    def close(self, closing: Closing) -> bytes:
+        """The end of the stream: finish, usage with cost, metadata; or the fault in-band. Always a proper end."""
+        ...
+
+
+class Relay(Protocol):
+    """The fast lane's counterpart of `StreamEncoder`: the upstream's own frames, re-addressed, go to the client.
+
+    `feed` gets each frame with the events decoded from it; frames that finish or count are held for `close`.
+    """
+
+    def feed(self, frame: Frame, events: list[Event]) -> bytes: ...
+    def close(self, closing: Closing) -> bytes: ...
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire protocol; a constant per folder, collected in `registry.DIALECTS`.
+
+    Request side. `read(body)` checks and measures a caller's body -> `Ask` (raises `Faulted` for anything wrong it
+    sees). `decode_request(body)` -> `Request` in full. `encode_request(request, target)` -> `Draft` for an upstream.
+    `splice(ask, target)` -> `Draft` carrying the caller's own bytes to an upstream of the same dialect.
+
+    Reply side. `decode_reply(body)` -> `Reply` (raises `Faulted` when it cannot be read or is an error object in a
+    200). `encode_reply(reply, envelope, closing)` -> (body, losses); `relay_reply(body, envelope, closing)` -> the
+    upstream's body, re-addressed.
+
+    Faults. `decode_fault(status, body)` -> `Fault` from an upstream's error answer; `encode_fault(fault, id)` -> the
+    body of an error answer to a client.
+    """
+
+    name: str
+    # Paths, relative to a base URL that ends in the version (…/v1).
+    path: str
+    keepalive: bytes
+    reasoning_format: str | None
+    read: Callable[[bytes], Ask]
+    decode_request: Callable[[bytes], Request]
+    encode_request: Callable[[Request, Target], Draft]
+    splice: Callable[[Ask, Target], Draft]
+    decode_reply: Callable[[bytes], Reply]
+    encode_reply: Callable[[Reply, Envelope, Closing], tuple[bytes, list[Loss]]]
+    relay_reply: Callable[[bytes, Envelope, Closing], bytes]
+    stream_decoder: Callable[[], StreamDecoder]
+    stream_encoder: Callable[[Envelope], StreamEncoder]
+    relay: Callable[[Envelope], Relay]
+    decode_fault: Callable[[int, bytes], Fault]
+    encode_fault: Callable[[Fault, str | None], bytes]

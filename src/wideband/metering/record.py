@@ -1,0 +1,77 @@
+"""The record of one metered request: the truth that analytics is derived from."""
+
+import msgspec
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """One upstream call of a request. Durations are milliseconds; `status` is the HTTP status, 0 for none."""
+
+    endpoint_id: str
+    provider: str
+    provider_name: str
+    model: str
+    status: int
+    fault: str | None = None
+    message: str | None = None
+    counted_as_down: bool = False
+    started_ns: int = 0
+    headers_ms: float | None = None
+    ttft_ms: float | None = None
+    duration_ms: float = 0.0
+    upstream_id: str | None = None
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactly one per request that passed the key check, whatever became of it.
+
+    Money is integer nano-dollars; `created_ns` is unix nanoseconds UTC; durations are milliseconds. `status` is what
+    the caller was told (499 when it left first); `lane` is fast, translated or none.
+    """
+
+    id: str
+    created_ns: int
+    account_id: str
+    key_hash: str
+    api_type: str
+    dialect_in: str
+    dialect_out: str | None
+    lane: str
+    requested_model: str
+    model: str
+    provider: str | None
+    provider_name: str | None
+    endpoint_id: str | None
+    upstream_id: str | None
+    streamed: bool
+    cancelled: bool
+    status: int
+    fault: str | None
+    fault_message: str | None
+    finish_reason: str | None
+    native_finish_reason: str | None
+    tries: tuple[Try, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    usage_source: str
+    tool_calls: int
+    cost_nano: int
+    prompt_cost_nano: int
+    completion_cost_nano: int
+    cache_discount_nano: int
+    rates: dict[str, int | None]
+    held_nano: int
+    latency_ms: float | None
+    ttft_ms: float | None
+    generation_ms: float | None
+    duration_ms: float
+    losses: tuple[str, ...] = ()
+    simulated: bool = False
+    session_id: str | None = None
+    user: str | None = None
+    app_url: str | None = None
+    app_title: str | None = None
+    user_agent: str | None = None

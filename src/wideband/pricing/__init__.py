@@ -1,0 +1,1 @@
+"""Prices to money: which rates apply at an instant, and what a usage costs."""

@@ -1,0 +1,1 @@
+"""Which endpoint next: plans, health and failover, as pure decisions."""

@@ -1,0 +1,75 @@
+"""The shapes of a routing decision: what is wanted, what was chosen and why."""
+
+import msgspec
+
+from wideband.canon.faults import Fault
+from wideband.catalog.rows import Endpoint
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What routing knows of a request. `models` are resolved ids, in the caller's order of preference."""
+
+    models: tuple[str, ...]
+    prompt_tokens: int
+    max_tokens: int | None = None
+    needs: frozenset[str] = frozenset()
+    modalities: frozenset[str] = frozenset()
+    preferences: "Preferences"
+
+
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The caller's `provider` object, checked. Prices in `max_price` are nano-dollars per million tokens or unit."""
+
+    order: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    allow_fallbacks: bool = True
+    require_parameters: bool = False
+    data_collection: str = "allow"
+    zdr: bool = False
+    quantizations: tuple[str, ...] = ()
+    sort: str | None = None
+    max_price: dict[str, int] = {}
+
+
+class FunnelStep(msgspec.Struct, frozen=True, gc=False):
+    """How many endpoints were left after a filter, and why it took some away."""
+
+    step: str
+    endpoint_count: int
+    reason: str | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Endpoints in the order in which to try them, and the funnel that led there.
+
+    `total` counts the endpoints of all models asked for. `fault` is set when none is left.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    funnel: tuple[FunnelStep, ...]
+    strategy: str
+    total: int
+    fault: Fault | None = None
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """Told to the failover generator: something of this try reached the caller, or will."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Told to the failover generator: this try failed before the caller saw anything."""
+
+    fault: Fault
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one try told about its endpoint, for the health board. Times are nanoseconds."""
+
+    endpoint_id: str
+    at_ns: int
+    fault: Fault | None = None
+    ttft_ns: int | None = None
+    generation_ns: int | None = None
+    completion_tokens: int = 0
+    cancelled: bool = False

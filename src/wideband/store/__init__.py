@@ -1,0 +1,1 @@
+"""The ledger database and the analytics sink: the rooms that write to disk."""
