@@ -16,8 +16,8 @@ NANO = 1_000_000_000
 class Rates(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What things cost, in nano-dollars per million tokens; `request` per request, `image` per input image.
 
-    None means no price of its own: cached and written tokens then cost what a prompt token costs, reasoning and
-    audio what their direction costs.
+    None means no price of its own: cached and written tokens then cost what a prompt token costs (an hour's write
+    what any write costs), reasoning and audio what their direction costs.
     """
 
     prompt: int = 0

@@ -1,0 +1,79 @@
+"""What a generation costs at given rates, in integers.
+
+One rounding rule: each direction is summed exactly, then rounded half up to a nano-dollar.
+"""
+
+import msgspec
+
+from wideband.canon.usage import Usage
+from wideband.catalog.rows import Rates
+
+_MILLION = 1_000_000
+_HALF = 500_000
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """Nano-dollars. `total_nano` is both directions and the fee per request; images are in the prompt's direction.
+
+    `cache_discount_nano` is what prompt caching saved: negative when writing the cache cost more than it saved.
+    """
+
+    total_nano: int
+    prompt_nano: int
+    completion_nano: int
+    cache_discount_nano: int = 0
+
+
+def charge(rates: Rates, usage: Usage, images: int = 0) -> Charge:
+    """Price a usage. Parts of the prompt or completion that add up to more than it are cut to fit."""
+    prompt, discount = _prompt_nano(rates, usage)
+    completion = _completion_nano(rates, usage)
+    if images:
+        prompt += rates.image * images
+    return Charge(prompt + completion + rates.request, prompt, completion, discount)
+
+
+def _prompt_nano(rates: Rates, usage: Usage) -> tuple[int, int]:
+    """Return the cost of the prompt and what caching saved of it."""
+    rate, tokens = rates.prompt, usage.prompt_tokens
+    whole = tokens * rate
+    if usage.audio_prompt_tokens or usage.cached_tokens or usage.cache_write_tokens or usage.cache_write_1h_tokens:
+        saved, left = 0, tokens
+        for count, own in (
+            (usage.cached_tokens, rates.cache_read),
+            (usage.cache_write_tokens, rates.cache_write),
+            (usage.cache_write_1h_tokens, rates.cache_write if rates.cache_write_1h is None else rates.cache_write_1h),
+        ):
+            count = min(count, left)
+            left -= count
+            if own is not None:
+                saved += count * (rate - own)
+        if rates.audio_prompt is not None:
+            whole += min(usage.audio_prompt_tokens, left) * (rates.audio_prompt - rate)
+        cost = (whole - saved + _HALF) // _MILLION
+        return cost, (whole + _HALF) // _MILLION - cost
+    return (whole + _HALF) // _MILLION, 0
+
+
+def _completion_nano(rates: Rates, usage: Usage) -> int:
+    rate, tokens = rates.completion, usage.completion_tokens
+    cost = tokens * rate
+    if usage.reasoning_tokens or usage.audio_completion_tokens or usage.image_completion_tokens:
+        left = tokens
+        for count, own in (
+            (usage.reasoning_tokens, rates.reasoning),
+            (usage.audio_completion_tokens, rates.audio_completion),
+            (usage.image_completion_tokens, rates.image_completion),
+        ):
+            count = min(count, left)
+            left -= count
+            if own is not None:
+                cost += count * (own - rate)
+    return (cost + _HALF) // _MILLION
+
+
+def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int) -> int:
+    """Return the most a text generation within these counts can cost, in nano-dollars, rounded up."""
+    prompt = max(rates.prompt, rates.cache_read or 0, rates.cache_write or 0, rates.cache_write_1h or 0)
+    completion = max(rates.completion, rates.reasoning or 0)
+    return -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION) + rates.request
