@@ -6,7 +6,7 @@ import msgspec
 
 T = TypeVar("T")
 
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(decimal_format="number").encode
 Raw = msgspec.Raw
 DecodeError = msgspec.DecodeError  # also the parent of msgspec.ValidationError
 
