@@ -41,9 +41,44 @@ def in_window(override: Override, at_ns: int) -> bool:
     return minute >= start or minute < end
 
 
-def is_timed(overrides: Iterable[Override]) -> bool:
-    """Tell whether any override depends on the time."""
-    return any(override.utc_start is not None or override.utc_days for override in overrides)
+def uncovered(overrides: Iterable[Override]) -> list[Override]:
+    """Return the conditions (without rates) of all times no timed override covers; none if nothing is timed."""
+    timed = [each for each in overrides if each.utc_start is not None or each.utc_days]
+    if not timed:
+        return []
+    days_by_gaps: dict[tuple[tuple[int, int], ...], list[Weekday]] = {}
+    for day in WEEKDAYS:
+        windows = [each for each in timed if each.min_prompt_tokens is None and day in (each.utc_days or WEEKDAYS)]
+        days_by_gaps.setdefault(_gaps(windows), []).append(day)
+    return [
+        Override(
+            rates={},
+            utc_start=None if (start, end) == (0, MINUTES_A_DAY) else start,
+            utc_end=None if (start, end) == (0, MINUTES_A_DAY) else end % MINUTES_A_DAY,
+            utc_days=() if len(days) == len(WEEKDAYS) else tuple(days),
+        )
+        for gaps, days in days_by_gaps.items()
+        for start, end in gaps
+    ]
+
+
+def _gaps(windows: Iterable[Override]) -> tuple[tuple[int, int], ...]:
+    """Return the half-open stretches of a day, in minutes, that no window covers."""
+    free, gaps = 0, list[tuple[int, int]]()
+    for start, end in sorted(stretch for each in windows for stretch in _stretches(each)):
+        if start > free:
+            gaps.append((free, start))
+        free = max(free, end)
+    if free < MINUTES_A_DAY:
+        gaps.append((free, MINUTES_A_DAY))
+    return tuple(gaps)
+
+
+def _stretches(window: Override) -> list[tuple[int, int]]:
+    start, end = window.utc_start, window.utc_end
+    if start is None or end is None:
+        return [(0, MINUTES_A_DAY)]
+    return [(start, end)] if start < end else [(0, end), (start, MINUTES_A_DAY)]
 
 
 def _long_enough(override: Override, prompt_tokens: int) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from wideband.catalog.rows import Override, Price, Rates
 from wideband.pricing import resolve
-from wideband.pricing.windows import is_timed
+from wideband.pricing.windows import WEEKDAYS, in_window, uncovered
 
 BASE = Rates(prompt=150_000_000, completion=600_000_000, cache_read=3_000_000)
 
@@ -80,7 +80,25 @@ def test_all_conditions_must_hold_and_unnamed_keys_keep_the_base() -> None:
     )
 
 
-def test_only_hours_and_weekdays_make_a_price_timed() -> None:
-    assert not is_timed([Override(rates={}, min_prompt_tokens=1)])
-    assert is_timed([Override(rates={}, utc_days=("monday",))])
-    assert is_timed([Override(rates={}, utc_start=0, utc_end=1)])
+def test_what_no_window_covers_is_named_by_hours_and_weekdays() -> None:
+    weekdays = WEEKDAYS[:5]
+    rest = uncovered([Override(rates={}, utc_start=60, utc_end=240, utc_days=weekdays)])
+    assert [(each.utc_days, each.utc_start, each.utc_end) for each in rest] == [
+        (weekdays, 0, 60),
+        (weekdays, 240, 0),
+        (("saturday", "sunday"), None, None),
+    ]
+
+
+def test_windows_and_their_rest_tile_the_week() -> None:
+    windows = [
+        Override(rates={}, utc_start=990, utc_end=30),
+        Override(rates={}, utc_start=600, utc_end=720, utc_days=("friday",)),
+    ]
+    tiles = [*windows, *uncovered(windows)]
+    for minute in range(0, 7 * 1440, 30):
+        assert sum(in_window(tile, minute * 60_000_000_000) for tile in tiles) == 1
+
+
+def test_prices_that_know_no_time_leave_nothing_uncovered() -> None:
+    assert uncovered([Override(rates={}, min_prompt_tokens=1)]) == []
