@@ -110,7 +110,7 @@ def fold(events: list[Event]) -> Reply:
             case Started():
                 started = event
             case Counted(found):
-                usage = found
+                usage = found if usage is None else _later(usage, found)
             case Failed(found_fault):
                 fault = found_fault
                 break
@@ -128,6 +128,11 @@ def fold(events: list[Event]) -> Reply:
         fault=fault,
         extras=started.extras,
     )
+
+
+def _later(held: Usage, new: Usage) -> Usage:
+    """Let new counts win field by field; a count the provider leaves out later stays what it was."""
+    return Usage(**(msgspec.structs.asdict(held) | {k: v for k, v in msgspec.structs.asdict(new).items() if v}))
 
 
 def _take(draft: _Draft, event: Event) -> None:
@@ -192,25 +197,38 @@ def unfold(reply: Reply) -> list[Event]:
 def _unfold_choice(choice: Choice) -> list[Event]:
     at, events, tools = choice.index, list[Event](), 0
     for block, part in enumerate(choice.parts):
-        match part:
-            case Text():
-                events.append(TextDelta(part.text, at))
-            case Refusal():
-                events.append(RefusalDelta(part.text, at))
-            case Reasoning():
-                if part.text or not (part.signature or part.data):
-                    events.append(ReasoningDelta(part.text, at, block, part.summary, part.format))
-                if part.signature or part.data:
-                    events.append(ReasoningSealed(part.signature, part.data, at, block, part.format, part.id))
-            case ToolCall():
-                events.extend((ToolOpened(tools, part.id, part.name, at), ToolArgs(tools, part.arguments, at)))
-                tools += 1
-            case Opaque():
-                events.append(OpaqueDelta(dialect=part.dialect, kind=part.kind, raw=part.raw, choice=at))
-            case _:
-                pass
+        if isinstance(part, ToolCall):
+            events.extend((ToolOpened(tools, part.id, part.name, at), ToolArgs(tools, part.arguments, at)))
+            tools += 1
+        else:
+            events.extend(_unfold_part(part, at, block))
     if choice.logprobs is not None:
         events.append(Logprobs(value=choice.logprobs, choice=at))
     if choice.finish is not None:
         events.append(Finished(choice.finish, choice.native_finish, at, choice.stop_sequence))
+    return events
+
+
+def _unfold_part(part: Part, at: int, block: int) -> list[Event]:
+    match part:
+        case Text():
+            return [TextDelta(part.text, at)]
+        case Refusal():
+            return [RefusalDelta(part.text, at)]
+        case Reasoning():
+            return _unfold_reasoning(part, at, block)
+        case Opaque():
+            return [OpaqueDelta(dialect=part.dialect, kind=part.kind, raw=part.raw, choice=at)]
+        case _:
+            # Images, files and tool results are a caller's parts: no model says them outside an `Opaque`.
+            return []
+
+
+def _unfold_reasoning(part: Reasoning, at: int, block: int) -> list[Event]:
+    events: list[Event] = []
+    sealed = part.signature or part.data or part.id
+    if part.text or part.summary or not sealed:
+        events.append(ReasoningDelta(part.text, at, block, part.summary, part.format))
+    if sealed:
+        events.append(ReasoningSealed(part.signature, part.data, at, block, part.format, part.id))
     return events

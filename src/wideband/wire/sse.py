@@ -7,6 +7,7 @@ import msgspec
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -24,67 +25,81 @@ class Decoder:
     """Feed it bytes as they come, cut anywhere; it gives back the events that are complete."""
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        self._held = b""
+        # The pieces of a line that has not ended yet, kept apart so that a long one is joined once.
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self._data: list[bytes] = []
-        self._size = 0
+        self._data_bytes = 0
         self._event: str | None = None
         self._max = max_event_bytes
-        self._first = True
+        self._at_start = True
+        self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Return the frames that this chunk completes. Raises `TooLargeError`."""
-        if self._held:
-            chunk = self._held + chunk
-        if self._first and chunk:
-            if len(chunk) < 3 and b"\xef\xbb\xbf".startswith(chunk):
-                self._held = chunk
-                return []
-            self._first = False
-            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+        """Return the frames that this chunk completes. Raises `TooLargeError`, after which the stream is lost."""
+        if self._at_start or self._after_cr:
+            chunk = self._trimmed(chunk)
+        if not chunk:
+            return []
+        lines = chunk.split(b"\n") if b"\r" not in chunk else _LINE_END.split(chunk)
+        # A CR ends its line at once; the LF that may follow in the next chunk belongs to it.
+        self._after_cr = chunk.endswith(b"\r")
+        rest = lines.pop()
         frames: list[Frame] = []
-        lines = self._split(chunk)
+        if lines and self._held:
+            lines[0] = b"".join(self._held) + lines[0]
+            self._held, self._held_bytes = [], 0
         for line in lines:
             self._line(line, frames)
-        if self._size + len(self._held) > self._max:
-            raise TooLargeError(f"a server-sent event is larger than {self._max} bytes")
+        if rest:
+            self._held.append(rest)
+            self._held_bytes += len(rest)
+            self._check(self._held_bytes)
         return frames
 
     def close(self) -> list[Frame]:
         """Return what a stream that ended without its last blank line still held."""
         frames: list[Frame] = []
         if self._held:
-            self._line(self._held.rstrip(b"\r"), frames)
-            self._held = b""
+            self._line(b"".join(self._held), frames)
+            self._held, self._held_bytes = [], 0
         self._line(b"", frames)
         return frames
 
-    def _split(self, chunk: bytes) -> list[bytes]:
-        if b"\r" not in chunk:
-            lines = chunk.split(b"\n")
-            self._held = lines.pop()
-            return lines
-        # A CR at the very end may be half of a CRLF: hold it until more comes.
-        tail = b""
-        if chunk.endswith(b"\r"):
-            chunk, tail = chunk[:-1], b"\r"
-        lines = _LINE_END.split(chunk)
-        self._held = lines.pop() + tail
-        return lines
+    def _trimmed(self, chunk: bytes) -> bytes:
+        """Take off what a chunk may begin with by its place: the byte order mark, the LF of a CRLF cut in two."""
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        if self._at_start:
+            chunk = b"".join(self._held) + chunk
+            self._held, self._held_bytes = [], 0
+            if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+                if chunk:
+                    self._held, self._held_bytes = [chunk], len(chunk)
+                return b""
+            self._at_start = False
+            chunk = chunk.removeprefix(_BOM)
+        return chunk
+
+    def _check(self, more_bytes: int) -> None:
+        if self._data_bytes + more_bytes > self._max:
+            raise TooLargeError(f"a server-sent event is larger than {self._max} bytes")
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:
         if not line:
             if self._data:
                 frames.append(Frame(self._data[0] if len(self._data) == 1 else b"\n".join(self._data), self._event))
-                self._data = []
-                self._size = 0
+                self._data, self._data_bytes = [], 0
             self._event = None
             return
-        if line.startswith(b"data:"):
-            value = line[6:] if line[5:6] == b" " else line[5:]
-            self._data.append(value)
-            self._size += len(value)
-        elif line.startswith(b"event:"):
-            self._event = line[6:].strip().decode("utf-8", "replace")
+        self._check(len(line))
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+            self._data_bytes += len(line)
+        elif name == b"event":
+            self._event = value.removeprefix(b" ").decode("utf-8", "replace") or None
 
 
 def encode(data: bytes, event: str | None = None) -> bytes:
