@@ -3,6 +3,7 @@
 import msgspec
 
 from wideband.canon.faults import Fault
+from wideband.canon.request import Json
 from wideband.catalog.rows import Endpoint
 
 
@@ -18,7 +19,11 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The caller's `provider` object, checked. Prices in `max_price` are nano-dollars per million tokens or unit."""
+    """The caller's `provider` object, checked. Prices in `max_price` are nano-dollars per million tokens or unit.
+
+    `sort_partition` "none" sorts the endpoints of all models together. `min_throughput` (tokens a second) and
+    `max_latency_s` are by percentile ("p50"...); they and `options` (by provider slug) are kept as asked for.
+    """
 
     order: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -29,7 +34,12 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     zdr: bool = False
     quantizations: tuple[str, ...] = ()
     sort: str | None = None
+    sort_partition: str = "model"
     max_price: dict[str, int] = {}
+    min_throughput: dict[str, float] = {}
+    max_latency_s: dict[str, float] = {}
+    enforce_distillable_text: bool = False
+    options: dict[str, Json] = {}
 
 
 class FunnelStep(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,92 @@
+"""From a wish to a plan: which endpoints to try, in which order, and why the others are not among them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from wideband.canon.faults import Fault, FaultKind
+from wideband.catalog.rows import Catalogue, Endpoint, Rates
+from wideband.routing.filters import FILTERS, Filter, RatesOf
+from wideband.routing.health import Health
+from wideband.routing.plans import FunnelStep, Plan, Wish
+from wideband.routing.rankers import RANKERS, Scene
+
+INITIAL = "Initial Endpoints"
+
+
+def base_rates(endpoint: Endpoint) -> Rates:
+    """Return the rates that hold when nothing special does."""
+    return endpoint.price.base
+
+
+def plan(
+    wish: Wish, catalogue: Catalogue, health: Health, now_ns: int, seed: int, rates_of: RatesOf = base_rates
+) -> Plan:
+    """Choose endpoints. `rates_of` resolves prices for this instant and prompt; `seed` decides between equals.
+
+    May claim the probe of a half-open endpoint on the health board; the same arguments give the same plan otherwise.
+    """
+    pools: list[Sequence[Endpoint]] = [catalogue.endpoints.get(model, ()) for model in dict.fromkeys(wish.models)]
+    total = sum(map(len, pools))
+    funnel = [FunnelStep(INITIAL, total)]
+    count = total
+    for row in FILTERS:
+        kept = [row.keep(wish, pool, rates_of) if pool else pool for pool in pools]
+        left = sum(map(len, kept))
+        funnel.append(FunnelStep(row.step, left, row.reason(wish) if left < count else None))
+        if not left:
+            fault = _nothing_left(wish, row if total else None, pools, funnel)
+            return Plan(endpoints=(), funnel=tuple(funnel), strategy=_strategy(wish), total=total, fault=fault)
+        pools, count = kept, left
+    scene = Scene(wish=wish, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of)
+    strategy = _strategy(wish)
+    return Plan(endpoints=tuple(_ranked(scene, strategy, pools)), funnel=tuple(funnel), strategy=strategy, total=total)
+
+
+def _strategy(wish: Wish) -> str:
+    return "order" if wish.preferences.order else wish.preferences.sort or "price"
+
+
+def _ranked(scene: Scene, strategy: str, pools: list[Sequence[Endpoint]]) -> list[Endpoint]:
+    """Rank the endpoints of each model, the models in the caller's order; or of all models together."""
+    preferences, rank = scene.wish.preferences, RANKERS[strategy]
+    if preferences.sort_partition == "none":
+        pools = [[endpoint for pool in pools for endpoint in pool]]
+    pools = [pool for pool in pools if pool]
+    if not preferences.allow_fallbacks:
+        # Nothing would cover a probe here.
+        scene = msgspec.structs.replace(scene, probing=False)
+        most = None if preferences.order else 1
+        return [endpoint for pool in pools for endpoint in rank(scene, pool)[:most]]
+    ranked = rank(scene, pools[0])
+    for pool in pools[1:]:
+        ranked += rank(scene, pool)
+    return ranked
+
+
+def _nothing_left(wish: Wish, row: Filter | None, had: list[Sequence[Endpoint]], funnel: list[FunnelStep]) -> Fault:
+    models = ", ".join(wish.models)
+    endpoints = [endpoint for pool in had for endpoint in pool]
+    availability: dict[str, Any] = {
+        "code": row.code if row else "no_endpoints",
+        "retryable": False,
+        "requested_models": list(wish.models),
+    }
+    details: dict[str, Any] = {
+        "routing_funnel": [
+            {"step": step.step, "endpoint_count": step.endpoint_count}
+            | ({"reason": step.reason} if step.reason else {})
+            for step in funnel
+        ],
+        "failed_routing_step": row.step if row else INITIAL,
+        "availability": availability,
+    }
+    if row is None:
+        message = f"No endpoints found for {models}: nobody in the catalogue serves them."
+        return Fault(kind=FaultKind.NO_ENDPOINTS, message=message, details=details)
+    why = row.message(wish, endpoints)
+    availability["excluded_by"] = [row.excluded_by]
+    availability["affected_providers"] = sorted({endpoint.provider.slug for endpoint in endpoints})
+    availability["constraint"] = {"field": row.param or row.excluded_by, "detail": why}
+    return Fault(kind=row.kind, message=f"No endpoints found for {models}: {why}.", param=row.param, details=details)
