@@ -122,7 +122,7 @@ def apart(told: Sequence[object]) -> bool:
 choices = st.builds(
     Choice,
     index=st.just(0),
-    parts=st.lists(spoken, min_size=1, max_size=6).filter(lambda told: apart(told)).map(tuple),
+    parts=st.lists(spoken, min_size=1, max_size=6).filter(apart).map(tuple),
     finish=st.sampled_from(["stop", "length", "tool_calls"]),
     native_finish=maybe,
     stop_sequence=maybe,
