@@ -1,0 +1,1 @@
+"""The simulated market: models and providers that exist nowhere, behind real HTTP; it never serves a real model."""

@@ -1,0 +1,7 @@
+"""The two protocols the simulated providers speak, written apart from the gateway's so that each checks the other."""
+
+from wideband.sandbox.wires.anthropic import WIRE as ANTHROPIC
+from wideband.sandbox.wires.base import Wire
+from wideband.sandbox.wires.openai import WIRE as OPENAI
+
+WIRES: dict[str, Wire] = {"openai_chat": OPENAI, "anthropic_messages": ANTHROPIC}
