@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "providers": "wideband.cli.providers",
     "replay": "wideband.cli.replay",
     "sandbox": "wideband.cli.sandbox",
+    "worker": "wideband.cli.worker",
 }
 
 

@@ -1,0 +1,52 @@
+"""Counts a prompt's tokens: by the provider where it can, else by estimate."""
+
+import asyncio
+
+from wideband.canon.faults import Faulted
+from wideband.dialects.base import Counter, Dialect
+from wideband.dialects.registry import COUNTERS
+from wideband.gateway import metadata
+from wideband.gateway.exchange import Exchange
+from wideband.upstream.base import Call
+
+MAX_COUNT_BYTES = 64 * 1024
+
+
+async def count_tokens(exchange: Exchange, dialect: Dialect, body: bytes) -> bytes:
+    """Return the body of the answer. Raises `Faulted` for a body that cannot be understood or an unknown model."""
+    counter = COUNTERS[dialect.name]
+    ask = counter.read(body)
+    model = exchange.catalogue.resolve(ask.model)
+    if model is None:
+        raise Faulted(metadata.unknown_model(ask.model, exchange.catalogue))
+    for endpoint in exchange.catalogue.endpoints.get(model, ()):
+        if endpoint.provider.dialect == dialect.name and "no_count_tokens" not in endpoint.provider.quirks:
+            address = exchange.address(endpoint)
+            draft = counter.encode(ask, address.target)
+            call = Call(
+                url=address.url + draft.path,
+                body=draft.body,
+                headers={**address.headers, **draft.headers},
+                connect_s=exchange.terms.connect_s,
+                first_byte_s=exchange.terms.keepalive_s,
+            )
+            counted = await _ask(exchange, counter, call)
+            if counted is not None:
+                return counter.reply(counted)
+    return counter.reply(counter.estimate(body))
+
+
+async def _ask(exchange: Exchange, counter: Counter, call: Call) -> int | None:
+    """Return the provider's count, or None when it gives none: an estimate is then better than an error."""
+    answer = None
+    try:
+        async with asyncio.timeout(call.connect_s + call.first_byte_s):
+            answer = await exchange.upstream.send(call)
+            if answer.status == 200:
+                return counter.decode(await answer.read(MAX_COUNT_BYTES))
+    except (Faulted, TimeoutError):
+        return None
+    finally:
+        if answer is not None:
+            answer.release()
+    return None

@@ -1,0 +1,108 @@
+"""What the gateway tells about its own decisions: the opt-in router metadata, and faults enriched with them."""
+
+import difflib
+from typing import Any
+
+import msgspec
+
+from wideband.canon.faults import Fault, FaultKind
+from wideband.canon.request import Loss
+from wideband.catalog.rows import Catalogue, Endpoint
+from wideband.metering.record import Try
+from wideband.routing.plans import Plan
+
+# Faults of a try whose retry could succeed, so that clients' own retries wait instead of hammering.
+DEFAULT_RETRY_AFTER_S = 1.0
+
+
+def unknown_model(name: str, catalogue: Catalogue) -> Fault:
+    """Say that no model has this name, with the nearest names there are."""
+    near = difflib.get_close_matches(name, catalogue.models, n=3, cutoff=0.5)
+    hint = f" Did you mean {', '.join(f'`{one}`' for one in near)}?" if near else ""
+    return Fault(
+        kind=FaultKind.MODEL_NOT_FOUND,
+        message=f"`{name}` is not a valid model ID.{hint} GET /api/v1/models lists the models you can use.",
+        param="model",
+        details={
+            "availability": {
+                "code": "model_not_found",
+                "retryable": False,
+                "requested_models": [name],
+                "fallback_models": near,
+            }
+        },
+    )
+
+
+def router_metadata(
+    requested: str, plan: Plan, tried: tuple[Try, ...], served: Endpoint | None, losses: list[Loss]
+) -> dict[str, Any]:
+    """Return `openrouter_metadata` (openrouter.md 8.5) with the whole funnel and every try."""
+    provider = served.provider.name if served else None
+    return {
+        "requested": requested,
+        "strategy": plan.strategy,
+        "region": None,
+        "summary": _summary(plan, tried, provider),
+        "attempt": len(tried),
+        "is_byok": False,
+        "endpoints": {
+            "total": plan.total,
+            "available": [
+                {"provider": e.provider.name, "model": e.model, "selected": served is not None and e.id == served.id}
+                for e in plan.endpoints
+            ],
+        },
+        "attempts": [
+            {
+                "provider": one.provider_name,
+                "model": one.model,
+                "status": one.status,
+                "fault": one.fault,
+                "duration_ms": one.duration_ms,
+                "ttft_ms": one.ttft_ms,
+            }
+            for one in tried
+        ],
+        "routing_funnel": funnel(plan),
+        "losses": [{"feature": loss.feature, "detail": loss.detail} for loss in losses],
+        "simulated": served.simulated if served else False,
+    }
+
+
+def funnel(plan: Plan) -> list[dict[str, Any]]:
+    """Return the plan's funnel as JSON."""
+    return [
+        {"step": step.step, "endpoint_count": step.endpoint_count, **({"reason": step.reason} if step.reason else {})}
+        for step in plan.funnel
+    ]
+
+
+def _summary(plan: Plan, tried: tuple[Try, ...], provider: str | None) -> str:
+    shown = f"available={len(plan.endpoints)}"
+    return f"{shown}, served by {provider} at try {len(tried)}" if provider else f"{shown}, tried {len(tried)}"
+
+
+def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] | None) -> Fault:
+    """Return the fault with what the caller may know of the router's part in it."""
+    details = dict(fault.details)
+    if provider_name is not None:
+        details.setdefault("provider_name", provider_name)
+    if router is not None:
+        details["openrouter_metadata"] = router
+    retry_after_s = fault.retry_after_s
+    if retry_after_s is None and (fault.rule.retryable or fault.status in {429, 503}):
+        retry_after_s = DEFAULT_RETRY_AFTER_S
+    return msgspec.structs.replace(fault, details=details, retry_after_s=retry_after_s)
+
+
+def fault_headers(fault: Fault, generation_id: str | None) -> dict[str, str]:
+    """Return the headers of an error answer. Clients' retries are steered by them (clients.md 4)."""
+    headers = {"content-type": "application/json"}
+    if generation_id is not None:
+        headers["x-generation-id"] = generation_id
+    if fault.retry_after_s is not None or fault.status == 429:
+        headers["retry-after"] = str(max(1, round(fault.retry_after_s or DEFAULT_RETRY_AFTER_S)))
+    if fault.status in {400, 401, 402, 403, 404, 413, 422}:
+        headers["x-should-retry"] = "false"
+    return headers

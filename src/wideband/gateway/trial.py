@@ -1,0 +1,228 @@
+"""One try: a call to one endpoint, until it commits or is refused, and on to the end of its answer."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from wideband.canon.events import MEANINGFUL, Event, Failed, Finished
+from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.canon.reply import Reply, unfold
+from wideband.catalog.rows import Endpoint
+from wideband.clock import monotonic_ns
+from wideband.dialects.base import Envelope
+from wideband.dialects.registry import DIALECTS
+from wideband.gateway.lanes import EncodedWriter, Lane, Writer
+from wideband.gateway.work import Work
+from wideband.upstream.base import Answer, Call
+from wideband.wire.sse import Decoder, Frame, TooLargeError
+
+MAX_FAULT_BYTES = 64 * 1024
+# Opening frames held back before the first meaningful event; more than this commits.
+MAX_HELD_BYTES = 256 * 1024
+
+_NOTHING = Frame(b"")
+
+
+class _Reader:
+    """Turns the upstream's bytes into the client's, telling the meter and the try what was in them."""
+
+    def __init__(self, trial: "Trial", writer: Writer) -> None:
+        self._trial, self._writer = trial, writer
+        self._saw = trial.work.meter.saw
+        self._frames = Decoder()
+        self._events = trial.dialect.stream_decoder()
+
+    def take(self, chunk: bytes | None, at_ns: int) -> bytes:
+        """Return what the client gets for a chunk, None being the end. Raises `Faulted`."""
+        try:
+            frames = self._frames.close() if chunk is None else self._frames.feed(chunk)
+        except TooLargeError as error:
+            raise Faulted(Fault(kind=FaultKind.PROVIDER_GARBLED, message=str(error))) from None
+        pieces = [self._pass(frame, self._events.feed(frame), at_ns) for frame in frames]
+        if chunk is None:
+            pieces.append(self._pass(_NOTHING, self._events.close(), at_ns))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _pass(self, frame: Frame, events: list[Event], at_ns: int) -> bytes:
+        trial = self._trial
+        if trial.broke is not None:
+            return b""
+        if events:
+            self._saw(events, at_ns)
+            if trial.look(events):
+                # Words before the failure still go out; the failure itself is told at the end, in our own words.
+                events = [event for event in events if type(event) is not Failed]
+                return self._writer.feed(_NOTHING, events) if events else b""
+        return self._writer.feed(frame, events)
+
+
+class Trial:
+    """A try in progress. After `run` returned None the caller is being answered by it: `tail` finishes the answer."""
+
+    def __init__(self, work: Work, endpoint: Endpoint, lane: Lane) -> None:
+        self.work = work
+        self.endpoint = endpoint
+        self.lane = lane
+        self.dialect = DIALECTS[endpoint.provider.dialect]
+        self.envelope = Envelope(
+            id=work.id,
+            model=endpoint.model,
+            provider=endpoint.provider.name,
+            created_s=work.created_ns // 1_000_000_000,
+            include_usage=work.ask.include_usage,
+        )
+        self.committed = False
+        self.broke: Fault | None = None
+        self.writer: Writer | None = None
+        self.whole: tuple[bytes, Reply] | None = None
+        self._held: list[bytes] = []
+        self._held_size = 0
+
+    async def run(self) -> Fault | None:
+        """Make the call and carry its answer. Returns the fault when nothing of it reached the caller."""
+        work, terms = self.work, self.work.exchange.terms
+        watch = work.watch
+        answer: Answer | None = None
+        try:
+            watch.check()
+            address = work.exchange.address(self.endpoint)
+            draft = self.lane.draft(address.target)
+            work.losses[:] = draft.losses
+            call = Call(
+                url=address.url + draft.path,
+                body=draft.body,
+                headers={
+                    **address.headers,
+                    **draft.headers,
+                    **(work.caller.passed if self.lane.name == "fast" else {}),
+                },
+                connect_s=terms.connect_s,
+                first_byte_s=work.first_token_s,
+            )
+            watch.arm(work.first_token_s, FaultKind.PROVIDER_TIMEOUT)
+            watch.phase = "reading"
+            answer = await work.exchange.upstream.send(call)
+            work.meter.headers(answer.status, monotonic_ns())
+            await self._take(answer)
+        except Faulted as error:
+            return self._failed(error.fault)
+        except asyncio.CancelledError:
+            fault = watch.fault()
+            if fault is None:
+                raise
+            return self._failed(fault)
+        finally:
+            watch.phase = "idle"
+            if answer is not None:
+                answer.release()
+        return None
+
+    def _failed(self, fault: Fault) -> Fault | None:
+        if self.committed:
+            self.broke = self.broke or fault
+            return None
+        return fault
+
+    async def _take(self, answer: Answer) -> None:
+        if not 200 <= answer.status < 300:
+            raise Faulted(await self._refusal(answer))
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in {"text/html", "text/xml"}:
+            raise Faulted(Fault(kind=FaultKind.PROVIDER_GARBLED, message=f"The provider answered with {kind}."))
+        if self.work.ask.stream and kind != "application/json":
+            await self._take_stream(answer)
+        else:
+            await self._take_whole(answer)
+
+    async def _refusal(self, answer: Answer) -> Fault:
+        body = await answer.read(MAX_FAULT_BYTES)
+        fault = self.dialect.decode_fault(answer.status, body)
+        retry_after_s = _retry_after(answer.headers)
+        return fault if retry_after_s is None else msgspec.structs.replace(fault, retry_after_s=retry_after_s)
+
+    async def _take_whole(self, answer: Answer) -> None:
+        """Take an answer that comes as one JSON body, also when a stream was asked for."""
+        body = await answer.read(self.work.exchange.terms.max_reply_bytes)
+        reply = self.dialect.decode_reply(body)
+        if reply.fault is not None and not reply.choices:
+            raise Faulted(reply.fault)
+        events = unfold(reply)
+        self.work.meter.saw(events, monotonic_ns())
+        self.committed = True
+        self.broke = reply.fault
+        if self.work.ask.stream:
+            encoder = self.work.dialect.stream_encoder(self.envelope)
+            self.writer = EncodedWriter(encoder, self.lane.losses)
+            await self._send(self.writer.feed(_NOTHING, events))
+        else:
+            self.whole = (body, reply)
+
+    async def _take_stream(self, answer: Answer) -> None:
+        watch, terms = self.work.watch, self.work.exchange.terms
+        self.writer = self.lane.writer(self.envelope)
+        reader = _Reader(self, self.writer)
+        chunk: bytes | None = b""
+        while chunk is not None and self.broke is None:
+            watch.phase = "reading"
+            chunk = await self._next(answer)
+            await self._send(reader.take(chunk, monotonic_ns()))
+            if self.committed:
+                watch.arm(terms.tail_s if self.work.meter.finished else terms.inter_token_s, FaultKind.PROVIDER_STALLED)
+        if not self.committed:
+            raise Faulted(
+                Fault(kind=FaultKind.PROVIDER_CUT, message="The provider ended the stream without an answer.")
+            )
+
+    async def _next(self, answer: Answer) -> bytes | None:
+        """Return the next bytes, None at the end; a finished answer whose connection stays open has ended too."""
+        try:
+            return await answer.chunk() or None
+        except asyncio.CancelledError:
+            if not self.work.meter.finished or (fault := self.work.watch.fault()) is None:
+                raise
+            if fault.kind is FaultKind.CANCELLED:
+                raise Faulted(fault) from None
+            return None
+
+    def look(self, events: list[Event]) -> bool:
+        """Find out whether these events commit the try; returns whether they broke it off.
+
+        Raises `Faulted` when it failed before it committed.
+        """
+        for event in events:
+            kind = type(event)
+            if kind in MEANINGFUL:
+                if kind is Finished and not self.committed and event.reason == "error":  # type: ignore[union-attr]  # kind says so
+                    raise Faulted(Fault(kind=FaultKind.PROVIDER_ERROR, message="The provider gave up on the answer."))
+                self.committed = True
+            elif kind is Failed:
+                fault: Fault = event.fault  # type: ignore[union-attr]  # kind says so
+                if not self.committed:
+                    raise Faulted(fault)
+                self.broke = fault
+                return True
+        return False
+
+    async def _send(self, data: bytes) -> None:
+        """Hand bytes to the caller, or hold them back until the try has committed."""
+        if not self.committed:
+            self._held.append(data)
+            self._held_size += len(data)
+            if self._held_size > MAX_HELD_BYTES:
+                raise Faulted(Fault(kind=FaultKind.PROVIDER_GARBLED, message="The provider sent no content at length."))
+            return
+        if self._held:
+            data = b"".join((*self._held, data))
+            self._held = []
+        if data:
+            self.work.watch.phase = "writing"
+            await self.work.send(data)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "").strip()
+    try:
+        return max(0.0, min(float(text), 3600.0)) if text else None
+    except ValueError:  # An HTTP date: providers of models send seconds; a date is not worth a clock here.
+        return None

@@ -1,0 +1,57 @@
+"""What is known of one request while it is being answered; the tries and the session share it."""
+
+from dataclasses import dataclass, field
+
+from wideband.canon.request import Loss
+from wideband.clock import monotonic_ns
+from wideband.dialects.base import Ask, Dialect
+from wideband.gateway.exchange import Caller, Exchange
+from wideband.gateway.sink import Sink
+from wideband.gateway.watch import Watch
+from wideband.metering.meter import Meter
+from wideband.wire.sse import comment
+
+STREAM_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
+# Clients of OpenRouter know this comment and show it as waiting.
+WAITING = comment("OPENROUTER PROCESSING")
+
+
+@dataclass
+class Work:
+    """One request under way. `created_ns` is unix time, the arrival; `first_token_s` the deadline of each try."""
+
+    id: str
+    created_ns: int
+    exchange: Exchange
+    dialect: Dialect
+    caller: Caller
+    ask: Ask
+    body: bytes = field(repr=False)
+    sink: Sink
+    watch: Watch
+    meter: Meter
+    first_token_s: float
+    losses: list[Loss] = field(default_factory=list)
+    content_sent: bool = False
+    last_sent_ns: int = 0
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of the streamed answer, opening the response with the first."""
+        if not self.sink.started:
+            await self.sink.start(200, {**STREAM_HEADERS, "x-generation-id": self.id})
+        self.content_sent = True
+        self.last_sent_ns = monotonic_ns()
+        await self.sink.send(data)
+
+    async def keep_alive(self) -> None:
+        """Tell a waiting client that the line is open; before any content this commits to status 200 and no more."""
+        if self.sink.gone or self.watch.phase != "reading":
+            return
+        if not self.sink.started:
+            await self.sink.start(200, {**STREAM_HEADERS, "x-generation-id": self.id})
+        self.last_sent_ns = monotonic_ns()
+        await self.sink.send(self.dialect.keepalive if self.content_sent else WAITING)

@@ -1,0 +1,1 @@
+"""The HTTP face: composition, routes and processes."""

@@ -1,0 +1,64 @@
+"""The composition root: puts the rooms together from settings. Nothing else knows all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wideband.config import Market, Settings
+from wideband.gateway.exchange import Exchange, Terms
+from wideband.routing.health import Health
+from wideband.server.app import App
+from wideband.server.inference import Inference
+from wideband.server.management import Management
+from wideband.server.metrics import Metrics
+from wideband.store.base import Ledger
+from wideband.upstream.base import Upstream
+
+
+@dataclass
+class Parts:
+    """A gateway that is ready to serve, and what its process has to look after."""
+
+    app: App
+    exchange: Exchange
+    metrics: Metrics
+
+
+def build(
+    settings: Settings,
+    market: Market,
+    ledger: Ledger,
+    upstream: Upstream,
+    *,
+    metrics_text: Callable[[Metrics, Exchange], str],
+    ready: Callable[[], str | None],
+) -> Parts:
+    """Assemble the application of one process."""
+    metrics = Metrics()
+    exchange = Exchange(
+        catalogue=market.catalogue,
+        provider_keys=market.provider_keys,
+        ledger=ledger,
+        upstream=upstream,
+        health=Health(),
+        observer=metrics,
+        terms=terms(settings),
+    )
+    limits = settings.limits
+    inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
+    management = Management(exchange, lambda: metrics_text(metrics, exchange), ready)
+    return Parts(App(inference, management.app()), exchange, metrics)
+
+
+def terms(settings: Settings) -> Terms:
+    """Return the terms of service that the settings ask for."""
+    deadlines, holds = settings.deadlines, settings.holds
+    return Terms(
+        connect_s=deadlines.connect_s,
+        first_token_s=deadlines.first_token_s,
+        inter_token_s=deadlines.inter_token_s,
+        total_s=deadlines.total_s,
+        keepalive_s=deadlines.keepalive_s,
+        max_tries=settings.limits.max_tries,
+        default_output_tokens=holds.default_output_tokens,
+        hold_s=holds.hold_s,
+    )

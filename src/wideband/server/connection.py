@@ -1,0 +1,117 @@
+"""One client connection: uvicorn's httptools protocol with limits on headers, and word of a client that leaves."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+_TOO_LARGE = (
+    b'{"error":{"code":431,"message":"The request headers are larger than this server takes. Send fewer or shorter '
+    b'headers.","metadata":{"error_type":"payload_too_large"}}}'
+)
+_TOO_SLOW = (
+    b'{"error":{"code":408,"message":"The request headers did not arrive in time. Send the whole request at once.",'
+    b'"metadata":{"error_type":"timeout"}}}'
+)
+_MALFORMED = (
+    b'{"error":{"code":400,"message":"This is not a valid HTTP/1.1 request.","metadata":{"error_type":'
+    b'"invalid_request"}}}'
+)
+_STATUS_LINES = {400: b"400 Bad Request", 408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large"}
+
+
+class Connection(HttpToolsProtocol):
+    """Adds to uvicorn what a public port needs. `max_header_bytes` and `header_s` are set by `limited`."""
+
+    max_header_bytes = 64 * 1024
+    header_s = 30.0
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.gone_calls: list[Callable[[], None]] = []
+        self._header_bytes = 0
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._header_timer = self.loop.call_later(self.header_s, self._headers_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_header_timer()
+        super().connection_lost(exc)
+        calls, self.gone_calls = self.gone_calls, []
+        for call in calls:
+            call()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._header_bytes = 0
+        self.scope["wideband.connection"] = self  # type: ignore[typeddict-unknown-key]  # our own extension of the scope
+        if self._header_timer is None:
+            self._header_timer = self.loop.call_later(self.header_s, self._headers_late)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._count(len(name) + len(value) + 4)
+
+    def on_headers_complete(self) -> None:
+        self._stop_header_timer()
+        if not self._refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._refused:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature; our text is JSON
+        self._refuse(400, _MALFORMED)
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self.max_header_bytes:
+            self._refuse(431, _TOO_LARGE)
+
+    def _headers_late(self) -> None:
+        self._header_timer = None
+        self._refuse(408, _TOO_SLOW)
+
+    def _refuse(self, status: int, body: bytes) -> None:
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        head = b"HTTP/1.1 " + _STATUS_LINES[status] + b"\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        self.transport.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+        self.transport.close()
+
+    def _stop_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+
+def limited(max_header_bytes: int, header_s: float) -> type[Connection]:
+    """Return the protocol class with these limits."""
+    return type("LimitedConnection", (Connection,), {"max_header_bytes": max_header_bytes, "header_s": header_s})

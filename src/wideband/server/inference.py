@@ -1,0 +1,98 @@
+"""The inference routes: raw ASGI, one coroutine from the request to its answer."""
+
+import logging
+from collections.abc import Mapping
+
+from wideband.accounts.rows import Key
+from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.dialects.base import Dialect
+from wideband.gateway import metadata
+from wideband.gateway.counting import count_tokens
+from wideband.gateway.exchange import Caller, Exchange
+from wideband.gateway.session import Session
+from wideband.ids import generation_id
+from wideband.server.auth import authenticate
+from wideband.server.body import ClientLeftError, read_body
+from wideband.server.respond import Receive, Response, Scope, Send
+
+log = logging.getLogger("wideband.server")
+
+# Headers that an upstream of the same dialect gets as the client sent them.
+_PASSED = (b"anthropic-beta",)
+
+
+class Inference:
+    """Answers POSTs of one dialect after another; holds nothing of a request."""
+
+    def __init__(self, exchange: Exchange, max_body_bytes: int, body_s: float, max_open_requests: int) -> None:
+        self._exchange = exchange
+        self._max_body_bytes, self._body_s = max_body_bytes, body_s
+        self._max_open_requests = max_open_requests
+
+    async def chat(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one generation request."""
+        response, name = Response(scope, send), generation_id()
+        try:
+            headers = dict(scope["headers"])
+            key = authenticate(headers, self._exchange.ledger, management=False)
+            self._admit()
+            body = await read_body(receive, headers, self._max_body_bytes, self._body_s)
+            caller = _caller(headers, key)
+            await Session(self._exchange, dialect, caller, response, name).answer(body)
+        except Faulted as error:
+            await _refuse(dialect, response, error.fault, name)
+        except ClientLeftError:
+            return
+        except Exception:
+            log.exception("request %s failed on a defect of ours", name)
+            if response.started:
+                raise
+            await _refuse(dialect, response, INTERNAL, name)
+        finally:
+            response.close()
+
+    async def count(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request to count tokens; nothing is held, charged or recorded."""
+        response, name = Response(scope, send), generation_id()
+        try:
+            headers = dict(scope["headers"])
+            authenticate(headers, self._exchange.ledger, management=False)
+            body = await read_body(receive, headers, self._max_body_bytes, self._body_s)
+            counted = await count_tokens(self._exchange, dialect, body)
+            await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
+        except Faulted as error:
+            await _refuse(dialect, response, error.fault, name)
+        except ClientLeftError:
+            return
+        finally:
+            response.close()
+
+    def _admit(self) -> None:
+        if self._exchange.open_requests >= self._max_open_requests:
+            message = f"{self._max_open_requests} requests are open, the most this server takes. Try again shortly."
+            raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message, retry_after_s=2.0))
+
+
+INTERNAL = Fault(kind=FaultKind.INTERNAL, message="Internal Server Error")
+
+
+async def _refuse(dialect: Dialect, response: Response, fault: Fault, name: str) -> None:
+    fault = metadata.for_caller(fault, None, None)
+    await response.reply(fault.status, metadata.fault_headers(fault, name), dialect.encode_fault(fault, None))
+
+
+def _caller(headers: Mapping[bytes, bytes], key: Key) -> Caller:
+    def text(name: bytes) -> str | None:
+        value = headers.get(name)
+        return value.decode("latin-1")[:512] if value else None
+
+    wants = text(b"x-openrouter-metadata") or text(b"x-openrouter-experimental-metadata")
+    return Caller(
+        key=key,
+        metadata=wants is not None and wants.lower() == "enabled",
+        session_id=text(b"x-session-id"),
+        app_url=text(b"http-referer"),
+        app_title=text(b"x-openrouter-title") or text(b"x-title"),
+        user_agent=text(b"user-agent"),
+        passed={name.decode(): headers[name].decode("latin-1") for name in _PASSED if name in headers},
+    )

@@ -1,0 +1,143 @@
+"""Lists of the catalogue: filters, order and pages, as OpenRouter's queries ask for them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
+from wideband.catalog.rows import Catalogue
+from wideband.gateway import metadata
+from wideband.pricing.shapes import architecture_object, endpoint_object, model_object, provider_object
+from wideband.routing.health import Health
+
+DEFAULT_PAGE, MAX_PAGE = 500, 1000
+# 0 is operational; below it an endpoint is asked later than others.
+_STATUS = {"healthy": 0, "half_open": -1, "resting": -2}
+
+Row = dict[str, Any]
+Query = Mapping[str, str]
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip() for word in text.split(",") if word.strip()}
+
+
+def _price(row: Row, kind: str) -> float:
+    return float(row["pricing"][kind]) * 1e6
+
+
+# Query parameter -> whether a row stays.
+_FILTERS: dict[str, Callable[[Row, str], bool]] = {
+    "q": lambda row, text: text.lower() in f"{row['id']} {row['name']}".lower(),
+    "supported_parameters": lambda row, text: _words(text) <= set(row["supported_parameters"]),
+    "input_modalities": lambda row, text: _words(text) <= set(row["architecture"]["input_modalities"]),
+    "output_modalities": lambda row, text: (
+        text == "all" or bool(_words(text) & set(row["architecture"]["output_modalities"]))
+    ),
+    "model_authors": lambda row, text: row["id"].partition("/")[0] in _words(text),
+    "context": lambda row, text: (row["context_length"] or 0) >= float(text),
+    "min_price": lambda row, text: _price(row, "prompt") >= float(text),
+    "max_price": lambda row, text: _price(row, "prompt") <= float(text),
+    "min_output_price": lambda row, text: _price(row, "completion") >= float(text),
+    "max_output_price": lambda row, text: _price(row, "completion") <= float(text),
+}
+
+# `sort` -> (key, descending). Those that need traffic come with the analytics.
+_SORTS: dict[str, tuple[Callable[[Row], Any], bool]] = {
+    "newest": (lambda row: row["created"], True),
+    "pricing-low-to-high": (lambda row: _price(row, "prompt") + _price(row, "completion"), False),
+    "pricing-high-to-low": (lambda row: _price(row, "prompt") + _price(row, "completion"), True),
+    "context-high-to-low": (lambda row: row["context_length"] or 0, True),
+}
+
+
+def models(catalogue: Catalogue, query: Query, at_ns: int) -> list[Row]:
+    """Return the models a query asks for. Raises `Faulted` (invalid_request) for a value that cannot be read."""
+    rows = [
+        model_object(model, catalogue.endpoints.get(name, ()), at_ns)
+        for name, model in catalogue.models.items()
+        if catalogue.endpoints.get(name)
+    ]
+    for name, keep in _FILTERS.items():
+        if text := query.get(name):
+            try:
+                rows = [row for row in rows if keep(row, text)]
+            except ValueError:
+                raise invalid(f"`{name}` must be a number, not `{text}`.", name) from None
+    if sort := query.get("sort"):
+        if sort not in _SORTS:
+            raise invalid(f"`sort` is `{sort}`; it can be {', '.join(_SORTS)}.", "sort")
+        key, descending = _SORTS[sort]
+        rows.sort(key=key, reverse=descending)
+    return rows
+
+
+def page(rows: list[Row], path: str, query: Query) -> tuple[list[Row], Row]:
+    """Return one page and its links; without `offset` and `limit` everything is one page."""
+    if "offset" not in query and "limit" not in query:
+        return rows, {"next": None}
+    offset = whole_number(query, "offset", 0, 0)
+    limit = min(whole_number(query, "limit", DEFAULT_PAGE, 1), MAX_PAGE)
+    end = offset + limit
+    following = f"{path}?offset={end}&limit={limit}" if end < len(rows) else None
+    return rows[offset:end], {"next": following}
+
+
+def whole_number(query: Query, name: str, default: int, least: int) -> int:
+    """Return a whole number of the query. Raises `Faulted` (invalid_request)."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or int(text) < least:
+        raise invalid(f"`{name}` must be a whole number, {least} or more, not `{text}`.", name)
+    return int(text)
+
+
+def model(catalogue: Catalogue, name: str, at_ns: int) -> Row:
+    """Return one model. Raises `Faulted` (not_found)."""
+    found = _resolve(catalogue, name)
+    return model_object(catalogue.models[found], catalogue.endpoints.get(found, ()), at_ns)
+
+
+def endpoints(catalogue: Catalogue, health: Health, name: str, at_ns: int) -> Row:
+    """Return a model's endpoints with what is known of their health. Raises `Faulted` (not_found)."""
+    found = catalogue.models[_resolve(catalogue, name)]
+    return {
+        "id": found.id,
+        "name": found.name,
+        "created": found.created_s,
+        "description": found.description,
+        "architecture": architecture_object(found),
+        "endpoints": [
+            endpoint_object(endpoint, at_ns, _stats(health, endpoint.id, at_ns), found.name)
+            for endpoint in catalogue.endpoints.get(found.id, ())
+        ],
+    }
+
+
+def _stats(health: Health, endpoint_id: str, at_ns: int) -> Row:
+    """Return what the health board knows, in the public names; percentiles are over the last half hour."""
+    speeds = health.percentiles(endpoint_id, 30, at_ns)
+    return {
+        "status": _STATUS[health.standing(endpoint_id, at_ns)],
+        "uptime_last_5m": health.uptime(endpoint_id, 5, at_ns),
+        "uptime_last_30m": health.uptime(endpoint_id, 30, at_ns),
+        "uptime_last_1d": health.uptime(endpoint_id, 24 * 60, at_ns),
+        "latency_last_30m": None if speeds.latency_ms is None else msgspec.structs.asdict(speeds.latency_ms),
+        "throughput_last_30m": None if speeds.throughput is None else msgspec.structs.asdict(speeds.throughput),
+    }
+
+
+def providers(catalogue: Catalogue) -> list[Row]:
+    """Return the providers that serve something now."""
+    serving = {endpoint.provider.slug for rows in catalogue.endpoints.values() for endpoint in rows}
+    return [provider_object(row) for slug, row in catalogue.providers.items() if slug in serving]
+
+
+def _resolve(catalogue: Catalogue, name: str) -> str:
+    found = catalogue.resolve(name)
+    if found is None:
+        message = metadata.unknown_model(name, catalogue).message
+        raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message, param="model"))
+    return found

@@ -1,0 +1,225 @@
+"""The routes that are not inference: catalogue, records, keys, health and metrics, on Starlette."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wideband.accounts.keys import hash_secret, label
+from wideband.accounts.rows import Key
+from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
+from wideband.clock import now_ns
+from wideband.dialects.registry import DIALECTS
+from wideband.gateway import metadata
+from wideband.gateway.exchange import Exchange
+from wideband.ids import key_secret
+from wideband.metering.record import Generation
+from wideband.server import listing, shapes
+from wideband.server.auth import authenticate
+from wideband.server.body import read_body
+from wideband.server.keyforms import KeyForm, changes, new_key
+from wideband.wire import jsons
+
+MAX_FORM_BYTES = 64 * 1024
+FORM_S = 10.0
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Management:
+    """Handlers over one exchange; `metrics_text` and `ready` come from the process that serves."""
+
+    def __init__(self, exchange: Exchange, metrics_text: Callable[[], str], ready: Callable[[], str | None]) -> None:
+        self._exchange = exchange
+        self._metrics_text, self._ready = metrics_text, ready
+
+    def app(self) -> Starlette:
+        """Return the routes under /api/v1 and /v1, and those for machines that watch."""
+        versioned: list[tuple[str, str, Endpoint]] = [
+            ("GET", "/models", self.models),
+            ("GET", "/models/count", self.models_count),
+            ("GET", "/models/user", self.models),
+            ("GET", "/models/{model:path}/endpoints", self.endpoints),
+            ("GET", "/models/{model:path}", self.model),
+            ("GET", "/model/{model:path}", self.openrouter_model),
+            ("GET", "/providers", self.providers),
+            ("GET", "/generation", self.generation),
+            ("GET", "/key", self.own_key),
+            ("GET", "/credits", self.credits),
+            ("GET", "/keys", self.keys),
+            ("POST", "/keys", self.create_key),
+            ("GET", "/keys/{hash}", self.key),
+            ("PATCH", "/keys/{hash}", self.change_key),
+            ("DELETE", "/keys/{hash}", self.delete_key),
+        ]
+        routes = [
+            Route(prefix + path, _guarded(handler), methods=[method])
+            for prefix in ("/api/v1", "/v1")
+            for method, path, handler in versioned
+        ]
+        routes += [
+            Route("/healthz", self.healthz, methods=["GET"]),
+            Route("/readyz", self.readyz, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+        ]
+        missing = {404: _not_found, 405: _not_allowed}
+        return Starlette(routes=routes, exception_handlers=missing)
+
+    def _key(self, request: Request, *, management: bool | None = None) -> Key:
+        return authenticate(dict(request.scope["headers"]), self._exchange.ledger, management=management)
+
+    # -- catalogue -----------------------------------------------------------------------------------------------
+
+    async def models(self, request: Request) -> Response:
+        rows = listing.models(self._exchange.catalogue, request.query_params, now_ns())
+        if "anthropic-version" in request.headers:
+            return _json(shapes.anthropic_models(rows))
+        page, links = listing.page(rows, request.url.path, request.query_params)
+        return _json({"object": "list", "data": page, "total_count": len(rows), "links": links})
+
+    async def models_count(self, request: Request) -> Response:
+        count = len(listing.models(self._exchange.catalogue, request.query_params, now_ns()))
+        return _json({"data": {"count": count}})
+
+    async def model(self, request: Request) -> Response:
+        return _json(listing.model(self._exchange.catalogue, request.path_params["model"], now_ns()))
+
+    async def openrouter_model(self, request: Request) -> Response:
+        return _json({"data": listing.model(self._exchange.catalogue, request.path_params["model"], now_ns())})
+
+    async def endpoints(self, request: Request) -> Response:
+        catalogue, health = self._exchange.catalogue, self._exchange.health
+        return _json({"data": listing.endpoints(catalogue, health, request.path_params["model"], now_ns())})
+
+    async def providers(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
+        return _json({"data": listing.providers(self._exchange.catalogue)})
+
+    # -- records and money ---------------------------------------------------------------------------------------
+
+    async def generation(self, request: Request) -> Response:
+        key = self._key(request)
+        name = request.query_params.get("id")
+        if not name:
+            raise invalid("Say which generation: `?id=gen-…`, as in the X-Generation-Id header of the answer.", "id")
+        found = await self._exchange.ledger.generation(name)
+        record = None if found is None else jsons.decode_as(found, Generation)
+        if record is None or record.account_id != key.account_id:
+            raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=f"No generation `{name}` of this account is known."))
+        return _json({"data": shapes.generation_object(record)})
+
+    async def own_key(self, request: Request) -> Response:
+        key = self._key(request)
+        spend = await self._exchange.ledger.spend(key_hash=key.hash)
+        return _json({"data": shapes.own_key_object(key, spend)})
+
+    async def credits(self, request: Request) -> Response:
+        key = self._key(request)
+        granted, charged = await self._exchange.ledger.credits(key.account_id)
+        return _json({"data": {"total_credits": shapes.usd(granted), "total_usage": shapes.usd(charged)}})
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    async def keys(self, request: Request) -> Response:
+        manager = self._key(request, management=True)
+        offset = listing.whole_number(request.query_params, "offset", 0, 0)
+        rows = await self._exchange.ledger.keys(manager.account_id)
+        if request.query_params.get("include_disabled", "true").lower() == "false":
+            rows = [key for key in rows if not key.disabled]
+        return _json({"data": [await self._shown(key) for key in rows[offset : offset + 100]]})
+
+    async def create_key(self, request: Request) -> Response:
+        manager = self._key(request, management=True)
+        secret = key_secret()
+        form = await _form(request)
+        key = new_key(form, hash_secret(secret), label(secret), manager.account_id, now_ns())
+        await self._exchange.ledger.create_key(key)
+        return _json({"data": await self._shown(key), "key": secret}, 201)
+
+    async def key(self, request: Request) -> Response:
+        return _json({"data": await self._shown(await self._managed(request))})
+
+    async def change_key(self, request: Request) -> Response:
+        key = await self._managed(request)
+        changed = await self._exchange.ledger.change_key(key.hash, changes(await _form(request)))
+        if changed is None:
+            raise _no_key(key.hash)
+        return _json({"data": await self._shown(changed)})
+
+    async def delete_key(self, request: Request) -> Response:
+        key = await self._managed(request)
+        if not await self._exchange.ledger.delete_key(key.hash):
+            raise _no_key(key.hash)
+        return _json({"deleted": True})
+
+    async def _managed(self, request: Request) -> Key:
+        manager = self._key(request, management=True)
+        wanted = request.path_params["hash"]
+        for key in await self._exchange.ledger.keys(manager.account_id):
+            if key.hash == wanted:
+                return key
+        raise _no_key(wanted)
+
+    async def _shown(self, key: Key) -> dict[str, Any]:
+        return shapes.key_object(key, await self._exchange.ledger.spend(key_hash=key.hash))
+
+    # -- for machines that watch ---------------------------------------------------------------------------------
+
+    async def healthz(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
+        return _json({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
+        reason = self._ready()
+        return _json({"status": "ready"}) if reason is None else _json({"status": "not ready", "reason": reason}, 503)
+
+    async def metrics(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
+        return Response(self._metrics_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _guarded(handler: Endpoint) -> Endpoint:
+    """Answer faults in the shape of the API."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Faulted as error:
+            return _fault(request, error.fault)
+
+    return answer
+
+
+def _fault(request: Request, fault: Fault) -> Response:
+    dialect = DIALECTS["anthropic_messages" if "anthropic-version" in request.headers else "openai_chat"]
+    headers = metadata.fault_headers(fault, None)
+    return Response(dialect.encode_fault(fault, None), status_code=fault.status, headers=headers)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001  Starlette's signature
+    message = f"There is no {request.method} {request.url.path} here. The API is under /api/v1 and /v1."
+    return _fault(request, Fault(kind=FaultKind.NOT_FOUND, message=message))
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001  Starlette's signature
+    message = f"{request.url.path} does not take {request.method}."
+    return _fault(request, Fault(kind=FaultKind.METHOD_NOT_ALLOWED, message=message))
+
+
+def _no_key(name: str) -> Faulted:
+    return Faulted(Fault(kind=FaultKind.NOT_FOUND, message=f"No key with the hash `{name}` exists in this account."))
+
+
+async def _form(request: Request) -> KeyForm:
+    body = await read_body(request.receive, dict(request.scope["headers"]), MAX_FORM_BYTES, FORM_S)
+    try:
+        return jsons.decode_as(body, KeyForm)
+    except msgspec.ValidationError as error:
+        raise invalid(f"{error}. See the fields of a key in the API reference.") from None
+    except jsons.DecodeError as error:
+        raise invalid(f"The body is not valid JSON: {error}.") from None
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(jsons.encode(value), status_code=status, media_type="application/json")
