@@ -134,6 +134,23 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
+class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint before it is joined with its provider and model; what is None is taken from them."""
+
+    provider: str
+    model: str
+    upstream_model: str
+    tag: str
+    price: Price
+    context_length: int | None = None
+    max_output: int | None = None
+    quantization: str | None = None
+    input_modalities: tuple[str, ...] | None = None
+    supported_parameters: frozenset[str] | None = None
+    quirks: frozenset[str] = frozenset()
+    simulated: bool = False
+
+
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Every row of one instant. `endpoints` is by model id; `aliases` maps names to model ids."""
 

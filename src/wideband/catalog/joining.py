@@ -1,0 +1,77 @@
+"""Rows joined into a catalogue: every endpoint with its provider, and what it leaves unsaid taken from its model."""
+
+from collections.abc import Iterable
+from uuid import UUID, uuid5
+
+from wideband.catalog.reading import Sheet
+from wideband.catalog.rows import Catalogue, Endpoint, EndpointRow, Model, Provider, Rates
+
+# Ours alone: endpoint ids must be the same on every machine and at every start.
+_NAMESPACE = UUID("6f0c3f0e-5f0b-5d0e-9a53-7769646562e5")
+
+
+def catalogue(sheet: Sheet, extra: Iterable[Endpoint] = (), usable: Iterable[str] | None = None) -> Catalogue:
+    """Join a sheet and further endpoints; with `usable`, of these providers (slugs) and the models they serve only.
+
+    A model's endpoints are in order of price, cheapest first.
+    """
+    slugs = sheet.providers.keys() if usable is None else frozenset(usable)
+    by_model: dict[str, list[Endpoint]] = {}
+    for row in sheet.endpoints.values():
+        if row.provider in slugs:
+            by_model.setdefault(row.model, []).append(
+                _join(row, sheet.providers[row.provider], sheet.models.get(row.model))
+            )
+    for endpoint in extra:
+        if usable is None or endpoint.provider.slug in slugs:
+            by_model.setdefault(endpoint.model, []).append(endpoint)
+    named = sheet.models.keys() if usable is None else ()
+    return Catalogue(
+        providers={slug: provider for slug, provider in sheet.providers.items() if slug in slugs},
+        models={
+            id_: sheet.models.get(id_) or _unnamed(by_model[id_][0]) for id_ in {**by_model, **dict.fromkeys(named)}
+        },
+        endpoints={id_: tuple(sorted(endpoints, key=_cheapest)) for id_, endpoints in by_model.items()},
+        aliases=sheet.aliases,
+    )
+
+
+def endpoint_id(provider: str, model: str, tag: str) -> str:
+    """Return the id of an endpoint: the same three names always give the same UUID."""
+    return str(uuid5(_NAMESPACE, f"{provider}\n{model}\n{tag}"))
+
+
+def _join(row: EndpointRow, provider: Provider, model: Model | None) -> Endpoint:
+    modalities = row.input_modalities or (model.input_modalities if model else ("text",))
+    return Endpoint(
+        id=endpoint_id(row.provider, row.model, row.tag),
+        provider=provider,
+        model=row.model,
+        upstream_model=row.upstream_model,
+        tag=row.tag,
+        price=row.price,
+        context_length=row.context_length or (model.context_length if model else None),
+        max_output=row.max_output or (model.max_output if model else None),
+        quantization=row.quantization,
+        input_modalities=modalities,
+        supported_parameters=row.supported_parameters,
+        quirks=row.quirks,
+        simulated=row.simulated,
+    )
+
+
+def _unnamed(endpoint: Endpoint) -> Model:
+    """Return the row of a model that is only known by an endpoint."""
+    return Model(
+        id=endpoint.model,
+        name=endpoint.model.partition("/")[2],
+        context_length=endpoint.context_length,
+        max_output=endpoint.max_output,
+        input_modalities=endpoint.input_modalities,
+        supported_parameters=tuple(sorted(endpoint.supported_parameters or ())),
+    )
+
+
+def _cheapest(endpoint: Endpoint) -> tuple[int, str]:
+    rates: Rates = endpoint.price.base
+    return rates.prompt + rates.completion, endpoint.tag

@@ -1,0 +1,246 @@
+"""TOML tables to rows: `[[provider]]`, `[[model]]`, `[[endpoint]]` and `[aliases]`, ours and a user's alike.
+
+It takes parsed documents and gives rows and problems; it opens no file and knows no line numbers.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from wideband.catalog.pricetables import read_price
+from wideband.catalog.rows import AuthStyle, DataPolicy, EndpointRow, Model, Price, Provider, Rates
+from wideband.catalog.tables import Place, Problem, listed, nearest, read_fields
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_MODEL_ID = re.compile(r"[^\s/]+/\S+")
+# Dialects whose base URL is usually written without its version.
+_DEFAULT_PATH = {"anthropic_messages": "/v1"}
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by what they are known by: slug, model id, (provider, model, tag), alias."""
+
+    providers: dict[str, Provider] = {}
+    models: dict[str, Model] = {}
+    endpoints: dict[tuple[str, str, str], EndpointRow] = {}
+    aliases: dict[str, str] = {}
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """The names a row may use: dialects we speak and quirks they know."""
+
+    dialects: Collection[str]
+    quirks: Collection[str]
+
+
+class _ProviderTable(msgspec.Struct, kw_only=True):
+    slug: str
+    name: str
+    dialect: str
+    base_url: str
+    auth: AuthStyle
+    key_env: str | tuple[str, ...]
+    key: str
+    headers: dict[str, str]
+    quirks: frozenset[str]
+    data_policy: DataPolicy
+    headquarters: str
+    datacenters: tuple[str, ...]
+    privacy_policy_url: str
+    terms_of_service_url: str
+    status_page_url: str
+    local: bool
+
+
+class _ModelTable(msgspec.Struct, kw_only=True):
+    id: str
+    name: str
+    description: str
+    created_s: int
+    context_length: int
+    max_output: int
+    input_modalities: tuple[str, ...]
+    output_modalities: tuple[str, ...]
+    supported_parameters: tuple[str, ...]
+    tokenizer: str
+    open_weights: bool
+    knowledge_cutoff: str
+    hugging_face_id: str
+    reasoning: bool
+
+
+class _EndpointTable(msgspec.Struct, kw_only=True):
+    provider: str
+    model: str
+    upstream_model: str
+    tag: str
+    price: dict[str, Any]
+    context_length: int
+    max_output: int
+    quantization: str
+    input_modalities: tuple[str, ...]
+    supported_parameters: frozenset[str]
+    quirks: frozenset[str]
+
+
+def read_sheet(document: Mapping[str, Any], known: Sheet, words: Words) -> tuple[Sheet, list[Problem]]:
+    """Return the known rows with a document's laid over them, and everything wrong with the document.
+
+    A row of a known slug, id or endpoint changes the fields it gives and keeps the others.
+    """
+    problems: list[Problem] = []
+    providers, seen = dict(known.providers), set[str]()
+    for place, table in _tables(document, "provider", problems):
+        provider = _provider(table, providers, words, place)
+        if provider is not None:
+            _once(provider.slug, seen, "slug", place)
+            providers[provider.slug] = provider
+    models = dict(known.models)
+    for place, table in _tables(document, "model", problems):
+        model = _model(table, models, place)
+        if model is not None:
+            _once(model.id, seen, "id", place)
+            models[model.id] = model
+    endpoints, taken = dict(known.endpoints), set[str]()
+    for place, table in _tables(document, "endpoint", problems):
+        row = _endpoint(table, endpoints, providers, words, place)
+        if row is not None:
+            _once(f"{row.model} at {row.tag}", taken, "model", place)
+            endpoints[row.provider, row.model, row.tag] = row
+    sheet = Sheet(providers=providers, models=models, endpoints=endpoints, aliases=dict(known.aliases))
+    sheet.aliases.update(_aliases(document.get("aliases", {}), sheet, problems))
+    return sheet, problems
+
+
+def _tables(document: Mapping[str, Any], name: str, problems: list[Problem]) -> Iterable[tuple[Place, dict[str, Any]]]:
+    tables = document.get(name, [])
+    if not isinstance(tables, list):
+        Place(table=name, nth=0, problems=problems).note("", f"write `[[{name}]]`, with two brackets")
+        return
+    for nth, table in enumerate(tables):
+        yield Place(table=name, nth=nth, problems=problems), table
+
+
+def _once(key: str, seen: set[str], field: str, place: Place) -> None:
+    if key in seen:
+        place.note(field, f"`{key}` stands twice in this file; keep one")
+    seen.add(key)
+
+
+def _provider(
+    table: Mapping[str, Any], providers: Mapping[str, Provider], words: Words, place: Place
+) -> Provider | None:
+    values = read_fields(table, _ProviderTable, place)
+    slug = values.get("slug", "")
+    if not _SLUG.fullmatch(slug):
+        place.note("slug", "needs a name of small letters, digits, dots and dashes")
+        return None
+    known = providers.get(slug)
+    _check_quirks(values, words, place)
+    if "dialect" in values and values["dialect"] not in words.dialects:
+        place.note("dialect", f"`{values['dialect']}` is no dialect{nearest(values['dialect'], words.dialects)}")
+    if "key" in values and "key_env" in values:
+        place.note("key", "give `key` or `key_env`, not both")
+    if isinstance(values.get("key_env"), str):
+        values["key_env"] = (values["key_env"],)
+    if "base_url" in values:
+        dialect = values.get("dialect") or (known.dialect if known else "")
+        values["base_url"] = _base_url(values["base_url"], dialect, place)
+    return _new_provider(table, values, place) if known is None else msgspec.structs.replace(known, **values)
+
+
+def _new_provider(table: Mapping[str, Any], values: dict[str, Any], place: Place) -> Provider | None:
+    required = ("dialect", "base_url")
+    for name in required:
+        if name not in table:
+            place.note(name, f"a new provider needs `{name}`")
+    if not all(name in values for name in required):
+        return None
+    if "key" not in values and "key_env" not in values:
+        values.setdefault("auth", "none")
+    return Provider(**{"name": values["slug"], **values})
+
+
+def _base_url(text: str, dialect: str, place: Place) -> str:
+    url = text.rstrip("/")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        place.note("base_url", f"`{text}` is no http or https URL")
+    elif parts.query or parts.fragment or "@" in parts.netloc:
+        place.note("base_url", "must hold no user, query or fragment; keys go into `key_env`")
+    return url if parts.path else url + _DEFAULT_PATH.get(dialect, "")
+
+
+def _check_quirks(values: Mapping[str, Any], words: Words, place: Place) -> None:
+    for quirk in sorted(values.get("quirks", ())):
+        if quirk not in words.quirks:
+            place.note("quirks", f"`{quirk}` is no quirk{nearest(quirk, words.quirks)}")
+
+
+def _model(table: Mapping[str, Any], models: Mapping[str, Model], place: Place) -> Model | None:
+    values = read_fields(table, _ModelTable, place)
+    id_ = values.get("id", "")
+    if not _MODEL_ID.fullmatch(id_):
+        place.note("id", "needs a model id such as `author/slug`")
+        return None
+    known = models.get(id_) or Model(id=id_, name=id_.partition("/")[2])
+    return msgspec.structs.replace(known, **values)
+
+
+def _endpoint(
+    table: Mapping[str, Any],
+    endpoints: Mapping[tuple[str, str, str], EndpointRow],
+    providers: Mapping[str, Provider],
+    words: Words,
+    place: Place,
+) -> EndpointRow | None:
+    values = read_fields(table, _EndpointTable, place)
+    provider, model = values.get("provider", ""), values.get("model", "")
+    if provider not in providers:
+        place.note("provider", f"`{provider}` is no provider{nearest(provider, providers)}")
+    if not _MODEL_ID.fullmatch(model):
+        place.note("model", "needs a model id such as `author/slug`")
+    tag = values.setdefault("tag", provider)
+    if tag.partition("/")[0] != provider:
+        place.note("tag", f"must be `{provider}` or begin with `{provider}/`")
+    _check_quirks(values, words, place)
+    if "price" in values:
+        values["price"] = read_price(values["price"], place)
+    if provider not in providers or not _MODEL_ID.fullmatch(model):
+        return None
+    known = endpoints.get((provider, model, tag))
+    if known is not None:
+        return msgspec.structs.replace(known, **values)
+    return EndpointRow(**{"upstream_model": model, "price": Price(base=Rates()), **values})
+
+
+def _aliases(table: Any, sheet: Sheet, problems: list[Problem]) -> dict[str, str]:
+    place = Place(table="aliases", nth=0, problems=problems)
+    if not isinstance(table, Mapping):
+        place.note("", 'write `[aliases]` and below it lines such as fast = "author/slug"')
+        return {}
+    served = sheet.models.keys() | {model for _, model, _ in sheet.endpoints}
+    local = {slug for slug, provider in sheet.providers.items() if provider.local}
+    for name, target in table.items():
+        if not isinstance(target, str):
+            place.note(name, "must be a model id in quotes")
+        elif target not in served and target.partition("/")[0] not in local:
+            place.note(name, f"`{target}` is no model{nearest(target, served)}")
+        elif name in served:
+            place.note(name, "is a model's own id; choose another name")
+    return {name: target for name, target in table.items() if isinstance(target, str)}
+
+
+def unknown_tables(document: Mapping[str, Any], known: Collection[str]) -> list[Problem]:
+    """Return a problem for each top-level name that is none of the known."""
+    return [
+        Problem(table=name, nth=0, field="", text=f"unknown table{nearest(name, known)}; known are {listed(known)}")
+        for name in document
+        if name not in known
+    ]
