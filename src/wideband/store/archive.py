@@ -1,0 +1,172 @@
+"""The analytics database of a home: a copy of every record in DuckDB, made for reading."""
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import inspect
+
+from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.metering.record import Generation, Try
+from wideband.wire import jsons
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FILE = "analytics.duckdb"
+
+# Only execute().fetchall() is used: it is what DuckDB 1.5 and 2.0 have in common.
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "512MB",
+    "threads": 2,
+    "autoinstall_known_extensions": False,
+}
+
+_SQL_TYPES: dict[type[inspect.Type], str] = {
+    inspect.StrType: "VARCHAR",
+    inspect.IntType: "BIGINT",
+    inspect.FloatType: "DOUBLE",
+    inspect.BoolType: "BOOLEAN",
+}
+# What a row has in a column that is younger than the row and may not be empty.
+_DEFAULTS = {"VARCHAR": "''", "BIGINT": "0", "DOUBLE": "0", "BOOLEAN": "FALSE"}
+
+T = TypeVar("T")
+
+
+def _sql_type(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.UnionType):
+        kind = next(option for option in kind.types if not isinstance(option, inspect.NoneType))
+    if isinstance(kind, inspect.VarTupleType):
+        return f"{_sql_type(kind.item_type)}[]"
+    if isinstance(kind, inspect.DictType):
+        return f"MAP({_sql_type(kind.key_type)}, {_sql_type(kind.value_type)})"
+    if isinstance(kind, inspect.StructType):
+        return f"STRUCT({', '.join(f'{name} {sql}' for name, sql in _columns(kind.cls).items())})"
+    return _SQL_TYPES[type(kind)]
+
+
+def _columns(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the column of each field of a struct and its type."""
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    return {field.name: _sql_type(field.type) for field in info.fields}
+
+
+def _optional(struct: type[msgspec.Struct]) -> set[str]:
+    return {name for name, hint in get_type_hints(struct).items() if type(None) in get_args(hint)}
+
+
+_RECORD = _columns(Generation)
+_GENERATION = {name: kind for name, kind in _RECORD.items() if name != "tries"}
+_TRY = {"generation_id": "VARCHAR", "number": "BIGINT"} | _columns(Try)
+_OPTIONAL = {"generation": _optional(Generation), '"try"': _optional(Try)}
+
+
+class Archive:
+    """The file, opened when it is first needed. Its methods wait for the disk: call them from a thread.
+
+    Any failure of DuckDB is raised as `Faulted` (unavailable) and closes the file, so that the next call starts anew.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / FILE
+        self._spool = home / "run" / "batch.ndjson"
+        self.lock = threading.RLock()
+        self._db: "DuckDBPyConnection | None" = None
+
+    def append(self, payloads: Iterable[bytes]) -> None:
+        """Add records, all or none; those that are there already stay as they are."""
+
+        def add(db: "DuckDBPyConnection") -> None:
+            self._spool.parent.mkdir(mode=0o700, exist_ok=True)
+            self._spool.touch(mode=0o600)
+            self._spool.write_bytes(b"\n".join(payloads))
+            db.execute("BEGIN")
+            db.execute(_read_batch(self._spool))
+            # Only the record's own time can hold its twin, and DuckDB skips whole blocks by time.
+            since = db.execute("SELECT min(created_ns) FROM batch").fetchall()[0]
+            db.execute("DELETE FROM batch WHERE id IN (SELECT id FROM generation WHERE created_ns >= ?)", since)
+            db.execute(
+                'INSERT INTO "try" BY NAME SELECT id AS generation_id, number, unnest(tries) FROM '
+                "(SELECT id, unnest(tries) AS tries, generate_subscripts(tries, 1) - 1 AS number FROM batch)"
+            )
+            db.execute("INSERT INTO generation BY NAME SELECT * EXCLUDE (tries) FROM batch")
+            db.execute("DROP TABLE batch")
+            db.execute("COMMIT")
+            self._spool.unlink()
+
+        self._use(add)
+
+    def find(self, generation_id: str) -> bytes | None:
+        """Return a record as JSON, or None."""
+
+        def look(db: "DuckDBPyConnection") -> bytes | None:
+            found = db.execute("SELECT g FROM generation AS g WHERE id = ?", (generation_id,)).fetchall()
+            if not found:
+                return None
+            tries = db.execute('SELECT t FROM "try" AS t WHERE generation_id = ? ORDER BY number', (generation_id,))
+            fields = found[0][0] | {"tries": [row for (row,) in tries.fetchall()]}
+            return jsons.encode(msgspec.convert(fields, Generation))
+
+        return self._use(look)
+
+    def totals(self, besides: list[str]) -> tuple[int, int, int]:
+        """Return how many records there are, how many of them twice, and the cost in nano-dollars.
+
+        Records with an id in `besides` are left out of the count and of the cost.
+        """
+
+        def add_up(db: "DuckDBPyConnection") -> tuple[int, int, int]:
+            ((count, cost),) = db.execute(
+                "SELECT count(*), coalesce(sum(cost_nano), 0)::HUGEINT FROM generation"
+                " WHERE id NOT IN (SELECT unnest(?::VARCHAR[]))",
+                (besides,),
+            ).fetchall()
+            ((twice,),) = db.execute("SELECT count(*) - count(DISTINCT id) FROM generation").fetchall()
+            return int(count), int(twice), int(cost)
+
+        return self._use(add_up)
+
+    def close(self) -> None:
+        with self.lock:
+            db, self._db = self._db, None
+            if db is not None:
+                db.close()
+
+    def _use(self, work: "Callable[[DuckDBPyConnection], T]") -> T:
+        import duckdb  # noqa: PLC0415  it takes 0.1 s to load, which is a tenth of the time that a start may take
+
+        with self.lock:
+            try:
+                if self._db is None:
+                    self._db = duckdb.connect(str(self._path), config=_SETTINGS)
+                    _prepare(self._db)
+                return work(self._db)
+            except (duckdb.Error, OSError) as error:
+                with suppress(duckdb.Error):
+                    self.close()
+                message = f"The analytics database `{self._path}` cannot be used: {error}"
+                raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message)) from error
+
+
+def _prepare(db: "DuckDBPyConnection") -> None:
+    """Make the tables, and the columns that records have gained since."""
+    for table, columns in (("generation", _GENERATION), ('"try"', _TRY)):
+        shape = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({shape})")
+        for name, kind in columns.items():
+            default = "NULL" if name in _OPTIONAL[table] else _DEFAULTS.get(kind, "NULL")
+            db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind} DEFAULT {default}")
+
+
+def _read_batch(spool: Path) -> str:
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _RECORD.items())
+    path = str(spool).replace("'", "''")
+    return (
+        "CREATE OR REPLACE TEMP TABLE batch AS FROM "
+        f"read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
+    )

@@ -1,0 +1,130 @@
+"""The one thread that writes a ledger: what comes while a commit runs goes into the next one.
+
+It knows nothing of event loops: what became of a batch is told to callbacks, on this thread.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import apsw
+
+from wideband.accounts.rows import Hold
+from wideband.store.posting import Batch, Poster, Posting
+
+log = logging.getLogger("wideband.store")
+
+T = TypeVar("T")
+
+RETRY_S = 0.5
+MAX_BATCH = 1_000
+
+
+class _Call:
+    """Something to do with the connection between two batches, in a transaction of its own."""
+
+    def __init__(self, function: Callable[[apsw.Connection], Any]) -> None:
+        self.future: Future[Any] = Future()
+        self._function = function
+
+    def run(self, db: apsw.Connection) -> None:
+        try:
+            self.future.set_result(self._function(db))
+        except Exception as error:  # noqa: BLE001  whatever it was, it belongs to the caller who waits for it
+            self.future.set_exception(error)
+
+
+_Job = Hold | Posting | _Call | None
+
+
+class Writer:
+    """Writes holds and settlements in groups. `failure` says why nothing can be written now, None when all is well.
+
+    `committed` is told the postings of a batch that is durable; `failed` those of one that could not be written,
+    which stays with the writer and is tried again until it can be.
+    """
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        committed: Callable[[list[Posting]], None],
+        failed: Callable[[list[Posting]], None],
+    ) -> None:
+        self.failure: str | None = None
+        self._db = db
+        self._poster = Poster(db)
+        self._committed = committed
+        self._failed = failed
+        self._queue: SimpleQueue[_Job] = SimpleQueue()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, job: Hold | Posting) -> None:
+        """Queue a hold or a settlement; callable from any thread."""
+        self._queue.put(job)
+
+    def call(self, function: Callable[[apsw.Connection], T]) -> "Future[T]":
+        """Queue a function of the connection, which opens its own transaction."""
+        job = _Call(function)
+        self._queue.put(job)
+        return job.future
+
+    def close(self) -> None:
+        """Write what is queued and stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        batch = Batch()
+        while not self._stopping:
+            calls = self._gather(batch)
+            if batch and self._commit(batch):
+                batch = Batch()
+            for call in calls:
+                call.run(self._db)
+        if batch:
+            lost = len(batch.postings)
+            log.error("the ledger closed with %d settlements that could not be written: %s", lost, self.failure)
+
+    def _gather(self, batch: Batch) -> list[_Call]:
+        """Wait for work and add all that is there to the batch."""
+        calls: list[_Call] = []
+        try:
+            self._take(self._queue.get(timeout=RETRY_S if batch else None), batch, calls)
+            for _ in range(min(self._queue.qsize(), MAX_BATCH)):
+                self._take(self._queue.get_nowait(), batch, calls)
+        except Empty:
+            pass
+        return calls
+
+    def _take(self, job: _Job, batch: Batch, calls: list[_Call]) -> None:
+        match job:
+            case Posting():
+                batch.add_posting(job)
+            case Hold():
+                batch.add_hold(job)
+            case _Call():
+                calls.append(job)
+            case None:
+                self._stopping = True
+
+    def _commit(self, batch: Batch) -> bool:
+        try:
+            self._poster.write(batch)
+        except Exception as error:  # noqa: BLE001  a dead writer would hang every request; this one retries
+            if self.failure is None:
+                log.critical("the ledger cannot be written, new requests are refused: %r", error)
+            self.failure = str(error)
+            self._failed(batch.postings)
+            return False
+        if self.failure is not None:
+            log.warning("the ledger can be written again")
+            self.failure = None
+        self._committed(batch.postings)
+        return True
