@@ -146,3 +146,19 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     relay: Callable[[Envelope], Relay]
     decode_fault: Callable[[int, bytes], Fault]
     encode_fault: Callable[[Fault, str | None], bytes]
+
+
+class Counter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect's way to count a prompt's tokens without answering it; a constant per folder that has one.
+
+    `read(body)` checks a body -> `Ask`; `encode(ask, target)` -> `Draft` for an upstream that counts, whose answer
+    `decode(body)` reads (raises `Faulted`). `estimate(body)` stands in where no upstream counts. `encode_reply(tokens)`
+    -> the body of the answer.
+    """
+
+    path: str
+    read: Callable[[bytes], Ask]
+    encode: Callable[[Ask, Target], Draft]
+    decode: Callable[[bytes], int]
+    estimate: Callable[[bytes], int]
+    encode_reply: Callable[[int], bytes]

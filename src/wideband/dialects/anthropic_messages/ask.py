@@ -1,0 +1,267 @@
+"""The cheap look at a caller's body: what routing needs of it, and its bytes made ready for an upstream.
+
+It reads types and sizes, never meanings: `request` does that.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from wideband.canon.faults import Faulted, invalid
+from wideband.canon.request import Loss
+from wideband.dialects.anthropic_messages import words
+from wideband.dialects.base import Ask, Draft, Target
+from wideband.wire import jsons
+
+MAX_FALLBACKS = 3
+
+_HEADERS = {"anthropic-version": words.VERSION}
+_MEDIA = {"image": "image", "document": "file"}
+# Inline base64 of an image or file, which no estimate of a prompt may count as text.
+_INLINE = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/=]{64,})"')
+# Chars of prompt that one image or file stands for.
+MEDIA_CHARS = 6000
+_MEDIA_NAME = re.compile(rb'^\[.*"(?:image|document)"', re.DOTALL)
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
+_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+
+_REMEDIES: dict[str, str] = {
+    "": 'send a JSON object with "model", "max_tokens" and "messages".',
+    "content": "send a string or a list of content blocks.",
+    "max_tokens": "send a whole number of at least 1.",
+    "messages": 'send a list of {"role": ..., "content": ...} objects.',
+    "role": 'use "user", "assistant" or "system".',
+    "stop_sequences": "send a list of strings.",
+    "system": "send a string or a list of text blocks.",
+    "thinking": 'send an object such as {"type": "enabled", "budget_tokens": 2048}.',
+    "tool_choice": 'send an object such as {"type": "auto"}.',
+    "tools": "send a list of tools, each with a name and an input_schema.",
+    "type": "name the kind as a string.",
+}
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str
+    text: str | None = None
+    content: msgspec.Raw = msgspec.Raw()
+
+
+class _Kind(msgspec.Struct, gc=False):
+    type: str
+
+
+class _Turn(msgspec.Struct):
+    role: Literal["user", "assistant", "system"]
+    content: str | list[_Block]
+
+
+class _Tool(msgspec.Struct):
+    type: str | None = None
+    name: str | None = None
+    input_schema: dict[str, msgspec.Raw] | None = None
+
+
+class _Typed(msgspec.Struct):
+    type: str
+    name: str | None = None
+    budget_tokens: int | None = None
+
+
+class _OutputConfig(msgspec.Struct):
+    effort: str | None = None
+    format: _Typed | None = None
+
+
+class _Metadata(msgspec.Struct):
+    user_id: str | None = None
+
+
+class _Fallback(msgspec.Struct, forbid_unknown_fields=True):
+    model: str
+
+
+class _Body(msgspec.Struct):
+    messages: list[_Turn]
+    model: str | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    system: str | list[_Block] | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: _Typed | None = None
+    stop_sequences: list[str] | None = None
+    stream: bool | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    thinking: _Typed | None = None
+    output_config: _OutputConfig | None = None
+    output_format: _Typed | None = None
+    metadata: _Metadata | None = None
+    models: list[str] | None = None
+    fallbacks: list[_Fallback] | None = None
+    provider: dict[str, Any] | None = None
+    session_id: str | None = None
+
+
+_read_body = jsons.Reader(_Body)
+_read_kinds = jsons.Reader(list[_Kind])
+
+
+def read(body: bytes) -> Ask:
+    """Check and measure a body for `POST /messages`. Raises `Faulted` (invalid_request) naming the field."""
+    found, fields = _parse(body)
+    if found.max_tokens is None:
+        raise invalid(f"`max_tokens` is required; {_REMEDIES['max_tokens']}", "max_tokens")
+    return _ask(found, fields)
+
+
+def read_count(body: bytes) -> Ask:
+    """Check and measure a body for `POST /messages/count_tokens`, which needs no `max_tokens`. Raises `Faulted`."""
+    return _ask(*_parse(body))
+
+
+def splice(ask: Ask, target: Target) -> Draft:
+    """Re-address the caller's own bytes: only the model changes, and what is the gateway's own business goes."""
+    return readdress(ask, target, words.PATH, words.GATEWAY_FIELDS)
+
+
+def readdress(ask: Ask, target: Target, path: str, dropped: frozenset[str]) -> Draft:
+    """Send the caller's fields, but those `dropped`, to `path` byte for byte.
+
+    Thinking that another maker's model said, which Claude refuses to read back, is taken out of the messages.
+    """
+    fields: dict[str, Any] = {name: raw for name, raw in ask.fields.items() if name not in dropped}
+    fields["model"] = target.model
+    losses: tuple[Loss, ...] = ()
+    messages = ask.fields.get("messages")
+    if messages is not None and holds_foreign_thinking(bytes(messages)):
+        fields["messages"], losses = _without_foreign_thinking(messages)
+    return Draft(path=path, body=jsons.encode(fields), headers=_HEADERS, losses=losses)
+
+
+def holds_foreign_thinking(messages: bytes) -> bool:
+    """Say whether messages may hold thinking with an empty signature or another maker's seal."""
+    return words.SEAL_MARK in messages or (b'"signature"' in messages and _UNSIGNED.search(messages) is not None)
+
+
+def is_foreign_thinking(block: Any) -> bool:
+    """Say whether a content block is thinking that Claude did not sign."""
+    match block:
+        case {"type": "thinking"}:
+            sealed = block.get("signature")
+        case {"type": "redacted_thinking"}:
+            sealed = block.get("data")
+        case _:
+            return False
+    return not isinstance(sealed, str) or not sealed or words.unseal(sealed)[1] != words.REASONING_FORMAT
+
+
+def refusal(error: jsons.DecodeError, prefix: str = "") -> Faulted:
+    """Say a decoder's complaint so that the caller can act on it."""
+    text = str(error)
+    at = _AT.search(text)
+    if at is None and "`" not in text:
+        return invalid(f"The body is not valid JSON: {text}; {_REMEDIES['']}")
+    path = prefix + re.sub(r"\[(\d*|\.\.\.)\]", r".\1", at[1] if at else "").strip(".")
+    reason = (text[: at.start()] if at else text).rstrip(".")
+    names = [part for part in path.split(".") if part and not part.isdigit() and part != "..."]
+    remedy = next((_REMEDIES[name] for name in reversed(names) if name in _REMEDIES), None if names else _REMEDIES[""])
+    where = f"`{path}`: {reason}" if path else reason
+    return invalid(f"{where}; {remedy}" if remedy else f"{where}.", path or None)
+
+
+def _parse(body: bytes) -> tuple[_Body, dict[str, msgspec.Raw]]:
+    try:
+        fields = jsons.fields(body)
+        return _read_body(body), fields
+    except jsons.DecodeError as error:
+        raise refusal(error) from None
+
+
+def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
+    model, models = _models(found)
+    modalities = _modalities(found.messages)
+    return Ask(
+        dialect=words.NAME,
+        model=model,
+        models=models,
+        stream=bool(found.stream),
+        include_usage=True,
+        max_tokens=found.max_tokens,
+        prompt_chars=_prompt_chars(fields, modalities),
+        needs=_needs(found),
+        modalities=modalities,
+        preferences=found.provider or {},
+        session_id=found.session_id,
+        user=found.metadata.user_id if found.metadata else None,
+        fields=fields,
+    )
+
+
+def _models(found: _Body) -> tuple[str, tuple[str, ...]]:
+    if found.models and found.fallbacks:
+        raise invalid("`models` and `fallbacks` say the same thing twice; send one of them.", "fallbacks")
+    if found.fallbacks and len(found.fallbacks) > MAX_FALLBACKS:
+        raise invalid(f"`fallbacks` takes at most {MAX_FALLBACKS} models; send fewer.", "fallbacks")
+    models = tuple(found.models or (fallback.model for fallback in found.fallbacks or ()))
+    if found.model:
+        return found.model, models
+    if found.models and models[0]:
+        return models[0], models[1:]
+    raise invalid("`model` is required; name a model such as `anthropic/claude-sonnet-4.5`.", "model")
+
+
+def _needs(found: _Body) -> frozenset[str]:
+    asked = {
+        "tools": bool(found.tools),
+        "tool_choice": found.tool_choice is not None,
+        "stop": bool(found.stop_sequences),
+        "temperature": found.temperature is not None,
+        "top_p": found.top_p is not None,
+        "top_k": found.top_k is not None,
+        "reasoning": found.thinking is not None and found.thinking.type != "disabled",
+        "structured_outputs": found.output_format is not None
+        or (found.output_config is not None and found.output_config.format is not None),
+    }
+    return frozenset(name for name, is_asked in asked.items() if is_asked)
+
+
+def _modalities(turns: list[_Turn]) -> frozenset[str]:
+    kinds: set[str] = set()
+    for turn in turns:
+        if type(turn.content) is list:
+            for block in turn.content:
+                kinds.add(block.type)
+                if block.type == "tool_result" and _MEDIA_NAME.search(block.content):
+                    kinds.update(_inner_kinds(block.content))
+    return frozenset(_MEDIA[kind] for kind in kinds if kind in _MEDIA)
+
+
+def _inner_kinds(content: msgspec.Raw) -> list[str]:
+    try:
+        return [block.type for block in _read_kinds(content)]
+    except jsons.DecodeError as error:
+        raise refusal(error, "messages.content.") from None
+
+
+def _prompt_chars(fields: dict[str, msgspec.Raw], modalities: frozenset[str]) -> int:
+    chars = sum(len(fields[name]) for name in ("system", "messages", "tools") if name in fields)
+    if modalities:
+        inline = [len(found[1]) for found in _INLINE.finditer(fields["messages"])]
+        chars += len(inline) * MEDIA_CHARS - sum(inline)
+    return chars
+
+
+def _without_foreign_thinking(messages: msgspec.Raw) -> tuple[list[Any], tuple[Loss, ...]]:
+    kept: list[Any] = []
+    count = 0
+    for message in jsons.decode(messages):
+        content = message["content"]
+        if isinstance(content, list):
+            blocks = [block for block in content if not is_foreign_thinking(block)]
+            count += len(content) - len(blocks)
+            if content and not blocks:
+                continue
+            message = {**message, "content": blocks}
+        kept.append(message)
+    return kept, (Loss("reasoning_seal", f"{count} blocks"),) if count else ()

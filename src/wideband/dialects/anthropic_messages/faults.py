@@ -1,0 +1,125 @@
+"""Error objects of the Messages protocol, both ways."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from wideband.canon.faults import Fault, FaultKind
+from wideband.wire import jsons
+
+# OpenRouter's table of error types in Anthropic's words; what is not here is an `api_error`.
+_WORDS: dict[str, str] = {
+    "authentication": "authentication_error",
+    "content_policy_violation": "invalid_request_error",
+    "context_length_exceeded": "invalid_request_error",
+    "invalid_request": "invalid_request_error",
+    "not_found": "not_found_error",
+    "payload_too_large": "request_too_large",
+    "payment_required": "billing_error",
+    "permission_denied": "permission_error",
+    "provider_overloaded": "overloaded_error",
+    "rate_limit_exceeded": "rate_limit_error",
+    "timeout": "timeout_error",
+    "unprocessable": "invalid_request_error",
+}
+
+_KINDS: dict[str, FaultKind] = {
+    "api_error": FaultKind.PROVIDER_ERROR,
+    "authentication_error": FaultKind.PROVIDER_AUTH,
+    "billing_error": FaultKind.PROVIDER_AUTH,
+    "invalid_request_error": FaultKind.PROVIDER_REJECTED,
+    "not_found_error": FaultKind.PROVIDER_MISSING,
+    "overloaded_error": FaultKind.PROVIDER_OVERLOADED,
+    "permission_error": FaultKind.PROVIDER_AUTH,
+    "rate_limit_error": FaultKind.PROVIDER_RATE_LIMITED,
+    "request_too_large": FaultKind.PAYLOAD_TOO_LARGE,
+    "timeout_error": FaultKind.PROVIDER_TIMEOUT,
+}
+
+_STATUSES: dict[int, FaultKind] = {
+    401: FaultKind.PROVIDER_AUTH,
+    402: FaultKind.PROVIDER_AUTH,
+    403: FaultKind.PROVIDER_AUTH,
+    404: FaultKind.PROVIDER_MISSING,
+    408: FaultKind.PROVIDER_TIMEOUT,
+    413: FaultKind.PAYLOAD_TOO_LARGE,
+    429: FaultKind.PROVIDER_RATE_LIMITED,
+    503: FaultKind.PROVIDER_OVERLOADED,
+    504: FaultKind.PROVIDER_TIMEOUT,
+    524: FaultKind.PROVIDER_TIMEOUT,
+    529: FaultKind.PROVIDER_OVERLOADED,
+}
+
+# Anthropic says several different things under `invalid_request_error`; only its words tell them apart.
+_PHRASES: tuple[tuple[str, FaultKind], ...] = (
+    ("prompt is too long", FaultKind.CONTEXT_LENGTH),
+    ("exceed context limit", FaultKind.CONTEXT_LENGTH),
+    ("exceeds the context window", FaultKind.CONTEXT_LENGTH),
+    ("content filtering policy", FaultKind.CONTENT_POLICY),
+    ("credit balance is too low", FaultKind.PROVIDER_AUTH),
+)
+
+_RAW_LIMIT = 1000
+_SECRET = re.compile(r"\b(?:sk|key)-[\w*.-]{6,}")
+
+
+class _Error(msgspec.Struct):
+    type: str | None = None
+    message: str | None = None
+
+
+class _Body(msgspec.Struct):
+    error: _Error | None = None
+
+
+def decode_error(error_type: str | None, message: str | None, status: int, raw: bytes) -> Fault:
+    """Make the fault of an error object; `status` 0 stands for an error told inside a stream."""
+    kind = _KINDS.get(error_type or "") or _kind_of_status(status)
+    if kind is FaultKind.PROVIDER_REJECTED and message:
+        lowered = message.lower()
+        kind = next((found for phrase, found in _PHRASES if phrase in lowered), kind)
+    return Fault(
+        kind=kind,
+        message=_masked(message) if message else f"The provider answered with status {status} and no reason.",
+        provider_status=status or None,
+        provider_code=error_type,
+        raw=_masked(raw[:_RAW_LIMIT].decode("utf-8", "replace")) or None,
+    )
+
+
+def decode_fault(status: int, body: bytes) -> Fault:
+    """Make the fault of an upstream's error answer, whatever its body is."""
+    try:
+        error = jsons.decode_as(body, _Body).error or _Error()
+    except jsons.DecodeError:
+        error = _Error()
+    return decode_error(error.type, error.message, status, body)
+
+
+def encode_error(fault: Fault, request_id: str | None) -> dict[str, Any]:
+    """Return the error object a client gets, as a body or as the data of an `error` event."""
+    error_type = fault.rule.error_type
+    error: dict[str, Any] = {
+        "type": _WORDS.get(error_type, "api_error"),
+        "message": fault.message,
+        "error_type": error_type,
+    }
+    if fault.details:
+        error["metadata"] = fault.details
+    return {"type": "error", "error": error, "request_id": request_id}
+
+
+def encode_fault(fault: Fault, request_id: str | None) -> bytes:
+    """Write the body of an error answer."""
+    return jsons.encode(encode_error(fault, request_id))
+
+
+def _kind_of_status(status: int) -> FaultKind:
+    if status in _STATUSES:
+        return _STATUSES[status]
+    return FaultKind.PROVIDER_REJECTED if 400 <= status < 500 else FaultKind.PROVIDER_ERROR
+
+
+def _masked(text: str) -> str:
+    return _SECRET.sub("[key]", text)
