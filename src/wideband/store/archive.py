@@ -76,7 +76,7 @@ class Archive:
         self._path = home / FILE
         self._spool = home / "run" / "batch.ndjson"
         self.lock = threading.RLock()
-        self._db: "DuckDBPyConnection | None" = None
+        self._db: DuckDBPyConnection | None = None
 
     def append(self, payloads: Iterable[bytes]) -> None:
         """Add records, all or none; those that are there already stay as they are."""

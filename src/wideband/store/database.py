@@ -15,7 +15,7 @@ from wideband.clock import now_ns
 FILE = "ledger.db"
 BUSY_TIMEOUT_MS = 10_000
 MAX_INTEGER = 2**63 - 1
-DEFAULT_ACCOUNT = "local"
+LOCAL_ACCOUNT = "local"
 
 _MIGRATIONS = resources.files("wideband.store") / "migrations"
 _CHECKPOINT_PAGES = 4_000
@@ -72,7 +72,7 @@ def migrate(db: apsw.Connection) -> None:
             db.execute("INSERT INTO migration VALUES (?, ?, ?)", (number, name, now_ns()))
         db.execute(
             "INSERT INTO account (id, name, created_ns, prepaid) VALUES (?, ?, ?, FALSE) ON CONFLICT DO NOTHING",
-            (DEFAULT_ACCOUNT, DEFAULT_ACCOUNT, now_ns()),
+            (LOCAL_ACCOUNT, LOCAL_ACCOUNT, now_ns()),
         )
 
 

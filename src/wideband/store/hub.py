@@ -3,10 +3,10 @@
 It decides nothing and loses nothing: while the analytics database cannot be used, records wait in the outbox.
 """
 
+import asyncio
 import logging
 import threading
 
-from wideband.canon.faults import Faulted
 from wideband.store.ledger import LocalLedger
 
 log = logging.getLogger("wideband.store")
@@ -29,10 +29,10 @@ class Hub:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
-        """Ship what is left and stop. Waits: call it from a thread, before the ledger is closed."""
+    async def close(self) -> None:
+        """Ship what is left and stop; comes before the ledger is closed."""
         self._stop.set()
-        self._thread.join()
+        await asyncio.to_thread(self._thread.join)
 
     def ship(self) -> int:
         """Ship everything that waits; return how many records. Raises `Faulted` (unavailable).

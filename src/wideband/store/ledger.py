@@ -1,7 +1,7 @@
 """The ledger of a home: decisions in memory, made durable by one writer thread.
 
 A hold is decided by the book and queued; a settlement is applied to the book once it is on the disk, so what a
-request may spend is never more than what the disk knows. All methods belong to the event loop that called `open`.
+request may spend is never more than what the disk knows.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import apsw
+import msgspec
 
 from wideband.accounts.book import Book
 from wideband.accounts.rows import Account, Hold, Key, Settlement
@@ -39,37 +40,33 @@ SWEEP_S = 1.0
 
 
 class LocalLedger:
-    """The `Ledger` of the process that owns a home. `open` it before use, `close` it to end."""
+    """The `Ledger` of the process that owns a home. Made inside the event loop that it then belongs to."""
 
     def __init__(self, home: Path, *, sweep_s: float = SWEEP_S) -> None:
+        """Take the home, and end what a dead server left held. Raises `HomeLockedError` if another server has it."""
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home = home
-        self.archive = Archive(home)
-        self.outbox: Outbox
-        self._sweep_s = sweep_s
+        self._lock = ServerLock(home)
+        self._db = connect(home)
+        self._versions = Versions(home)
+        self._keyring = Keyring(self._db, self._versions)
+        self._keys = KeyCache(home, self._versions)
         self._book = Book()
         self._settling: dict[str, Posting] = {}
         self._closed = False
-
-    async def open(self) -> None:
-        """Take the home, and release what a dead server left held. Raises `Faulted` (unavailable) if it is taken."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = ServerLock(self.home)
-        self._db = connect(self.home)
-        self._versions = Versions(self.home)
-        self._keyring = Keyring(self._db, self._versions)
-        self._keys = KeyCache(self.home, self._versions)
         _release_left_holds(self._db)
         self._reload()
         _load_spend(self._db, self._book)
         loop = self._loop = asyncio.get_running_loop()
         self._writer = Writer(
             self._db,
-            lambda postings: _tell(loop, self._committed, postings),
-            lambda postings: _tell(loop, self._refused, postings),
+            committed=lambda postings: _tell(loop, self._committed, postings),
+            failed=lambda postings: _tell(loop, self._refused, postings),
         )
         self._writer.start()
-        self.outbox = Outbox(self.home, self._writer)
-        self._sweeper = spawn(self._sweep(), name="expire holds")
+        self.outbox = Outbox(home, self._writer)
+        self.archive = Archive(home)
+        self._sweeper = spawn(self._sweep(sweep_s), name="expire holds")
 
     async def close(self) -> None:
         """Make durable what is queued, and let the next server in."""
@@ -166,9 +163,9 @@ class LocalLedger:
         for account, granted_nano, _ in self._keys.accounts():
             self._book.put_account(account, granted_nano)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, sweep_s: float) -> None:
         while True:
-            await asyncio.sleep(self._sweep_s)
+            await asyncio.sleep(sweep_s)
             for hold in self._book.expired(now_ns()):
                 self.interrupt(hold.id, "The request did not end before its hold expired.")
 
@@ -256,16 +253,8 @@ def _release_left_holds(db: apsw.Connection) -> None:
     """End every hold of a server that died, each with its record."""
     rows = db.execute("SELECT id, account_id, key_hash, amount_nano, created_ns, expires_ns, model FROM hold")
     batch = Batch()
-    for hold_id, account_id, key_hash, amount_nano, created_ns, expires_ns, model in rows.fetchall():
-        hold = Hold(
-            id=hold_id,
-            account_id=account_id,
-            key_hash=key_hash,
-            amount_nano=amount_nano,
-            created_ns=created_ns,
-            expires_ns=expires_ns,
-            model=model,
-        )
+    for row in rows.fetchall():
+        hold = msgspec.convert(dict(zip(Hold.__struct_fields__, row, strict=True)), Hold)
         batch.add_posting(
             Posting(interrupted(hold, now_ns(), "The server died while it served this request."), "release")
         )
