@@ -1,4 +1,4 @@
-"""What is known of whole families of models, laid under what is known of each."""
+"""What the price lists leave out: facts about whole families of models, and the weekdays of peak hours."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from wideband.catalog.rows import Model
+from wideband.catalog.rows import EndpointRow, Model, Override, Weekday
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,6 +25,13 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return any(fnmatchcase(model_id, pattern) for pattern in self.match)
 
 
+class PeakDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The weekdays on which a provider's hours hold."""
+
+    provider: str
+    utc_days: tuple[Weekday, ...]
+
+
 def with_families(models: Iterable[Model], families: Iterable[Family]) -> dict[str, Model]:
     """Return the models by id with the facts of their families; of several families the later wins."""
     known = tuple(families)
@@ -36,6 +43,21 @@ def with_families(models: Iterable[Model], families: Iterable[Family]) -> dict[s
                 facts.update(_facts(family))
         refined[model.id] = msgspec.structs.replace(model, **facts)
     return refined
+
+
+def with_peak_days(rows: Iterable[EndpointRow], peak_days: Iterable[PeakDays]) -> list[EndpointRow]:
+    """Return the rows with the hours in their prices put on their provider's weekdays."""
+    days = {each.provider: each.utc_days for each in peak_days}
+    return [_on_days(row, days[row.provider]) if row.provider in days else row for row in rows]
+
+
+def _on_days(row: EndpointRow, days: tuple[Weekday, ...]) -> EndpointRow:
+    overrides = tuple(_timed_on(override, days) for override in row.price.overrides)
+    return msgspec.structs.replace(row, price=msgspec.structs.replace(row.price, overrides=overrides))
+
+
+def _timed_on(override: Override, days: tuple[Weekday, ...]) -> Override:
+    return override if override.utc_start is None else msgspec.structs.replace(override, utc_days=days)
 
 
 def _facts(family: Family) -> Mapping[str, Any]:

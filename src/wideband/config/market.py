@@ -1,0 +1,169 @@
+"""The market as it is on this machine: which rows there are, and which of them can be used with the keys at hand."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from wideband.catalog.joining import catalogue
+from wideband.catalog.reading import Sheet, Words, read_sheet
+from wideband.catalog.rows import Catalogue, Endpoint, Model, Provider
+from wideband.config.discovery import discover
+from wideband.config.errors import ConfigError, Fix, located
+from wideband.config.outside import environment, read_toml
+from wideband.config.settings import Settings, read_sections
+from wideband.config.snapshot import load_snapshot
+from wideband.dialects.quirks import QUIRKS
+from wideband.dialects.registry import DIALECTS
+
+Rows = tuple[tuple[Provider, ...], tuple[Model, ...], tuple[Endpoint, ...]]
+NO_ROWS: Rows = ((), (), ())
+
+_URL_FIELD = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A usable provider; `how` says why: the variable that holds its key, the file, or that it answers."""
+
+    slug: str
+    name: str
+    how: str
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that cannot be used; `needs` lists the variables to set, `reason` says it in words."""
+
+    slug: str
+    name: str
+    needs: tuple[str, ...]
+    reason: str
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """`catalogue` holds what can be used now, `known` every row; keys are by provider slug and in no repr."""
+
+    catalogue: Catalogue
+    known: Catalogue
+    provider_keys: dict[str, str]
+    found: tuple[Found, ...]
+    missing: tuple[Missing, ...]
+
+    def __repr__(self) -> str:
+        return f"Market(found={[each.slug for each in self.found]}, models={len(self.catalogue.models)})"
+
+
+def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Mapping[str, str] | None = None) -> Market:
+    """Read all rows and find out which are usable. Raises `ConfigError`.
+
+    `extra_rows` (providers, models, endpoints) are usable as they are; a simulated row under the name of a real one is
+    refused. Local servers are asked unless WIDEBAND_DISCOVER is 0.
+    """
+    env = environment(environ)
+    sheet = _read_rows(settings)
+    providers, models, endpoints = extra_rows or NO_ROWS
+    _refuse_mixing(sheet, providers, models, endpoints)
+    keys, found, missing = _with_keys(sheet.providers.values(), env)
+    # From here on no row holds a key.
+    sheet = Sheet(
+        providers={slug: _without_key(row, env) for slug, row in sheet.providers.items()}
+        | {row.slug: _without_key(row, env) for row in providers},
+        models=sheet.models | {row.id: row for row in models},
+        endpoints=sheet.endpoints,
+        aliases=sheet.aliases,
+    )
+    local = {} if env.get("WIDEBAND_DISCOVER") == "0" else discover(sheet.providers.values())
+    found += [_answers(sheet.providers[slug], len(served)) for slug, served in local.items()]
+    found += _named_locals(sheet, local)
+    found += [Found(slug=row.slug, name=row.name, how="simulated") for row in providers]
+    missing += [_silent(row) for row in sheet.providers.values() if row.local and row.slug not in _slugs(found)]
+    extra = [*endpoints, *(endpoint for served in local.values() for endpoint in served)]
+    return Market(
+        catalogue=catalogue(sheet, extra, usable=_slugs(found)),
+        known=catalogue(sheet, extra),
+        provider_keys=keys,
+        found=tuple(found),
+        missing=tuple(missing),
+    )
+
+
+def _read_rows(settings: Settings) -> Sheet:
+    words = Words(dialects=DIALECTS, quirks=QUIRKS)
+    sheet = load_snapshot(settings.home, words)
+    if settings.config_file is None:
+        return sheet
+    document, text = read_toml(settings.config_file)
+    sheet, problems = read_sheet(document, sheet, words)
+    problems += read_sections(document)[1]
+    if problems:
+        raise ConfigError(located(problems, settings.config_file, text))
+    return sheet
+
+
+def _with_keys(
+    providers: Iterable[Provider], env: Mapping[str, str]
+) -> tuple[dict[str, str], list[Found], list[Missing]]:
+    keys, found, missing = dict[str, str](), list[Found](), list[Missing]()
+    for row in providers:
+        if row.local:
+            continue
+        variable = next((name for name in row.key_env if env.get(name)), None)
+        unset = [name for name in _URL_FIELD.findall(row.base_url) if not env.get(name)]
+        if row.auth != "none" and not row.key and variable is None:
+            unset = [*row.key_env[:1], *unset]
+        if unset or (row.auth != "none" and not row.key and variable is None):
+            missing.append(_unset(row, unset))
+            continue
+        if row.key:
+            keys[row.slug] = row.key
+        elif variable is not None:
+            keys[row.slug] = env[variable]
+        how = "key in the file" if row.key else variable or "needs no key"
+        found.append(Found(slug=row.slug, name=row.name, how=how))
+    return keys, found, missing
+
+
+def _unset(row: Provider, unset: list[str]) -> Missing:
+    reason = f"set {' and '.join(unset)}" if unset else "give `key` or `key_env` in its row"
+    return Missing(slug=row.slug, name=row.name, needs=tuple(unset), reason=reason)
+
+
+def _silent(row: Provider) -> Missing:
+    return Missing(slug=row.slug, name=row.name, needs=(), reason=f"nothing answers at {row.base_url}")
+
+
+def _answers(row: Provider, count: int) -> Found:
+    return Found(slug=row.slug, name=row.name, how=f"answers at {row.base_url} ({count} models)")
+
+
+def _named_locals(sheet: Sheet, local: Mapping[str, object]) -> list[Found]:
+    """Return the local providers that did not answer but for which the file names endpoints: those are believed."""
+    named = {row.provider for row in sheet.endpoints.values()}
+    return [
+        Found(slug=row.slug, name=row.name, how="named in the file")
+        for row in sheet.providers.values()
+        if row.local and row.slug in named and row.slug not in local
+    ]
+
+
+def _without_key(row: Provider, env: Mapping[str, str]) -> Provider:
+    url = _URL_FIELD.sub(lambda field: env.get(field[1]) or field[0], row.base_url)
+    return msgspec.structs.replace(row, key=None, base_url=url)
+
+
+def _slugs(found: Iterable[Found]) -> frozenset[str]:
+    return frozenset(each.slug for each in found)
+
+
+def _refuse_mixing(
+    sheet: Sheet, providers: Iterable[Provider], models: Iterable[Model], endpoints: Iterable[Endpoint]
+) -> None:
+    real = sheet.models.keys() | {model for _, model, _ in sheet.endpoints}
+    names = [
+        *(row.slug for row in providers if row.slug in sheet.providers),
+        *(row.id for row in models if row.id in real),
+        *(row.model for row in endpoints if row.simulated and row.model in real),
+    ]
+    if names:
+        raise ConfigError(
+            [Fix("sandbox", 0, "", name, "is a real row's name; simulated rows need their own") for name in names]
+        )

@@ -1,0 +1,161 @@
+"""Settings: what runs where and within which limits. Flags win over `WIDEBAND_*`, those over the file, it over ours."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from wideband.catalog.reading import unknown_tables
+from wideband.catalog.tables import Place, Problem, read_fields
+from wideband.config.errors import ConfigError, Fix, located
+from wideband.config.outside import environment, read_toml
+
+FILE_NAME = "wideband.toml"
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what may take, in seconds."""
+
+    connect_s: Seconds = 10.0
+    first_token_s: Seconds = 60.0
+    inter_token_s: Seconds = 60.0
+    total_s: Seconds = 1800.0
+    keepalive_s: Seconds = 8.0
+    drain_s: Seconds = 30.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what is allowed; `body_s` is the time to receive a request's body in."""
+
+    max_body_bytes: Positive = 32 * 1024 * 1024
+    max_header_bytes: Positive = 64 * 1024
+    body_s: Seconds = 30.0
+    max_tries: Positive = 6
+    max_open_requests: Positive = 10_000
+
+
+class Holds(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set aside for a request that does not say how long its answer may be, and for how long at most."""
+
+    default_output_tokens: Positive = 4096
+    hold_s: Seconds = 3600.0
+
+
+class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
+    """The simulated market: "auto" shows it while no real provider is usable."""
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    seed: int = 0
+    speedup: Seconds = 1.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. Port 0 takes any free port; `home` holds databases and caches."""
+
+    home: Path
+    config_file: Path | None = None
+    host: str = "127.0.0.1"
+    port: Port = 8484
+    workers: Positive = 1
+    deadlines: Deadlines = Deadlines()
+    limits: Limits = Limits()
+    holds: Holds = Holds()
+    sandbox: Sandbox = Sandbox()
+
+
+class _Server(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    port: Port
+    workers: Positive
+
+
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "server": _Server,
+    "deadlines": Deadlines,
+    "limits": Limits,
+    "holds": Holds,
+    "sandbox": Sandbox,
+}
+ROW_TABLES = ("provider", "model", "endpoint", "aliases")
+
+
+def load_settings(
+    *,
+    config_file: Path | str | None = None,
+    home: Path | str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read settings from flags, the environment and a file, in that order. Raises `ConfigError`.
+
+    The file is the one named, else ./wideband.toml, else <home>/wideband.toml, if there is one.
+    """
+    env = environment(environ)
+    home = Path(home or env.get("WIDEBAND_HOME") or Path.home() / ".wideband").expanduser().absolute()
+    file = _config_file(config_file or env.get("WIDEBAND_CONFIG"), home)
+    values: dict[str, Any] = {}
+    if file is not None:
+        document, text = read_toml(file)
+        values, problems = read_sections(document)
+        if problems:
+            raise ConfigError(located(problems, file, text))
+    server = values.pop("server", {}) | _from_environment(env)
+    server |= _checked({"host": host, "port": port, "workers": workers}, "--{}")
+    sections: dict[str, Any] = {name: _SECTIONS[name](**given) for name, given in values.items()}
+    return Settings(home=home, config_file=file, **server, **sections)
+
+
+def read_sections(document: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Return the settings of a parsed file by section, and what is wrong with them."""
+    problems = unknown_tables(document, (*_SECTIONS, *ROW_TABLES))
+    values: dict[str, dict[str, Any]] = {}
+    for name, kind in _SECTIONS.items():
+        table = document.get(name, {})
+        place = Place(table=name, nth=0, problems=problems)
+        if isinstance(table, Mapping):
+            values[name] = read_fields(table, kind, place)
+        else:
+            place.note("", f"must be a table: write `[{name}]`")
+    return values, problems
+
+
+def _config_file(named: Path | str | None, home: Path) -> Path | None:
+    if named:
+        file = Path(named).expanduser().absolute()
+        if not file.is_file():
+            raise ConfigError([Fix(file, 0, "", "", "there is no such file")])
+        return file
+    return next((file for file in (Path.cwd() / FILE_NAME, home / FILE_NAME) if file.is_file()), None)
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    return _checked(
+        {field.name: env.get(f"WIDEBAND_{field.name.upper()}") or None for field in msgspec.structs.fields(_Server)},
+        "WIDEBAND_{}",
+    )
+
+
+def _checked(given: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return the values that are given, as their fields' types. Raises `ConfigError`, which names the source."""
+    values: dict[str, Any] = {}
+    fixes: list[Fix] = []
+    for field in msgspec.structs.fields(_Server):
+        value = given[field.name]
+        if value is None:
+            continue
+        try:
+            # A variable is text, so "9000" must do for a port.
+            values[field.name] = msgspec.convert(value, field.type, strict=False)
+        except msgspec.ValidationError as error:
+            name = source.format(field.name.upper() if source.startswith("WIDEBAND") else field.name)
+            fixes.append(Fix(name, 0, "", "", f"`{value}` will not do: {error}"))
+    if fixes:
+        raise ConfigError(fixes)
+    return values
