@@ -96,6 +96,7 @@ def measure(effort: Effort, peers: list[str], results: report.Results) -> None:
             for probe in probes.probes(direct, effort.seconds):
                 results.thermometer_ms.append(round(thermometer(), 2))
                 for subject in subjects:
+                    probes.wait_until_quiet(subject)
                     results.add(subject.name, probe(subject))
 
 

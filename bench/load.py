@@ -43,13 +43,17 @@ class Streams(Order, frozen=True, kw_only=True, tag="streams"):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back. Latencies are milliseconds from sending to the last byte, sorted."""
+    """What came back. Latencies are milliseconds from sending to the last byte, sorted.
+
+    `unsent` counts requests of a fixed rate that found every connection busy.
+    """
 
     answers: int
     errors: int
     events: int
     seconds: float
     latencies_ms: tuple[float, ...] = ()
+    unsent: int = 0
 
 
 class Caller(asyncio.Protocol):
@@ -134,7 +138,6 @@ def _tally(callers: list[Caller], seconds: float, latencies: list[float]) -> Tal
 
 async def run_closed(order: Closed) -> Tally:
     """Send back to back for the time ordered."""
-    until = time.perf_counter() + order.seconds
     finished = asyncio.get_running_loop().create_future()
     waiting = order.connections
 
@@ -149,6 +152,7 @@ async def run_closed(order: Closed) -> Tally:
 
     callers = await _connect(order, answered)
     start = time.perf_counter()
+    until = start + order.seconds
     for caller in callers:
         caller.send(order.payload)
     await asyncio.wait_for(finished, order.seconds + STALL_S)
@@ -156,7 +160,7 @@ async def run_closed(order: Closed) -> Tally:
 
 
 async def run_rate(order: Rate) -> Tally:
-    """Send at a fixed rate; when every connection is busy the request is counted as an error."""
+    """Send at a fixed rate, whether answers come or not."""
     free: list[Caller] = []
     latencies: list[float] = []
 
@@ -167,19 +171,18 @@ async def run_rate(order: Rate) -> Tally:
     callers = await _connect(order, answered)
     free.extend(callers)
     start = time.perf_counter()
-    refused = 0
+    unsent = 0
     for number in range(int(order.seconds * order.per_s)):
         await asyncio.sleep(start + number / order.per_s - time.perf_counter())
         if free:
             free.pop(0).send(order.payload)
         else:
-            refused += 1
+            unsent += 1
     seconds = time.perf_counter() - start
     deadline = time.perf_counter() + STALL_S
     while len(free) < len(callers) and time.perf_counter() < deadline:
         await asyncio.sleep(0.01)
-    tally = _tally(callers, seconds, latencies)
-    return msgspec.structs.replace(tally, errors=tally.errors + refused)
+    return msgspec.structs.replace(_tally(callers, seconds, latencies), unsent=unsent)
 
 
 async def run_streams(order: Streams) -> Tally:

@@ -33,6 +33,8 @@ IDLE_STREAMS = 500
 RATE_PER_S = 200
 # What a gateway still does after the last answer (records, say) belongs to the requests.
 AFTERWORK_S = 0.1
+# Some clean up for seconds after streams were abandoned; that belongs to no request.
+QUIET_WITHIN_S = 15
 
 
 def _order(kind: type[Order], route: Route, payload: bytes, connections: int, **more: float) -> bytes:
@@ -123,8 +125,10 @@ def added_latency(subject: Subject, *, direct: Direct, seconds: float) -> Figure
         assert route is not None
         payload = request(route, "openai_chat", "reply")
         order = _order(Rate, route, payload, CONNECTIONS * 4, seconds=seconds, per_s=RATE_PER_S)
-        found.append(_carry_out(name, order).latencies_ms)
-    without, through = found
+        found.append(_carry_out(name, order))
+    if any(tally.unsent for tally in found):
+        return {}  # it cannot keep up, so what it would answer in time is not known
+    without, through = (tally.latencies_ms for tally in found)
     return {
         "added_p50": percentile(through, 0.50) - percentile(without, 0.50),
         "added_p99": percentile(through, 0.99) - percentile(without, 0.99),
@@ -134,6 +138,18 @@ def added_latency(subject: Subject, *, direct: Direct, seconds: float) -> Figure
 def percentile(ordered: tuple[float, ...], share: float) -> float:
     """Return the smallest value that at least this share of the values does not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def wait_until_quiet(subject: Subject) -> None:
+    """Let a subject finish what earlier work left behind."""
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    before = cpu_s(subject.pid)
+    while time.monotonic() < deadline:
+        time.sleep(AFTERWORK_S)
+        now = cpu_s(subject.pid)
+        if now - before <= AFTERWORK_S / 5:
+            return
+        before = now
 
 
 def warm_up(subject: Subject) -> None:

@@ -65,22 +65,22 @@ def table(results: Results) -> Table:
     for peer in peers:
         grid.add_column(f"{peer} (best, ratio)", justify="right")
     for measure in MEASURES:
-        own = results.figures.get("wideband", {}).get(measure.name)
-        if own is None:
-            continue
-        best = _best(measure, own)
+        own = results.figures.get("wideband", {}).get(measure.name, [])
+        best = _best(measure, own) if own else None
         target = "" if measure.first is None else f"{measure.first:g} / {measure.final:g}"
-        cells = [measure.what, measure.unit, _number(best), _number(median(own)), target, measure.verdict(best)]
-        grid.add_row(*cells, *(_peer_cell(results, peer, measure, best) for peer in peers))
+        shown = ["NOT TAKEN", "", target, ""]
+        if best is not None:
+            shown = [_number(best), _number(median(own)), target, measure.verdict(best)]
+        grid.add_row(measure.what, measure.unit, *shown, *(_peer_cell(results, peer, measure, best) for peer in peers))
     return grid
 
 
-def _peer_cell(results: Results, peer: str, measure: Measure, own: float) -> str:
+def _peer_cell(results: Results, peer: str, measure: Measure, own: float | None) -> str:
     values = results.figures[peer].get(measure.name)
     if not values:
         return "-"
     best = _best(measure, values)
-    return f"{_number(best)}  x{best / own:.2g}" if own > 0 else _number(best)
+    return f"{_number(best)}  x{best / own:.2g}" if own and own > 0 else _number(best)
 
 
 def show(results: Results, console: Console) -> None:
