@@ -1,5 +1,8 @@
 """Keys and accounts, changed through one connection in short transactions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 import apsw
@@ -10,7 +13,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.clock import now_ns
 from wideband.ids import row_id
 from wideband.store.base import KeyChange
-from wideband.store.database import MAX_INTEGER, transaction
+from wideband.store.database import MAX_INTEGER, connect, transaction
 from wideband.store.versions import Versions
 
 _KEYS = (
@@ -134,6 +137,18 @@ class Keyring:
             "UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value"
         ).get
         return revision
+
+
+@contextmanager
+def open_keyring(home: Path) -> Iterator[Keyring]:
+    """Open the keyring of a home beside whatever server runs there."""
+    db = connect(home)
+    versions = Versions(home)
+    try:
+        yield Keyring(db, versions)
+    finally:
+        versions.close()
+        db.close()
 
 
 def account_rows(db: apsw.Connection) -> list[tuple[Account, int, int]]:
