@@ -1,10 +1,12 @@
 """`wideband sandbox`: run the simulated market by itself."""
 
+import asyncio
 from pathlib import Path
 
 import click
+import uvloop
 
-from wideband.sandbox.server import Settings, run
+from wideband.sandbox.server import Settings, serve
 
 
 @click.command("sandbox")
@@ -24,4 +26,8 @@ from wideband.sandbox.server import Settings, run
 @click.option("--with-parent", is_flag=True, help="Stop when standard input ends, so that no orphan is left behind.")
 def command(host: str, port: int, seed: int, speedup: float, ready_file: Path | None, with_parent: bool) -> None:
     """Run simulated providers behind real HTTP; prints their URL as one line of JSON when they are ready."""
-    run(Settings(host=host, port=port, seed=seed, speedup=speedup, ready_file=ready_file, with_parent=with_parent))
+    settings = Settings(
+        host=host, port=port, seed=seed, speedup=speedup, ready_file=ready_file, with_parent=with_parent
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))

@@ -219,7 +219,7 @@ MODELS: tuple[SimModel, ...] = (
             Serving("sim-ember", 500, {"cut": 0.2, "reset": 0.1, "half_response": 0.1}),
             Serving("sim-fjord", 550, {"429": 0.3, "bad_chunking": 0.1}),
             Serving("sim-gale", 600, {"hang": 0.05, "slow_drip": 0.05, "429": 0.1}),
-            Serving("sim-aurora", 800, {"503": 0.02}),
+            Serving("sim-aurora", 800),
             Serving("sim-borealis", 950),
             Serving("sim-harbor", 1000),
         ),

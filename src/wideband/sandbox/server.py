@@ -229,17 +229,3 @@ def _announce(settings: Settings, url: str) -> None:
         draft.replace(settings.ready_file)
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
-
-
-def run(settings: Settings) -> None:
-    """Run the sandbox in this process, on uvloop where there is one."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings))
-
-
-def _loop_factory() -> Any:
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415  not there on Windows
-
-    return uvloop.new_event_loop

@@ -113,7 +113,8 @@ class _Filler:
 
 def _simplest(options: list[Any]) -> Any:
     """Choose the option that says something: not null, where there is a choice."""
-    return next((option for option in options if not (isinstance(option, dict) and option.get("type") == "null")), {})
+    is_null = [isinstance(option, dict) and option.get("type") == "null" for option in options]
+    return options[is_null.index(False) if False in is_null else 0]
 
 
 def _type_of(schema: Schema) -> str:

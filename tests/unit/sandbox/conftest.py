@@ -1,0 +1,80 @@
+"""A desk to ask, and readers of what it answers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from wideband.sandbox.desk import Desk, Incoming
+from wideband.sandbox.plays import End, Play
+from wideband.sandbox.rows import PROVIDER_BY_SLUG, SANDBOX_KEY
+from wideband.wire import jsons, sse
+
+
+class Answered(msgspec.Struct):
+    """A play, read as a client would."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    end: End
+    waits_s: list[float]
+
+    @property
+    def json(self) -> Any:
+        return jsons.decode(self.body)
+
+    @property
+    def events(self) -> list[Any]:
+        """All events but `[DONE]`, read."""
+        decoder = sse.Decoder()
+        frames = decoder.feed(self.body) + decoder.close()
+        return [jsons.decode(frame.data) for frame in frames if frame.data != b"[DONE]"]
+
+
+def unchunked(data: bytes) -> bytes:
+    body = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        length = int(size, 16)
+        body, data = body + data[:length], data[length + 2 :]
+    return body
+
+
+def read(play: Play) -> Answered:
+    steps = list(play.steps)
+    head, _, body = b"".join(step.data for step in steps).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    if "transfer-encoding" in headers:
+        body = unchunked(body)
+    return Answered(int(lines[0].split()[1]), headers, body, play.end, [step.wait_s for step in steps])
+
+
+Ask = Callable[..., Play]
+
+
+@pytest.fixture
+def play() -> Ask:
+    """Ask one desk: `play("aurora", content_or_fields, **more_fields)`."""
+    desk = Desk(seed=1, grain_s=0.02)
+
+    def ask(provider: str, said: Any, *, at_s: float = 3 * 3600.0, **fields: Any) -> Play:
+        slug = f"sim-{provider}"
+        messages = said if isinstance(said, list) else [{"role": "user", "content": said}]
+        body: dict[str, Any] = {"model": "sandbox/steady", "messages": messages}
+        path = "chat/completions"
+        if PROVIDER_BY_SLUG[slug].dialect == "anthropic_messages":
+            path, body["max_tokens"] = "messages", 1000
+        headers = {"authorization": f"Bearer {SANDBOX_KEY}"}
+        payload = said if isinstance(said, bytes) else jsons.encode(body | fields)
+        return desk.play(Incoming(method="POST", path=f"/{slug}/v1/{path}", headers=headers, body=payload, at_s=at_s))
+
+    return ask
+
+
+@pytest.fixture
+def ask(play: Ask) -> Callable[..., Answered]:
+    """As `play`, but the answer is read."""
+    return lambda *args, **fields: read(play(*args, **fields))
