@@ -1,0 +1,1 @@
+"""How everything outside the request path talks to models."""

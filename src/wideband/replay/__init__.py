@@ -1,0 +1,1 @@
+"""Recorded traffic, sent again: at its own times, with its own lengths, and then counted against the ledger."""

@@ -1,0 +1,88 @@
+"""One replay from start to end: a server, the traffic, the count."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from wideband.client.http import HttpClient
+from wideband.clock import monotonic_ns
+from wideband.replay.drive import Pacing, drive
+from wideband.replay.ownserver import OwnServer
+from wideband.replay.tally import Summary, Tally, sum_up
+from wideband.replay.traces import Arrival
+from wideband.replay.truth import Truth, counters, of_counters, of_home
+from wideband.tasks import spawn
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A server that already runs: its URL without a version, and a key of it."""
+
+    url: str
+    key: str
+
+
+class Replay:
+    """A replay, its tally open to whoever shows progress. `interrupt` ends it early, with what there is."""
+
+    def __init__(
+        self, arrivals: Sequence[Arrival], pacing: Pacing, target: Target | None = None, seed: int = 1
+    ) -> None:
+        self.arrivals = arrivals
+        self.tally = Tally()
+        self._pacing = pacing
+        self._target = target
+        self._seed = seed
+        self._driving: asyncio.Task[None] | None = None
+        self._is_interrupted = False
+        self._wall_ns = 0
+
+    def interrupt(self) -> None:
+        """Give up the requests that are open or to come."""
+        self._is_interrupted = True
+        if self._driving is not None:
+            self._driving.cancel()
+
+    async def run(self) -> Summary:
+        """Play the trace and count. Raises `Faulted` when the server does not start or its books cannot be read."""
+        truth = await (self._against_own() if self._target is None else self._against(self._target))
+        wall_s = self._wall_ns / 1e9
+        facts = {
+            "model": self._pacing.model,
+            "speedup": self._pacing.speedup,
+            "requests": len(self.arrivals),
+            "wall_s": round(wall_s, 3),
+            "requests_per_second": round(self.tally.sent / wall_s, 2) if wall_s else 0.0,
+            "interrupted": self._is_interrupted,
+        }
+        return sum_up(self.tally, truth, facts)
+
+    async def _against_own(self) -> Truth:
+        async with AsyncExitStack() as stack:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wideband-replay-")))
+            server = await stack.enter_async_context(OwnServer(home, self._pacing.speedup, self._seed))
+            await self._drive(server.url, server.key)
+            await server.stop()
+            return await of_home(home)
+
+    async def _against(self, target: Target) -> Truth:
+        before = await counters(target.url, target.key)
+        await self._drive(target.url, target.key)
+        return of_counters(before, await counters(target.url, target.key))
+
+    async def _drive(self, url: str, key: str) -> None:
+        if self._is_interrupted:
+            return
+        start_ns = monotonic_ns()
+        async with HttpClient(f"{url.rstrip('/')}/api/v1", key) as client:
+            self._driving = spawn(drive(self.arrivals, client, self._pacing, self.tally), name="replay")
+            try:
+                await self._driving
+            except asyncio.CancelledError:
+                if not self._is_interrupted:
+                    raise
+            finally:
+                self._wall_ns = monotonic_ns() - start_ns
