@@ -1,0 +1,183 @@
+"""The named oddities of providers: what a row's `quirks` do to an outgoing body, on either lane.
+
+A quirk without fields, renames or edits is a fact that a dialect asks for by name while it writes.
+"""
+
+from typing import Any
+
+import msgspec
+
+from wideband.canon.request import Loss
+from wideband.dialects import edits
+from wideband.wire import jsons
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """A change to one field, looked for only where one of `marks` stands in its bytes; `loss` is a row of `LOSSES`."""
+
+    field: str
+    marks: tuple[bytes, ...]
+    change: edits.Change
+    loss: str | None
+
+
+class Quirk(msgspec.Struct, frozen=True, kw_only=True):
+    """One oddity: fields that are left out or go under another name, and fields that are changed."""
+
+    description: str
+    drop: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
+    edits: tuple[Edit, ...] = ()
+
+
+_STRICT = (b'"strict"',)
+
+QUIRKS: dict[str, Quirk] = {
+    "adaptive_thinking": Quirk(description="The model thinks as much as it sees fit and takes no thinking budget."),
+    "basic_effort": Quirk(
+        description="Thinking effort is low, medium or high, nothing beside.",
+        edits=(Edit("reasoning_effort", (b"minimal", b"xhigh", b"max"), edits.low_medium_high, "reasoning_effort"),),
+    ),
+    "cache_control": Quirk(description="Explicit prompt-cache breakpoints are understood."),
+    "enable_thinking": Quirk(description="Thinking is asked for by `enable_thinking` and `thinking_budget` (Qwen)."),
+    "fixed_sampling": Quirk(
+        description="A thinking model that refuses every sampling knob.",
+        drop=(
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "top_a",
+            "presence_penalty",
+            "frequency_penalty",
+            "repetition_penalty",
+            "logit_bias",
+            "logprobs",
+            "top_logprobs",
+        ),
+    ),
+    "max_completion_tokens": Quirk(
+        description="The limit is called `max_completion_tokens`.", rename={"max_tokens": "max_completion_tokens"}
+    ),
+    "max_tokens_only": Quirk(
+        description="The limit is called `max_tokens`.", rename={"max_completion_tokens": "max_tokens"}
+    ),
+    "nine_character_ids": Quirk(
+        description="Ids of tool calls are nine letters and digits (Mistral).",
+        edits=(Edit("messages", (b'"tool_call',), edits.nine_character_ids, None),),
+    ),
+    "no_count_tokens": Quirk(description="The provider has no way to count tokens beforehand."),
+    "no_developer_role": Quirk(
+        description="There are no developer messages.",
+        edits=(Edit("messages", (b'"developer"',), edits.system_for_developer, None),),
+    ),
+    "no_extra_sampling": Quirk(
+        description="Only OpenAI's own sampling knobs are taken.",
+        drop=("top_k", "min_p", "top_a", "repetition_penalty"),
+    ),
+    "no_json_schema": Quirk(
+        description="An answer can be asked to be JSON, but not to keep to a schema (DeepSeek).",
+        edits=(Edit("response_format", (b"json_schema",), edits.json_object_for_schema, "json_schema_ignored"),),
+    ),
+    "no_logit_bias": Quirk(description="`logit_bias` is refused.", drop=("logit_bias",)),
+    "no_logprobs": Quirk(description="Log probabilities are refused.", drop=("logprobs", "top_logprobs")),
+    "no_message_name": Quirk(
+        description="Messages have no `name` (Groq).",
+        edits=(Edit("messages", (b'"name"',), edits.without("name"), "message_name_dropped"),),
+    ),
+    "no_metadata": Quirk(description="`metadata` is refused.", drop=("metadata",)),
+    "no_parallel_tool_calls": Quirk(description="`parallel_tool_calls` is refused.", drop=("parallel_tool_calls",)),
+    "no_penalties": Quirk(
+        description="Repetition penalties are refused.",
+        drop=("presence_penalty", "frequency_penalty", "repetition_penalty"),
+    ),
+    "no_seed": Quirk(description="`seed` is refused.", drop=("seed",)),
+    "no_service_tier": Quirk(description="`service_tier` is refused.", drop=("service_tier",)),
+    "no_stop": Quirk(description="Stop sequences are refused.", drop=("stop",)),
+    "no_store": Quirk(
+        description="What steers OpenAI's own storage, caching and safety is refused.",
+        drop=(
+            "store",
+            "metadata",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+        ),
+    ),
+    "no_stream_options": Quirk(
+        description="`stream_options` is refused; counts come without being asked for.", drop=("stream_options",)
+    ),
+    "no_strict": Quirk(
+        description="`strict` is refused on functions and schemas.",
+        edits=(
+            Edit("tools", _STRICT, edits.tools_without_strict, "strict"),
+            Edit("response_format", _STRICT, edits.format_without_strict, "strict"),
+        ),
+    ),
+    "no_tool_choice": Quirk(description="`tool_choice` is refused.", drop=("tool_choice",)),
+    "no_user": Quirk(description="`user` is refused.", drop=("user",)),
+    "no_verbosity": Quirk(description="`verbosity` is refused.", drop=("verbosity",)),
+    "openrouter": Quirk(description="Speaks OpenRouter's dialect in full: gateway fields and reasoning are kept."),
+    "plain_schemas": Quirk(
+        description="Functions' schemas may not say `$schema` or `additionalProperties` (Gemini).",
+        edits=(Edit("tools", (b'"$schema"', b'"additionalProperties"'), edits.plain_schemas, None),),
+    ),
+    "prefill": Quirk(description="A last message of the assistant is continued."),
+    "random_seed": Quirk(description="The seed is called `random_seed` (Mistral).", rename={"seed": "random_seed"}),
+    "reasoning_content": Quirk(description="Thinking is echoed as `reasoning_content` (DeepSeek, Moonshot)."),
+    "reasoning_text": Quirk(description="Thinking is echoed as `reasoning` (vLLM, Cerebras, Groq)."),
+    "single_choice": Quirk(description="One answer a request.", drop=("n",)),
+    "string_content": Quirk(
+        description="Text content must be one string.",
+        edits=(Edit("messages", (b'"text"',), edits.string_contents, None),),
+    ),
+    "thinking_toggle": Quirk(description='Thinking is asked for by `thinking: {"type": "enabled"}` (GLM, Kimi).'),
+}
+
+
+def apply(body: dict[str, Any], quirks: frozenset[str]) -> tuple[dict[str, Any], list[Loss]]:
+    """Change a body's top level as the quirks say; values are plain JSON or `Raw`, and untouched ones stay as they are.
+
+    Key order is kept. Renaming onto a field that is there already lets that field win.
+    """
+    losses: list[Loss] = []
+    for name in sorted(quirks & QUIRKS.keys()):
+        quirk = QUIRKS[name]
+        if body.keys() & quirk.rename.keys():
+            body = _renamed(body, quirk.rename)
+        for field in quirk.drop:
+            if field in body and not is_null(body.pop(field)):
+                losses.append(Loss("unsupported_field", field))
+        for edit in quirk.edits:
+            edit_field(body, edit, losses)
+    return body, losses
+
+
+def edit_field(body: dict[str, Any], edit: Edit, losses: list[Loss]) -> None:
+    """Change one field in place if it is there and its bytes hold a mark of the edit."""
+    value = body.get(edit.field)
+    if value is None or (isinstance(value, msgspec.Raw) and not holds(value, edit.marks)):
+        return
+    plain = jsons.decode(value) if isinstance(value, msgspec.Raw) else value
+    changed = edit.change(plain)
+    if changed is not plain:
+        body[edit.field] = changed
+        if edit.loss is not None:
+            losses.append(Loss(edit.loss, edit.field))
+
+
+def holds(value: msgspec.Raw, marks: tuple[bytes, ...]) -> bool:
+    """Tell whether one of the marks stands in a value's bytes."""
+    raw = bytes(value)
+    return any(mark in raw for mark in marks)
+
+
+def is_null(value: Any) -> bool:
+    """Tell whether a value, plain or raw, says nothing."""
+    return value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
+
+
+def _renamed(body: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    kept = {name: value for name, value in body.items() if names.get(name, name) == name or names[name] not in body}
+    return {names.get(name, name): value for name, value in kept.items()}
