@@ -16,6 +16,7 @@ from wideband.dialects.registry import DIALECTS
 from wideband.wire import sse
 
 _CHAT = DIALECTS["openai_chat"]
+_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class HttpClient:
@@ -47,7 +48,7 @@ class HttpClient:
         try:
             async with self._session.post(self._url, data=_body(request, stream=False)) as response:
                 body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _BROKEN as error:
             raise Faulted(_lost(error)) from error
         if response.status != 200:
             raise Faulted(_CHAT.decode_fault(response.status, body))
@@ -55,19 +56,25 @@ class HttpClient:
 
     async def stream(self, request: Request) -> AsyncGenerator[Event]:
         """Give the answer's events as they come. Raises `Faulted` when it is refused before it begins."""
+        response = await self._opened(request)
         try:
-            response = await self._session.post(self._url, data=_body(request, stream=True))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Faulted(_lost(error)) from error
-        try:
-            if response.status != 200:
-                raise Faulted(_CHAT.decode_fault(response.status, await response.read()))
-            if response.content_type != "text/event-stream":
-                raise garbled(f"a stream was asked for, and {response.content_type} came")
             async for event in _events(response.content):
                 yield event
         finally:
-            response.close() if not response.content.at_eof() else response.release()
+            # A connection whose answer was not read to its end cannot carry another.
+            response.close()
+
+    async def _opened(self, request: Request) -> aiohttp.ClientResponse:
+        try:
+            response = await self._session.post(self._url, data=_body(request, stream=True))
+            if response.status != 200:
+                raise Faulted(_CHAT.decode_fault(response.status, await response.read()))
+        except _BROKEN as error:
+            raise Faulted(_lost(error)) from error
+        if response.content_type != "text/event-stream":
+            response.close()
+            raise garbled(f"a stream was asked for, and {response.content_type} came")
+        return response
 
     async def close(self) -> None:
         """Give all connections up."""
@@ -82,7 +89,10 @@ async def _events(content: aiohttp.StreamReader) -> AsyncGenerator[Event]:
             for frame in frames.feed(chunk):
                 for event in events.feed(frame):
                     yield event
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except sse.TooLargeError as error:
+        yield Failed(Fault(kind=FaultKind.PROVIDER_GARBLED, message=str(error)))
+        return
+    except _BROKEN as error:
         yield Failed(_lost(error))
         return
     for frame in frames.close():

@@ -134,4 +134,4 @@ def _not_found(path: str) -> Fault:
 
 def _refusal(provider: SimProvider | None, fault: Fault) -> Play:
     wire = WIRES[provider.dialect if provider else "openai_chat"]
-    return complete(fault.status, wire.error(fault.status, fault.message, fault.param))
+    return complete(fault.status, wire.error(fault.status, fault.message, fault))

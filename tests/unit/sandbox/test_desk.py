@@ -240,6 +240,12 @@ def test_only_what_is_there_is_served(ask: Asking, method: str, path: str, key: 
     assert step.data.startswith(b"HTTP/1.1 %d " % status)
 
 
+def test_a_prompt_too_long_is_said_in_the_words_clients_look_for(ask: Asking) -> None:
+    refused = ask(OPENAI, "x" * 1_100_000).json["error"]
+    assert refused["code"] == "context_length_exceeded"
+    assert "prompt is too long" in ask(ANTHROPIC, "x" * 1_100_000).json["error"]["message"]
+
+
 def test_tokens_are_counted_without_an_answer(ask: Asking) -> None:
     desk = Desk(seed=1, grain_s=0.02)
     body = b'{"model":"sandbox/steady","messages":[{"role":"user","content":"12345678"}]}'

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wideband.canon.faults import invalid
+from wideband.canon.faults import Fault, invalid
 from wideband.canon.reply import Choice, Reply
 from wideband.canon.request import Part, Reasoning, Text, ToolCall
 from wideband.canon.usage import Usage
@@ -288,7 +288,7 @@ def _around(part: Part, index: int) -> tuple[bytes, str, bytes]:
     return _DELTA % (index, *words), text, b"}}\n\n"
 
 
-def error(status: int, message: str, _param: str | None) -> bytes:
+def error(status: int, message: str, _fault: Fault | None) -> bytes:
     """Write the body of an error answer."""
     kind = _ERRORS.get(status, "api_error")
     return jsons.encode({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_simulated"})

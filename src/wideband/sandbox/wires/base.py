@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from wideband.canon.faults import Fault
 from wideband.canon.reply import Reply
 from wideband.sandbox.asked import Asked
 from wideband.sandbox.prose import CHARS_PER_TOKEN
@@ -16,7 +17,8 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """One protocol of a simulated provider.
 
     `read(body)` -> `Asked` (raises `Faulted`). `whole(reply, asked)` -> body. `frames(reply, asked, step)` -> events
-    that carry at most `step` tokens each. `error(status, message, param)` -> body; `error_event` the same in a stream.
+    that carry at most `step` tokens each. `error(status, message, fault)` -> body, `fault` None when the failure is
+    only played; `error_event(message)` -> the same inside a stream.
     """
 
     path: str
@@ -24,7 +26,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[bytes], Asked]
     whole: Callable[[Reply, Asked], bytes]
     frames: Callable[[Reply, Asked, int], Frames]
-    error: Callable[[int, str, str | None], bytes]
+    error: Callable[[int, str, Fault | None], bytes]
     error_event: Callable[[str], bytes]
 
 

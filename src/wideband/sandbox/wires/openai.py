@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from wideband.canon.faults import invalid
+from wideband.canon.faults import Fault, FaultKind, invalid
 from wideband.canon.reply import Choice, Reply
 from wideband.canon.request import Part, Reasoning, Text, ToolCall
 from wideband.sandbox.asked import (
@@ -291,9 +291,12 @@ def _around(part: Part, call_count: int) -> tuple[bytes, str, bytes]:
             raise AssertionError(f"simulated models do not say {type(part).__name__}")
 
 
-def error(status: int, message: str, param: str | None) -> bytes:
+def error(status: int, message: str, fault: Fault | None) -> bytes:
     """Write the body of an error answer."""
     kind, code = _ERRORS.get(status, ("server_error", None))
+    if fault is not None and fault.kind is FaultKind.CONTEXT_LENGTH:
+        code = fault.kind.value
+    param = fault.param if fault else None
     return jsons.encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
