@@ -1,0 +1,95 @@
+"""Writes what code knows into docs/reference: the commands' help, the settings, the kinds of fault.
+
+Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from wideband.canon.faults import RULES
+from wideband.cli import COMMANDS, main
+from wideband.config.settings import Settings
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+WIDTH = 100
+
+
+def commands() -> str:
+    """Return every command's help."""
+    parent = click.Context(main, info_name="wideband")
+    return "\n".join(
+        text
+        for name in sorted(COMMANDS)
+        if (command := main.get_command(parent, name)) is not None
+        for text in _help(command, name, parent, "##")
+    )
+
+
+def _help(command: click.Command, name: str, parent: click.Context, level: str) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
+    yield f"{level} {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found is not None:
+                yield from _help(found, inner, context, level + "#")
+
+
+def settings() -> str:
+    """Return every section of the settings file with its fields and what they are unless said otherwise."""
+    fields = msgspec.structs.fields(Settings)
+    sections = [(field.name, field.default) for field in fields if isinstance(field.default, msgspec.Struct)]
+    server = [field for field in fields if field.name in {"host", "port", "workers"}]
+    text = ["### [server]\n", _table(("field", "default"), [(field.name, field.default) for field in server])]
+    for name, value in sections:
+        text += [
+            f"### [{name}]\n",
+            f"{value.__doc__}\n",
+            _table(("field", "default"), list(msgspec.structs.asdict(value).items())),
+        ]
+    return "\n".join(text)
+
+
+def faults() -> str:
+    """Return every kind of fault with what follows from it."""
+    heading = ("kind", "status", "`error_type`", "another endpoint is tried", "counts against the provider")
+    rows = [
+        (kind.value, rule.status, f"`{rule.error_type}`", _yes(rule.retryable), _yes(rule.blames_provider))
+        for kind, rule in RULES.items()
+    ]
+    return _table(heading, rows)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _table(heading: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    lines = [heading, ("---",) * len(heading), *((f"`{first}`", *rest) for first, *rest in rows)]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) and abs(value) > 9999 else str(value)
+
+
+PARTS: dict[str, Callable[[], str]] = {"commands": commands, "settings": settings, "faults": faults}
+
+
+def renewed(page: str) -> str:
+    """Return a page with its generated parts written anew."""
+
+    def part(found: re.Match[str]) -> str:
+        return f"<!-- {found[1]} -->\n\n{PARTS[found[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", part, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    for path in sorted(REFERENCE.glob("*.md")):
+        path.write_text(renewed(path.read_text()))
+        print(f"wrote {path}")

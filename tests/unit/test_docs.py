@@ -1,0 +1,81 @@
+"""The documentation says what the code does: generated parts are fresh, hand-written ones complete, links alive."""
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from scripts.reference import PARTS, renewed
+from starlette.routing import Route
+
+from wideband.catalog.pricetables import RATES
+from wideband.catalog.rows import EndpointRow, Model, Provider
+from wideband.dialects.registry import COUNTERS, DIALECTS
+from wideband.server.management import Management
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text()
+
+
+@pytest.mark.parametrize("path", sorted(REFERENCE.glob("*.md")), ids=lambda path: path.name)
+def test_generated_parts_are_fresh(path: Path) -> None:
+    """Fails after a change of commands, settings or faults without `make docs`."""
+    assert renewed(path.read_text()) == path.read_text()
+
+
+def test_every_generated_part_stands_on_a_page() -> None:
+    pages = "".join(path.read_text() for path in REFERENCE.glob("*.md"))
+    found = set(re.findall(r"^<!-- (\w+) -->$", pages, re.MULTILINE))
+    assert found - {"end"} == set(PARTS)
+
+
+def test_every_route_is_documented() -> None:
+    nothing = cast(Any, None)
+    routes = [route for route in Management(nothing, nothing, nothing).app().routes if isinstance(route, Route)]
+    served = {
+        (method, re.sub(r"^/api/v1|^/v1|:path", "", route.path.replace(":path", "")))
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    served |= {("POST", dialect.path) for dialect in DIALECTS.values()}
+    served |= {("POST", counter.path) for counter in COUNTERS.values()}
+    documented = set(re.findall(r"^\| `(GET|POST|PATCH|DELETE) (/[^`?]*)", page("api.md"), re.MULTILINE))
+    assert documented == served
+
+
+@pytest.mark.parametrize("row", [Provider, Model, EndpointRow])
+def test_every_field_of_a_row_is_documented(row: type[msgspec.Struct]) -> None:
+    # Only the sandbox says of itself that it is simulated.
+    fields = set(row.__struct_fields__) - {"simulated"}
+    assert [field for field in fields if f"`{field}`" not in page("configuration.md")] == []
+
+
+def test_every_price_is_documented() -> None:
+    assert [rate for rate in RATES if f"`{rate}`" not in page("configuration.md")] == []
+
+
+def test_every_variable_is_documented() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    named = set(re.findall(r"\bWIDEBAND_[A-Z]+\b", code))
+    assert [name for name in named if name not in page("configuration.md")] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_readme_names_only_targets_and_commands_that_exist() -> None:
+    from wideband.cli import COMMANDS
+
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)", readme)) <= targets
+    assert set(re.findall(r"\bwideband ([a-z]+)\b", readme)) - {"serves"} <= set(COMMANDS)
