@@ -12,6 +12,8 @@ Json = Any
 Change = Callable[[Json], Json]
 Row = dict[str, Json]
 
+MAX_ID = 64
+
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CACHE_MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
@@ -107,7 +109,7 @@ def ids_within_64(messages: Json) -> Json:
     """Shorten the ids of calls and their results to what OpenAI takes; the same id always becomes the same."""
     return _rename_calls(
         messages,
-        lambda call_id: len(call_id) <= 64,
+        lambda call_id: len(call_id) <= MAX_ID,
         lambda call_id: "call_" + hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:32],
     )
 

@@ -3,6 +3,7 @@
 A quirk without fields, renames or edits is a fact that a dialect asks for by name while it writes.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -13,10 +14,10 @@ from wideband.wire import jsons
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """A change to one field, looked for only where one of `marks` stands in its bytes; `loss` is a row of `LOSSES`."""
+    """A change to one field; `needed` tells from its bytes whether to look closer. `loss` is a row of `LOSSES`."""
 
     field: str
-    marks: tuple[bytes, ...]
+    needed: Callable[[bytes], bool]
     change: edits.Change
     loss: str | None
 
@@ -30,13 +31,20 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...] = ()
 
 
-_STRICT = (b'"strict"',)
+def holding(*marks: bytes) -> Callable[[bytes], bool]:
+    """Make a test for bytes that hold one of the marks. A quoted word can stand in JSON only as a key or a value."""
+    return lambda raw: any(mark in raw for mark in marks)
+
+
+_STRICT = holding(b'"strict"')
 
 QUIRKS: dict[str, Quirk] = {
     "adaptive_thinking": Quirk(description="The model thinks as much as it sees fit and takes no thinking budget."),
     "basic_effort": Quirk(
         description="Thinking effort is low, medium or high, nothing beside.",
-        edits=(Edit("reasoning_effort", (b"minimal", b"xhigh", b"max"), edits.low_medium_high, "reasoning_effort"),),
+        edits=(
+            Edit("reasoning_effort", holding(b"minimal", b"xhigh", b"max"), edits.low_medium_high, "reasoning_effort"),
+        ),
     ),
     "cache_control": Quirk(description="Explicit prompt-cache breakpoints are understood."),
     "enable_thinking": Quirk(description="Thinking is asked for by `enable_thinking` and `thinking_budget` (Qwen)."),
@@ -64,12 +72,12 @@ QUIRKS: dict[str, Quirk] = {
     ),
     "nine_character_ids": Quirk(
         description="Ids of tool calls are nine letters and digits (Mistral).",
-        edits=(Edit("messages", (b'"tool_call',), edits.nine_character_ids, None),),
+        edits=(Edit("messages", holding(b'"tool_call'), edits.nine_character_ids, None),),
     ),
     "no_count_tokens": Quirk(description="The provider has no way to count tokens beforehand."),
     "no_developer_role": Quirk(
         description="There are no developer messages.",
-        edits=(Edit("messages", (b'"developer"',), edits.system_for_developer, None),),
+        edits=(Edit("messages", holding(b'"developer"'), edits.system_for_developer, None),),
     ),
     "no_extra_sampling": Quirk(
         description="Only OpenAI's own sampling knobs are taken.",
@@ -77,13 +85,13 @@ QUIRKS: dict[str, Quirk] = {
     ),
     "no_json_schema": Quirk(
         description="An answer can be asked to be JSON, but not to keep to a schema (DeepSeek).",
-        edits=(Edit("response_format", (b"json_schema",), edits.json_object_for_schema, "json_schema_ignored"),),
+        edits=(Edit("response_format", holding(b"json_schema"), edits.json_object_for_schema, "json_schema_ignored"),),
     ),
     "no_logit_bias": Quirk(description="`logit_bias` is refused.", drop=("logit_bias",)),
     "no_logprobs": Quirk(description="Log probabilities are refused.", drop=("logprobs", "top_logprobs")),
     "no_message_name": Quirk(
         description="Messages have no `name` (Groq).",
-        edits=(Edit("messages", (b'"name"',), edits.without("name"), "message_name_dropped"),),
+        edits=(Edit("messages", holding(b'"name"'), edits.without("name"), "message_name_dropped"),),
     ),
     "no_metadata": Quirk(description="`metadata` is refused.", drop=("metadata",)),
     "no_parallel_tool_calls": Quirk(description="`parallel_tool_calls` is refused.", drop=("parallel_tool_calls",)),
@@ -121,7 +129,7 @@ QUIRKS: dict[str, Quirk] = {
     "openrouter": Quirk(description="Speaks OpenRouter's dialect in full: gateway fields and reasoning are kept."),
     "plain_schemas": Quirk(
         description="Functions' schemas may not say `$schema` or `additionalProperties` (Gemini).",
-        edits=(Edit("tools", (b'"$schema"', b'"additionalProperties"'), edits.plain_schemas, None),),
+        edits=(Edit("tools", holding(b'"$schema"', b'"additionalProperties"'), edits.plain_schemas, None),),
     ),
     "prefill": Quirk(description="A last message of the assistant is continued."),
     "random_seed": Quirk(description="The seed is called `random_seed` (Mistral).", rename={"seed": "random_seed"}),
@@ -130,7 +138,7 @@ QUIRKS: dict[str, Quirk] = {
     "single_choice": Quirk(description="One answer a request.", drop=("n",)),
     "string_content": Quirk(
         description="Text content must be one string.",
-        edits=(Edit("messages", (b'"text"',), edits.string_contents, None),),
+        edits=(Edit("messages", holding(b'"text"'), edits.string_contents, None),),
     ),
     "thinking_toggle": Quirk(description='Thinking is asked for by `thinking: {"type": "enabled"}` (GLM, Kimi).'),
 }
@@ -139,38 +147,38 @@ QUIRKS: dict[str, Quirk] = {
 def apply(body: dict[str, Any], quirks: frozenset[str]) -> tuple[dict[str, Any], list[Loss]]:
     """Change a body's top level as the quirks say; values are plain JSON or `Raw`, and untouched ones stay as they are.
 
-    Key order is kept. Renaming onto a field that is there already lets that field win.
+    Key order is kept; the body given may be changed. Renaming onto a field that is there already lets that field win.
     """
     losses: list[Loss] = []
     for name in sorted(quirks & QUIRKS.keys()):
         quirk = QUIRKS[name]
         if body.keys() & quirk.rename.keys():
             body = _renamed(body, quirk.rename)
-        for field in quirk.drop:
-            if field in body and not is_null(body.pop(field)):
-                losses.append(Loss("unsupported_field", field))
-        for edit in quirk.edits:
-            edit_field(body, edit, losses)
+        dropped = [field for field in quirk.drop if field in body and not is_null(body.pop(field))]
+        losses.extend(Loss("unsupported_field", field) for field in dropped)
+        edit(body, quirk.edits, losses)
     return body, losses
 
 
-def edit_field(body: dict[str, Any], edit: Edit, losses: list[Loss]) -> None:
-    """Change one field in place if it is there and its bytes hold a mark of the edit."""
-    value = body.get(edit.field)
-    if value is None or (isinstance(value, msgspec.Raw) and not holds(value, edit.marks)):
-        return
-    plain = jsons.decode(value) if isinstance(value, msgspec.Raw) else value
-    changed = edit.change(plain)
-    if changed is not plain:
-        body[edit.field] = changed
-        if edit.loss is not None:
-            losses.append(Loss(edit.loss, edit.field))
-
-
-def holds(value: msgspec.Raw, marks: tuple[bytes, ...]) -> bool:
-    """Tell whether one of the marks stands in a value's bytes."""
-    raw = bytes(value)
-    return any(mark in raw for mark in marks)
+def edit(body: dict[str, Any], changes: Iterable[Edit], losses: list[Loss]) -> None:
+    """Change fields in place where they are there and need it."""
+    seen: dict[str, bytes] = {}
+    for change in changes:
+        field = change.field
+        value = body.get(field)
+        if isinstance(value, msgspec.Raw):
+            if field not in seen:
+                seen[field] = bytes(value)
+            if not change.needed(seen[field]):
+                continue
+            value = jsons.decode(value)
+        if value is None:
+            continue
+        changed = change.change(value)
+        if changed is not value:
+            body[field] = changed
+            if change.loss is not None:
+                losses.append(Loss(change.loss, field))
 
 
 def is_null(value: Any) -> bool:

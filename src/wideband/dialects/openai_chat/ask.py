@@ -1,0 +1,289 @@
+"""A caller's body, checked and measured without being decoded: one typed pass that tells every wrong field by name."""
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from wideband.canon.faults import Faulted, invalid
+from wideband.dialects.base import Ask
+from wideband.dialects.openai_chat import words
+from wideband.wire import jsons
+
+_Unit = Annotated[float, msgspec.Meta(ge=0, le=1)] | None
+_Heat = Annotated[float, msgspec.Meta(ge=0, le=2)] | None
+_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)] | None
+_Positive = Annotated[int, msgspec.Meta(gt=0, lt=2**53)] | None
+_Options = dict[str, Any] | None
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class PartProbe(msgspec.Struct, gc=False):
+    """Of a content part, its kind and the text that counts."""
+
+    type: str
+    text: str | None = None
+
+
+class FunctionProbe(msgspec.Struct, gc=False):
+    """The function of a tool call or tool."""
+
+    name: str
+    arguments: str | dict[str, msgspec.Raw] | None = None
+
+
+class CallProbe(msgspec.Struct, gc=False):
+    """A tool call in an assistant message."""
+
+    id: str | None = None
+    function: FunctionProbe | None = None
+
+
+class MessageProbe(msgspec.Struct, gc=False):
+    """Of a message, what routing and estimates need."""
+
+    role: Role
+    content: str | list[PartProbe] | None = None
+    name: str | None = None
+    tool_calls: list[CallProbe] | None = None
+    tool_call_id: str | None = None
+
+
+class ToolFunction(msgspec.Struct, gc=False):
+    """The function a tool offers."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, msgspec.Raw] | None = None
+    strict: bool | None = None
+
+
+class ToolProbe(msgspec.Struct, gc=False):
+    """A tool: a function, or something that only the provider knows."""
+
+    type: str
+    function: ToolFunction | None = None
+
+
+class FormatProbe(msgspec.Struct, gc=False):
+    """`response_format`."""
+
+    type: str
+    json_schema: dict[str, msgspec.Raw] | None = None
+
+
+class ReasoningProbe(msgspec.Struct, gc=False):
+    """`reasoning`, OpenRouter's object."""
+
+    effort: Effort | None = None
+    max_tokens: _Positive = None
+    enabled: bool | None = None
+    exclude: bool | None = None
+    summary: str | None = None
+
+
+class IncludeProbe(msgspec.Struct, gc=False):
+    """`stream_options` (`include_usage`) and `usage` (`include`)."""
+
+    include_usage: bool | None = None
+    include: bool | None = None
+
+
+class Body(msgspec.Struct, gc=False):
+    """The fields of a request whose types matter here; null stands for not sent, and unknown fields are let through."""
+
+    messages: list[MessageProbe] | None = None
+    prompt: str | None = None
+    model: str | None = None
+    models: list[str] | None = None
+    stream: bool | None = None
+    stream_options: IncludeProbe | None = None
+    usage: IncludeProbe | None = None
+    max_tokens: _Positive = None
+    max_completion_tokens: _Positive = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
+    stop: str | Annotated[list[str], msgspec.Meta(max_length=4)] | None = None
+    temperature: _Heat = None
+    top_p: _Unit = None
+    top_k: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
+    min_p: _Unit = None
+    top_a: _Unit = None
+    frequency_penalty: _Penalty = None
+    presence_penalty: _Penalty = None
+    repetition_penalty: _Heat = None
+    seed: int | None = None
+    logit_bias: dict[str, Annotated[float, msgspec.Meta(ge=-100, le=100)]] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    tools: list[ToolProbe] | None = None
+    functions: list[ToolFunction] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    function_call: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: FormatProbe | None = None
+    reasoning: ReasoningProbe | None = None
+    reasoning_effort: Effort | None = None
+    include_reasoning: bool | None = None
+    verbosity: str | None = None
+    service_tier: str | None = None
+    user: str | None = None
+    metadata: _Options = None
+    prompt_cache_key: str | None = None
+    session_id: str | None = None
+    provider: _Options = None
+    web_search_options: _Options = None
+
+
+# What to do about a field that was refused, by its top-level name.
+_REMEDIES: Final[dict[str, str]] = {
+    "frequency_penalty": "Send a number from -2 to 2.",
+    "function_call": 'Send "auto", "none" or {"name": ...}.',
+    "logit_bias": "Send an object of token ids and numbers from -100 to 100.",
+    "max_completion_tokens": "Send a whole number above 0, or leave it out.",
+    "max_tokens": "Send a whole number above 0, or leave it out.",
+    "messages": "Send a list of messages, each with a `role` (system, developer, user, assistant, tool) and `content`.",
+    "model": 'Send the id of a model, such as "openai/gpt-5", as a string.',
+    "models": "Send a list of model ids.",
+    "n": "Send a whole number from 1 to 128.",
+    "presence_penalty": "Send a number from -2 to 2.",
+    "prompt": "Send a string, or `messages` in its place.",
+    "provider": "Send an object of routing preferences.",
+    "reasoning": 'Send an object such as {"effort": "medium"} or {"max_tokens": 2000}.',
+    "reasoning_effort": "Send none, minimal, low, medium, high, xhigh or max.",
+    "repetition_penalty": "Send a number above 0, up to 2.",
+    "response_format": 'Send an object with a `type`, such as {"type": "json_object"}.',
+    "seed": "Send a whole number.",
+    "stop": "Send a string or a list of at most 4 strings.",
+    "stream": "Send true or false.",
+    "temperature": "Send a number from 0 to 2.",
+    "tool_choice": 'Send "auto", "none", "required" or {"type": "function", "function": {"name": ...}}.',
+    "tools": 'Send a list of {"type": "function", "function": {"name": ..., "parameters": ...}}.',
+    "top_k": "Send a whole number from 0 up.",
+    "top_logprobs": "Send a whole number from 0 to 20.",
+    "top_p": "Send a number from 0 to 1.",
+}
+
+# What a field may say without asking for anything.
+_DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
+    "include_reasoning": (False,),
+    "logprobs": (False,),
+    "reasoning_effort": ("none",),
+    "tool_choice": ("auto", "none"),
+    "function_call": ("auto", "none"),
+}
+
+_read_body = jsons.Reader(Body)
+_AT = re.compile(r"^(?P<what>.*) - at `\$\.(?P<path>.*)`$", re.DOTALL)
+# Fields whose value may be shown in a fault: never those that hold a caller's words.
+_SHOWN: Final = frozenset(_REMEDIES) - {"messages", "prompt", "tools", "provider"}
+
+
+def check(body: bytes) -> Body:
+    """Read and check a body. Raises `Faulted` naming the field, what was found and what to send."""
+    try:
+        read = _read_body(body)
+    except msgspec.ValidationError as error:
+        raise _refused(str(error), body) from None
+    except jsons.DecodeError as error:
+        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
+    if read.messages is None and read.prompt is None:
+        raise invalid(f"`messages` is missing. {_REMEDIES['messages']}", "messages")
+    if read.messages is not None and not read.messages:
+        raise invalid("`messages` is empty. Send at least one message.", "messages")
+    if not (read.model or read.models):
+        raise invalid(f"`model` is missing or empty. {_REMEDIES['model']}", "model")
+    for at, message in enumerate(read.messages or ()):
+        if message.role == "tool" and message.tool_call_id is None:
+            raise invalid(
+                f"`messages[{at}].tool_call_id` is missing. A tool message names the call that it answers.",
+                f"messages[{at}].tool_call_id",
+            )
+    asked = read.reasoning.effort if read.reasoning else None
+    if asked and read.reasoning_effort and asked != read.reasoning_effort:
+        raise invalid(
+            f"`reasoning_effort` is {read.reasoning_effort} but `reasoning.effort` is {asked}. Send one of them.",
+            "reasoning_effort",
+        )
+    return read
+
+
+def _refused(told: str, body: bytes) -> Faulted:
+    """Make a fault of the parser's words: they end in the path of the field."""
+    found = _AT.match(told)
+    if found is None:
+        return invalid(f"The body is not a request: {told}. Send one JSON object.")
+    path = found["path"]
+    top = re.split(r"[.\[]", path, maxsplit=1)[0]
+    value = ""
+    if top in _SHOWN:
+        raw = bytes(jsons.fields(body).get(top, jsons.Raw(b""))) if body.isascii() else b""
+        value = f" (found {raw.decode()})" if 0 < len(raw) <= 40 else ""
+    remedy = _REMEDIES.get(top, "Correct it or leave it out.")
+    what = found["what"][:1].lower() + found["what"][1:]
+    return invalid(f"`{path}`: {what}{value}. {remedy}", path)
+
+
+def read(body: bytes) -> Ask:
+    """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
+    told = check(body)
+    try:
+        fields = jsons.fields(body)
+    except jsons.DecodeError as error:
+        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
+    chars, modalities = _measure(told)
+    for name in ("tools", "functions"):
+        if name in fields:
+            chars += len(bytes(fields[name]))
+    models = tuple(told.models or ())
+    options, usage = told.stream_options, told.usage
+    return Ask(
+        dialect=words.NAME,
+        model=told.model or models[0],
+        models=models,
+        stream=bool(told.stream),
+        include_usage=bool((options and options.include_usage) or (usage and usage.include)),
+        max_tokens=told.max_completion_tokens or told.max_tokens,
+        n=told.n or 1,
+        prompt_chars=chars,
+        needs=_needs(told, fields),
+        modalities=modalities,
+        preferences=told.provider or {},
+        session_id=told.session_id,
+        user=told.user,
+        fields=fields,
+    )
+
+
+def _measure(told: Body) -> tuple[int, frozenset[str]]:
+    """Return how many characters the model has to read, and which kinds of input beside text there are."""
+    chars, kinds = len(told.prompt or ""), set[str]()
+    for message in told.messages or ():
+        content = message.content
+        if isinstance(content, str):
+            chars += len(content)
+        elif content is not None:
+            for part in content:
+                if part.text is not None:
+                    chars += len(part.text)
+                else:
+                    kinds.add(part.type)
+        for call in message.tool_calls or ():
+            if call.function is not None and isinstance(call.function.arguments, str):
+                chars += len(call.function.arguments)
+    return chars, frozenset(words.MODALITIES[kind] for kind in kinds if kind in words.MODALITIES)
+
+
+def _needs(told: Body, fields: dict[str, msgspec.Raw]) -> frozenset[str]:
+    needs = {words.PARAMETERS[name] for name in fields.keys() & words.PARAMETERS.keys() if _is_asked(told, name)}
+    if told.response_format is not None and told.response_format.type == "json_schema":
+        needs.add("structured_outputs")
+    return frozenset(needs)
+
+
+def _is_asked(told: Body, name: str) -> bool:
+    """Tell whether a field asks for something, rather than for what happens without it."""
+    value = getattr(told, name)
+    if isinstance(value, ReasoningProbe):
+        return value.enabled is not False and value.effort != "none"
+    return value is not None and value != [] and value not in _DEFAULTS.get(name, ())

@@ -1,0 +1,92 @@
+"""Tool calls in a stream: which call a piece belongs to, when pieces come without index, id, name or order."""
+
+import hashlib
+from typing import Any
+
+from wideband.canon.events import Event, ToolArgs, ToolOpened
+from wideband.dialects.openai_chat.words import obj, rows, text
+from wideband.wire import jsons
+
+
+class _Call:
+    __slots__ = ("held", "id", "index", "name", "opened")
+
+    def __init__(self, index: int, call_id: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.name = ""
+        self.opened = False
+        self.held: list[str] = []
+
+
+class Calls:
+    """The calls of one choice, counted from 0 in the order of their first pieces. `seed` makes missing ids unique."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def events(self, entries: Any, choice: int, *, whole: bool) -> list[Event]:
+        """Read a `tool_calls` array; in a `whole` message every entry without an index is a call of its own."""
+        events: list[Event] = []
+        for entry in rows(entries):
+            function = obj(entry.get("function"))
+            name, call_id = text(function.get("name")), text(entry.get("id"))
+            call = self._find(entry.get("index"), call_id, name, whole=whole)
+            if name and not call.name:
+                call.name = name
+            if fragment := _fragment(function.get("arguments")):
+                call.held.append(fragment)
+            if call.name:
+                events.extend(_release(call, choice))
+        return events
+
+    def flush(self, choice: int) -> list[Event]:
+        """Open the calls that never got a name, at the end."""
+        return [event for call in self._calls if not call.opened for event in _release(call, choice)]
+
+    def _find(self, index: Any, call_id: str | None, name: str | None, *, whole: bool) -> _Call:
+        if type(index) is int:
+            held = self._by_index.get(index)
+            # Some providers give every parallel call the index 0: a new id with a new name is a new call.
+            if held is None or (call_id and name and held.name and call_id != held.id):
+                held = self._by_index[index] = self._new(call_id)
+            return held
+        if call_id:
+            known = next((call for call in self._calls if call.id == call_id), None)
+            return known or self._new(call_id)
+        last = self._calls[-1] if self._calls else None
+        if last is None or whole or (name and last.name and name != last.name):
+            return self._new(None)
+        return last
+
+    def _new(self, call_id: str | None) -> _Call:
+        index = len(self._calls)
+        call = _Call(index, call_id or self._mint(index))
+        self._calls.append(call)
+        return call
+
+    def _mint(self, index: int) -> str:
+        return "call_" + hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
+
+
+def _release(call: _Call, choice: int) -> list[Event]:
+    events: list[Event] = []
+    if not call.opened:
+        call.opened = True
+        events.append(ToolOpened(call.index, call.id, call.name, choice))
+    if call.held:
+        events.append(ToolArgs(call.index, "".join(call.held), choice))
+        call.held = []
+    return events
+
+
+def _fragment(arguments: Any) -> str:
+    """Return a piece of the JSON text; some providers send the arguments as the object they mean."""
+    if isinstance(arguments, str):
+        return arguments
+    return "" if arguments is None else jsons.encode(arguments).decode()

@@ -1,0 +1,263 @@
+"""A provider's stream, read: frames in, canonical events out, whatever the provider makes of the protocol."""
+
+from typing import Any
+
+import msgspec
+
+from wideband.canon.events import (
+    Counted,
+    Event,
+    Failed,
+    Finished,
+    Logprobs,
+    OpaqueDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    Started,
+    TextDelta,
+)
+from wideband.canon.faults import Fault, FaultKind
+from wideband.dialects.openai_chat import faults, words
+from wideband.dialects.openai_chat.calls import Calls
+from wideband.dialects.openai_chat.reasoning import Blocks
+from wideband.dialects.openai_chat.usage import decode_usage
+from wideband.wire import jsons
+from wideband.wire.sse import Frame
+
+DONE = b"[DONE]"
+
+
+class Delta(msgspec.Struct, gc=False):
+    """What of a delta or message is read; the types are checked where they are used, for no provider keeps them all."""
+
+    content: Any = None
+    reasoning: Any = None
+    reasoning_content: Any = None
+    reasoning_details: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    annotations: Any = None
+    audio: Any = None
+    images: Any = None
+
+
+class ChoiceChunk(msgspec.Struct, gc=False):
+    """One choice of a chunk, or of a whole reply (`message`)."""
+
+    index: Any = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: Any = None
+    native_finish_reason: Any = None
+    logprobs: Any = None
+    error: Any = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """The top level of a chunk or reply."""
+
+    id: Any = None
+    model: Any = None
+    created: Any = None
+    choices: list[ChoiceChunk] | None = None
+    usage: Any = None
+    x_groq: Any = None
+    error: Any = None
+    service_tier: Any = None
+    system_fingerprint: Any = None
+
+
+_read = jsons.Reader(Chunk)
+
+
+class _Choice:
+    """What has been heard of one choice."""
+
+    __slots__ = ("blocks", "calls", "finished")
+
+    def __init__(self, seed: str) -> None:
+        self.blocks = Blocks()
+        self.calls = Calls(seed)
+        self.finished = False
+
+
+class StreamDecoder:
+    """Implements `dialects.base.StreamDecoder`."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {}
+        self._response_id = ""
+        self._started = False
+        self._done = False
+        self._failed = False
+
+    def feed(self, frame: Frame) -> list[Event]:
+        if self._failed or self._done:
+            return []
+        data = frame.data
+        if data == DONE:
+            return self._finish_all()
+        try:
+            chunk = _read(data)
+            if chunk.error or frame.event == "error" or (chunk.choices is None and chunk.usage is None):
+                return self._suspect(data, named_error=frame.event == "error")
+            return self._chunk(chunk)
+        except (jsons.DecodeError, jsons.EncodeError):
+            return self._unreadable(data)
+
+    def close(self) -> list[Event]:
+        if self._failed or self._done:
+            return []
+        if not self._started:
+            return self._fail(FaultKind.PROVIDER_GARBLED, "The provider's stream was empty.")
+        if self._choices and all(choice.finished for choice in self._choices.values()):
+            return []
+        return self._fail(FaultKind.PROVIDER_CUT, "The provider's stream broke off before it was finished.")
+
+    def _chunk(self, chunk: Chunk) -> list[Event]:
+        events: list[Event] = [] if self._started else [self._start(chunk)]
+        for position, heard in enumerate(chunk.choices or ()):
+            index = heard.index if type(heard.index) is int and heard.index >= 0 else position
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = _Choice(f"{self._response_id}:{index}")
+            delta = heard.delta or heard.message
+            if delta is not None:
+                _said(delta, index, choice, events, whole=heard.delta is None)
+            if heard.logprobs and isinstance(heard.logprobs, dict) and any(heard.logprobs.values()):
+                events.append(Logprobs(value=heard.logprobs, choice=index))
+            if heard.error:
+                return [*events, *self._fail_with(faults.decode_error(_error_object(heard.error), b""))]
+            if heard.finish_reason and isinstance(heard.finish_reason, str):
+                events.extend(self._finish(heard, index, choice))
+                if self._failed:
+                    return events
+        usage = chunk.usage or words.obj(chunk.x_groq).get("usage")
+        if usage and isinstance(usage, dict):
+            events.append(Counted(decode_usage(usage)))
+        return events
+
+    def _start(self, chunk: Chunk) -> Started:
+        self._started = True
+        self._response_id = words.text(chunk.id) or ""
+        extras = {name: value for name in words.REPLY_EXTRAS if (value := getattr(chunk, name)) is not None}
+        created = chunk.created if type(chunk.created) is int else None
+        return Started(id=words.text(chunk.id), model=words.text(chunk.model), created_s=created, extras=extras)
+
+    def _finish(self, heard: ChoiceChunk, index: int, choice: _Choice) -> list[Event]:
+        if choice.finished:
+            return []
+        choice.finished = True
+        events = choice.calls.flush(index)
+        reason = words.finish_reason(heard.finish_reason, bool(choice.calls))
+        native = words.text(heard.native_finish_reason) or heard.finish_reason
+        if reason == "error":
+            message = f"The provider broke the answer off ({native[:100]})."
+            return events + self._fail(FaultKind.PROVIDER_ERROR, message)
+        return [*events, Finished(reason, native, index)]
+
+    def _finish_all(self) -> list[Event]:
+        """Take `[DONE]` for the end of every choice that did not say why it ended."""
+        if not self._choices:
+            return self._fail(FaultKind.PROVIDER_GARBLED, "The provider's stream ended without an answer.")
+        self._done = True
+        events: list[Event] = []
+        for index, choice in self._choices.items():
+            if not choice.finished:
+                events.extend(choice.calls.flush(index))
+                events.append(Finished("tool_calls" if choice.calls else "stop", None, index))
+        return events
+
+    def _unreadable(self, data: bytes) -> list[Event]:
+        stripped = data.strip()
+        if not stripped:
+            return []
+        if stripped == DONE:
+            return self._finish_all()
+        try:
+            answer = jsons.decode(data)
+        except jsons.DecodeError:
+            answer = None
+        error = faults.find_error(answer)
+        if error is not None:
+            return self._fail_with(faults.decode_error(error, data))
+        return self._fail_with(_garbled("The provider's stream cannot be read.", data))
+
+    def _suspect(self, data: bytes, *, named_error: bool) -> list[Event]:
+        """Look closer at a chunk that says `error`, or has neither choices nor counts."""
+        error = faults.find_error(jsons.decode(data))
+        if error is not None or named_error:
+            return self._fail_with(faults.decode_error(error or {}, data))
+        return []
+
+    def _fail(self, kind: FaultKind, message: str) -> list[Event]:
+        return self._fail_with(Fault(kind=kind, message=message))
+
+    def _fail_with(self, fault: Fault) -> list[Event]:
+        self._failed = True
+        return [Failed(fault)]
+
+
+def _error_object(error: Any) -> dict[str, Any]:
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _garbled(message: str, data: bytes) -> Fault:
+    raw = data[: faults.RAW_LIMIT].decode("utf-8", "replace")
+    return Fault(kind=FaultKind.PROVIDER_GARBLED, message=message, raw=raw[: faults.RAW_LIMIT])
+
+
+def _said(delta: Delta, index: int, choice: _Choice, events: list[Event], *, whole: bool) -> None:
+    """Append what a delta says, thinking first: where a chunk holds both, it was thought before it was said."""
+    if delta.reasoning_details:
+        events.extend(choice.blocks.events(delta.reasoning_details, index))
+    else:
+        thought = delta.reasoning or delta.reasoning_content
+        if thought and isinstance(thought, str):
+            events.append(ReasoningDelta(thought, index))
+    content = delta.content
+    if content:
+        if isinstance(content, str):
+            events.append(TextDelta(content, index))
+        elif isinstance(content, list):
+            events.extend(_parts(content, index))
+    if delta.tool_calls or delta.function_call:
+        entries = delta.tool_calls or [{"index": 0, "function": delta.function_call}]
+        events.extend(choice.calls.events(entries, index, whole=whole))
+    if delta.refusal or delta.annotations or delta.audio or delta.images:
+        events.extend(_rarely_said(delta, index))
+
+
+def _rarely_said(delta: Delta, index: int) -> list[Event]:
+    events: list[Event] = []
+    if delta.refusal and isinstance(delta.refusal, str):
+        events.append(RefusalDelta(delta.refusal, index))
+    told = ((kind, getattr(delta, kind)) for kind in words.OPAQUE_FIELDS)
+    events.extend(OpaqueDelta(dialect=words.NAME, kind=kind, raw=raw, choice=index) for kind, raw in told if raw)
+    return events
+
+
+def _parts(content: list[Any], index: int) -> list[Event]:
+    """Read content told in parts, as Mistral does: text, and thinking as a list of texts."""
+    events: list[Event] = []
+    for part in content:
+        if isinstance(part, str):
+            part = {"type": "text", "text": part}
+        match part:
+            case {"type": "text" | "output_text", "text": str(said)}:
+                events.append(TextDelta(said, index))
+            case {"type": "refusal", "refusal": str(said)}:
+                events.append(RefusalDelta(said, index))
+            case {"type": "thinking", "thinking": thought}:
+                said = (
+                    thought
+                    if isinstance(thought, str)
+                    else "".join(str(row.get("text", "")) for row in words.rows(thought))
+                )
+                events.append(ReasoningDelta(said, index))
+            case dict():
+                events.append(OpaqueDelta(dialect=words.NAME, kind="content_part", raw=part, choice=index))
+            case _:
+                pass
+    return events

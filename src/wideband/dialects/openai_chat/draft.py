@@ -1,0 +1,256 @@
+"""What an upstream is sent, from a canonical request or spliced from the caller's own bytes; narrowed alike."""
+
+from typing import Any, Final
+
+import msgspec
+
+from wideband.canon.faults import invalid
+from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
+from wideband.dialects import edits
+from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.openai_chat import words
+from wideband.dialects.openai_chat.request import decode_reasoning_ask
+from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, reasoning_object
+from wideband.dialects.openai_chat.turns import encode_messages
+from wideband.dialects.quirks import Edit, apply, edit, holding, is_null
+from wideband.wire import jsons
+
+PATH: Final = "/chat/completions"
+
+Body = dict[str, Any]
+
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+_REASONING_FIELDS: Final = ("reasoning", "reasoning_effort", "include_reasoning")
+_WITH_USAGE: Final = {"include_usage": True}
+_MAX_STOPS: Final = 4
+_SHORT: Final = 8
+
+
+def _has_long_ids(raw: bytes) -> bool:
+    """Tell whether a tool result names a call by an id that OpenAI would refuse."""
+    at = raw.find(_CALL_ID)
+    while at >= 0:
+        start = raw.find(b'"', at + len(_CALL_ID)) + 1
+        if raw.find(b'"', start) - start > edits.MAX_ID:
+            return True
+        at = raw.find(_CALL_ID, start)
+    return False
+
+
+_CALL_ID: Final = b'"tool_call_id"'
+_CACHE_MARK = holding(b'"cache_control"', b'"prompt_cache_breakpoint"')
+_CACHE_EDITS: Final = (
+    Edit("messages", _CACHE_MARK, edits.without_cache_marks, "cache_control"),
+    Edit("tools", _CACHE_MARK, edits.without_cache_marks, "cache_control"),
+)
+_THOUGHT = holding(b'"reasoning')
+# Quirk -> the edit that echoes thinking the way an upstream reads it back; without any of them it is left out.
+_ECHOES: Final = {
+    "reasoning_content": Edit("messages", _THOUGHT, edits.thoughts_as("reasoning_content"), None),
+    "reasoning_text": Edit("messages", _THOUGHT, edits.thoughts_as("reasoning"), None),
+}
+_NO_ECHO: Final = Edit("messages", _THOUGHT, edits.thoughts_as(None), "reasoning_echo")
+_EVERYWHERE: Final = (
+    Edit("messages", holding(b'"provider_specific_fields"'), edits.without("provider_specific_fields"), None),
+    Edit("messages", _has_long_ids, edits.ids_within_64, None),
+)
+
+
+def splice(ask: Ask, target: Target) -> Draft:
+    """Send the caller's own bytes on; see `dialects.base.Dialect.splice`.
+
+    Every value that needs no change keeps its bytes, and keys keep their order: prompt caches live by that.
+    """
+    body: Body = {**ask.fields, "model": target.model}
+    prompt = body.pop("prompt", None)
+    if is_null(body.get("messages")):
+        body["messages"] = [{"role": "user", "content": _plain(prompt)}]
+    return _draft(body, target, ask.max_tokens, [])
+
+
+def encode_request(request: Request, target: Target) -> Draft:
+    """Write a request of any dialect; see `dialects.base.Dialect.encode_request`."""
+    losses: list[Loss] = []
+    body: Body = {"model": target.model, "messages": encode_messages(request.messages, target, losses)}
+    if tools := _tools(request, losses):
+        body["tools"] = tools
+        if request.tool_choice is not None:
+            body["tool_choice"] = _tool_choice(request.tool_choice)
+        if request.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = request.parallel_tool_calls
+    body |= {name: value for name, value in _knobs(request, losses).items() if value is not None}
+    if request.reasoning is not None:
+        body["reasoning"] = reasoning_object(request.reasoning)
+    if request.dialect == words.NAME:
+        body |= request.extras
+    else:
+        losses.extend(Loss("unknown_fields", name) for name in sorted(request.extras))
+    if request.prefill and not target.quirks & {"prefill", "openrouter"}:
+        losses.append(Loss("prefill"))
+    return _draft(body, target, request.max_tokens, losses)
+
+
+def _knobs(request: Request, losses: list[Loss]) -> Body:
+    if len(request.stop) > _MAX_STOPS:
+        losses.append(Loss("stop", f"{len(request.stop) - _MAX_STOPS} beyond the fourth"))
+    knobs: Body = msgspec.structs.asdict(request.sampling)
+    return knobs | {
+        "max_tokens": request.max_tokens,
+        "stop": list(request.stop[:_MAX_STOPS]) or None,
+        "n": request.n if request.n > 1 else None,
+        "response_format": _response_format(request.output),
+        "verbosity": request.verbosity,
+        "service_tier": request.service_tier,
+        "user": request.user,
+        "metadata": request.metadata,
+        "prompt_cache_key": request.cache_key,
+        "cache_control": {"type": "ephemeral"} | ({"ttl": request.cache.ttl} if request.cache.ttl else {})
+        if request.cache
+        else None,
+        "stream": True if request.stream else None,
+    }
+
+
+def _tools(request: Request, losses: list[Loss]) -> list[Json]:
+    called = {part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)}
+    tools: list[Json] = []
+    for tool in request.tools:
+        if isinstance(tool, ServerTool):
+            if tool.dialect == words.NAME:
+                tools.append(tool.raw)
+            else:
+                losses.append(Loss("server_tools", tool.type))
+        elif tool.deferred and tool.name not in called:
+            losses.append(Loss("deferred_tool", tool.name))
+        else:
+            tools.append(_tool(tool, request, losses))
+    return tools
+
+
+def _tool(tool: Tool, request: Request, losses: list[Loss]) -> Json:
+    function: Body = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    if request.dialect == words.NAME:
+        function |= tool.extras
+    elif tool.extras:
+        losses.append(Loss("tool_extras", ", ".join(sorted(tool.extras))))
+    told: Body = {"type": "function", "function": function}
+    if tool.cache is not None:
+        told["cache_control"] = {"type": "ephemeral"} | ({"ttl": tool.cache.ttl} if tool.cache.ttl else {})
+    return told
+
+
+def _tool_choice(choice: ToolChoice) -> Json:
+    return {"type": "function", "function": {"name": choice.name}} if choice.mode == "tool" else choice.mode
+
+
+def _response_format(output: OutputFormat | None) -> Json:
+    if output is None or output.type == "text":
+        return None
+    if output.type == "json_object":
+        return {"type": "json_object"}
+    schema = {
+        "name": output.name or "answer",
+        "description": output.description,
+        "schema": output.schema,
+        "strict": output.strict,
+    }
+    return {"type": "json_schema", "json_schema": {name: told for name, told in schema.items() if told is not None}}
+
+
+def _draft(body: Body, target: Target, max_tokens: int | None, losses: list[Loss]) -> Draft:
+    try:
+        body = _narrow(body, target, max_tokens, losses)
+        return Draft(path=PATH, body=jsons.encode(body), losses=tuple(losses))
+    except (jsons.DecodeError, jsons.EncodeError) as error:
+        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+
+
+def _narrow(body: Body, target: Target, max_tokens: int | None, losses: list[Loss]) -> Body:
+    """Leave out, rename and change what the endpoint would refuse. Values are plain JSON or the caller's bytes."""
+    _leave_out_unsupported(body, target, losses)
+    changes = list(_EVERYWHERE)
+    if "openrouter" not in target.quirks:
+        body = {name: value for name, value in body.items() if name not in words.GATEWAY_FIELDS}
+        body = _spell_reasoning(body, target, max_tokens)
+        changes.append(next((_ECHOES[name] for name in _ECHOES if name in target.quirks), _NO_ECHO))
+        if "cache_control" not in target.quirks:
+            changes.extend(_CACHE_EDITS)
+            if not is_null(body.pop("cache_control", None)):
+                losses.append(Loss("cache_control", "cache_control"))
+    edit(body, changes, losses)
+    _settle_tools(body)
+    _settle_limits(body, target, losses)
+    _settle_stream(body)
+    body, found = apply(body, target.quirks)
+    losses.extend(found)
+    return body
+
+
+def _spell_reasoning(body: Body, target: Target, max_tokens: int | None) -> Body:
+    """Put OpenRouter's way to ask for thinking into the endpoint's, at the place of the first field that asked."""
+    asked = [name for name in body if name in _REASONING_FIELDS]
+    if not asked:
+        return body
+    ask = decode_reasoning_ask({name: _plain(body[name]) for name in asked})
+    spelled = encode_reasoning_ask(ask, target, max_tokens) if ask is not None else {}
+    if asked == ["reasoning_effort"] and spelled == {"reasoning_effort": _plain(body["reasoning_effort"])}:
+        return body
+    written: Body = {}
+    for name, value in body.items():
+        if name == asked[0]:
+            written |= spelled
+        elif name not in asked:
+            written[name] = value
+    return written
+
+
+def _settle_tools(body: Body) -> None:
+    for name in ("tools", "functions"):
+        if name in body and _plain_if_short(body[name]) in (None, []):
+            del body[name]
+    if "tools" not in body:
+        body.pop("tool_choice", None)
+        body.pop("parallel_tool_calls", None)
+    if "functions" not in body:
+        body.pop("function_call", None)
+
+
+def _settle_limits(body: Body, target: Target, losses: list[Loss]) -> None:
+    for name in _LIMITS:
+        asked = _plain(body[name]) if name in body else None
+        if asked is not None and target.max_output is not None and asked > target.max_output:
+            body[name] = target.max_output
+            losses.append(Loss("max_tokens", f"{asked} to {target.max_output}"))
+
+
+def _settle_stream(body: Body) -> None:
+    """Ask for counts whenever the answer is streamed; not streamed, the options are refused."""
+    if _plain(body.get("stream")) is not True:
+        body.pop("stream_options", None)
+        return
+    options = words.obj(_plain(body.get("stream_options")))
+    if options.get("include_usage") is not True:
+        body["stream_options"] = options | _WITH_USAGE
+
+
+def _leave_out_unsupported(body: Body, target: Target, losses: list[Loss]) -> None:
+    taken = target.supported_parameters
+    if taken is None:
+        return
+    refused = [name for name in body if name in words.DISPENSABLE and words.PARAMETERS[name] not in taken]
+    said = [name for name in refused if not is_null(body.pop(name))]
+    losses.extend(Loss("unsupported_field", name) for name in said)
+
+
+def _plain(value: Any) -> Json:
+    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def _plain_if_short(value: Any) -> Json:
+    """Return what an empty value says; a long one is not worth reading."""
+    return value if isinstance(value, msgspec.Raw) and memoryview(value).nbytes > _SHORT else _plain(value)

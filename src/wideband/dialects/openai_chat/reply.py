@@ -1,0 +1,145 @@
+"""Whole answers, both ways. A reply is read as a stream of one chunk, so both are read alike."""
+
+from typing import Any
+
+from wideband.canon.events import Event, Failed, Finished
+from wideband.canon.faults import Faulted, garbled
+from wideband.canon.reply import Choice, Reply, fold
+from wideband.canon.request import Json, Loss, Opaque, Reasoning, Refusal, Text, ToolCall
+from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.openai_chat import reasoning, words
+from wideband.dialects.openai_chat.decoder import DONE, StreamDecoder
+from wideband.dialects.openai_chat.faults import encode_error
+from wideband.dialects.openai_chat.usage import encode_usage
+from wideband.wire import jsons
+from wideband.wire.sse import Frame
+
+Message = dict[str, Any]
+
+
+def decode_reply(body: bytes) -> Reply:
+    """Read a provider's whole answer. Raises `Faulted` for one that cannot be read or holds only an error."""
+    decoder = StreamDecoder()
+    events = decoder.feed(Frame(body))
+    if not events:
+        raise garbled("The provider's answer holds no choices.")
+    if not isinstance(events[-1], Failed):
+        # A choice that does not say why it ended is taken at its word: the answer is whole.
+        events.extend(decoder.feed(Frame(DONE)))
+    reply = fold(events)
+    if reply.fault is not None and not _said_anything(events):
+        raise Faulted(reply.fault)
+    return reply
+
+
+def _said_anything(events: list[Event]) -> bool:
+    return any(hasattr(event, "choice") and not isinstance(event, Finished) for event in events)
+
+
+def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[bytes, list[Loss]]:
+    """Write an answer in OpenRouter's shape, with every key that strict clients ask for."""
+    losses: list[Loss] = []
+    body = _top(envelope) | {name: reply.extras[name] for name in words.REPLY_EXTRAS if name in reply.extras}
+    choices = [_choice(choice, losses) for choice in reply.choices or (Choice(),)]
+    _tell_fault(choices, reply, envelope, closing)
+    body["choices"] = choices
+    return jsons.encode(body | _end(closing)), losses
+
+
+def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
+    """Write a provider's answer for the client: fields unknown here are kept, the rest is brought into shape."""
+    raw = jsons.decode(body)
+    reply = decode_reply(body)
+    fields = words.obj(raw)
+    given_choices = dict(enumerate(words.rows(fields.get("choices"))))
+    given_choices |= {row["index"]: row for row in given_choices.values() if type(row.get("index")) is int}
+    choices = [_choice(choice, []) for choice in reply.choices]
+    for told in choices:
+        given = given_choices.get(told["index"], {})
+        message = words.obj(given.get("message"))
+        told["message"] = {key: value for key, value in message.items() if value is not None} | told["message"]
+        told.update({key: value for key, value in given.items() if key not in told and key != "error"})
+    _tell_fault(choices, reply, envelope, closing)
+    kept = {key: value for key, value in fields.items() if key not in {"error", "x_groq"}}
+    told_top = _top(envelope)
+    told_top["system_fingerprint"] = fields.get("system_fingerprint")
+    return jsons.encode(kept | told_top | {"choices": choices} | _end(closing))
+
+
+def _top(envelope: Envelope) -> dict[str, Json]:
+    return {
+        "id": envelope.id,
+        "object": "chat.completion",
+        "created": envelope.created_s,
+        "model": envelope.model,
+        "provider": envelope.provider,
+        "system_fingerprint": None,
+    }
+
+
+def _end(closing: Closing) -> dict[str, Json]:
+    end: dict[str, Json] = {"usage": encode_usage(closing)}
+    if closing.metadata is not None:
+        end["openrouter_metadata"] = closing.metadata
+    return end
+
+
+def _tell_fault(choices: list[dict[str, Json]], reply: Reply, envelope: Envelope, closing: Closing) -> None:
+    fault = closing.fault or reply.fault
+    if fault is not None and choices:
+        choices[0]["finish_reason"] = "error"
+        choices[0]["error"] = encode_error(fault, envelope.provider)
+
+
+def _choice(choice: Choice, losses: list[Loss]) -> dict[str, Json]:
+    finish = choice.finish or "stop"
+    return {
+        "index": choice.index,
+        "finish_reason": finish,
+        "native_finish_reason": choice.native_finish or finish,
+        "logprobs": choice.logprobs,
+        "message": _message(choice, losses),
+    }
+
+
+def _message(choice: Choice, losses: list[Loss]) -> Message:
+    texts: list[str] = []
+    refusals: list[str] = []
+    calls: list[Json] = []
+    details: list[Json] = []
+    thoughts: list[str] = []
+    opaque: Message = {}
+    for block, part in enumerate(choice.parts):
+        match part:
+            case Text():
+                texts.append(part.text)
+            case Refusal():
+                refusals.append(part.text)
+            case ToolCall():
+                calls.append(encode_call(part))
+            case Reasoning():
+                details.extend(reasoning.encode_part(part, block))
+                thoughts.append(part.text)
+            case Opaque(dialect=words.NAME, kind="reasoning_detail"):
+                details.append(part.raw)
+            case Opaque(dialect=words.NAME) if part.kind in words.OPAQUE_FIELDS:
+                _add_opaque(opaque, part)
+            case Opaque():
+                losses.append(Loss(part.kind, part.dialect))
+            case _:
+                pass
+    message: Message = {"role": "assistant", "content": "".join(texts) if texts or not calls else None}
+    message["refusal"] = "".join(refusals) or None
+    told = {"reasoning": "".join(thoughts), "reasoning_details": details, "tool_calls": calls}
+    return message | {key: value for key, value in told.items() if value} | opaque
+
+
+def _add_opaque(opaque: Message, part: Opaque) -> None:
+    """Join what a stream told in pieces: lists grow, other values are replaced."""
+    held = opaque.get(part.kind)
+    opaque[part.kind] = [*held, *part.raw] if isinstance(held, list) and isinstance(part.raw, list) else part.raw
+
+
+def encode_call(call: ToolCall) -> dict[str, Json]:
+    """Return a tool call as a message holds it."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

@@ -1,0 +1,87 @@
+"""How much thinking is asked for, in the words of whoever is asked."""
+
+from collections.abc import Callable
+from typing import Final
+
+from wideband.canon.request import Effort, Json, ReasoningAsk
+from wideband.dialects.base import Target
+
+Fields = dict[str, Json]
+
+# The share of the answer's length that each effort may spend on thinking.
+_RATIOS: Final[dict[Effort, float]] = {
+    "none": 0.0,
+    "minimal": 0.1,
+    "low": 0.2,
+    "medium": 0.5,
+    "high": 0.8,
+    "xhigh": 0.95,
+    "max": 0.95,
+}
+_MIN_BUDGET, _MAX_BUDGET = 1024, 128_000
+
+
+def _is_off(ask: ReasoningAsk) -> bool:
+    return ask.enabled is False or ask.effort == "none"
+
+
+def _effort(ask: ReasoningAsk, max_tokens: int | None) -> Effort | None:
+    """Return the effort asked for, or the one nearest to a budget."""
+    if ask.effort is not None:
+        return ask.effort
+    if ask.enabled is False:
+        return "none"
+    if ask.max_tokens is not None:
+        share = ask.max_tokens / max(max_tokens or 4 * ask.max_tokens, 1)
+        return next((effort for effort in ("low", "medium") if share <= _RATIOS[effort]), "high")
+    return "medium" if ask.enabled or ask.adaptive else None
+
+
+def _as_effort(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
+    effort = _effort(ask, max_tokens)
+    # "max" is OpenRouter's and Anthropic's word; "xhigh" is as far as OpenAI's go.
+    return {} if effort is None else {"reasoning_effort": "xhigh" if effort == "max" else effort}
+
+
+def reasoning_object(ask: ReasoningAsk) -> Json:
+    """Return OpenRouter's `reasoning` object: the widest way to say it."""
+    told: Fields = {
+        "enabled": ask.enabled if ask.effort is None and ask.max_tokens is None else None,
+        "effort": ask.effort if ask.max_tokens is None else None,
+        "max_tokens": ask.max_tokens,
+        "exclude": ask.exclude or None,
+        "summary": ask.summary,
+    }
+    if ask.adaptive and ask.effort is None and ask.max_tokens is None:
+        told["enabled"] = True
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _as_switch_and_budget(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
+    if _is_off(ask):
+        return {"enable_thinking": False}
+    fields: Fields = {"enable_thinking": True}
+    if ask.max_tokens is not None:
+        fields["thinking_budget"] = ask.max_tokens
+    elif ask.effort is not None and max_tokens is not None:
+        budget = max(min(int(max_tokens * _RATIOS[ask.effort]), _MAX_BUDGET), _MIN_BUDGET)
+        fields |= {"thinking_budget": budget} if budget < max_tokens else {}
+    return fields
+
+
+def _as_toggle(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
+    del max_tokens
+    return {"thinking": {"type": "disabled" if _is_off(ask) else "enabled"}}
+
+
+# Quirk -> how an upstream with it is asked to think; without any of them it is by OpenAI's `reasoning_effort`.
+_SPELLINGS: Final[dict[str, Callable[[ReasoningAsk, int | None], Fields]]] = {
+    "enable_thinking": _as_switch_and_budget,
+    "thinking_toggle": _as_toggle,
+}
+
+
+def encode_reasoning_ask(ask: ReasoningAsk, target: Target, max_tokens: int | None) -> Fields:
+    """Return the top-level fields that ask an endpoint to think so much."""
+    spell = next((_SPELLINGS[name] for name in _SPELLINGS if name in target.quirks), _as_effort)
+    return spell(ask, max_tokens)
