@@ -12,7 +12,7 @@ import msgspec
 
 from wideband.catalog.pricetables import read_price
 from wideband.catalog.rows import AuthStyle, DataPolicy, EndpointRow, Model, Price, Provider, Rates
-from wideband.catalog.tables import Place, Problem, listed, nearest, read_fields
+from wideband.catalog.tables import Place, Problem, nearest, read_fields
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _MODEL_ID = re.compile(r"[^\s/]+/\S+")
@@ -240,7 +240,7 @@ def _aliases(table: Any, sheet: Sheet, problems: list[Problem]) -> dict[str, str
 def unknown_tables(document: Mapping[str, Any], known: Collection[str]) -> list[Problem]:
     """Return a problem for each top-level name that is none of the known."""
     return [
-        Problem(table=name, nth=0, field="", text=f"unknown table{nearest(name, known)}; known are {listed(known)}")
+        Problem(table=name, nth=0, field="", text=f"unknown table{nearest(name, known)}")
         for name in document
         if name not in known
     ]

@@ -63,6 +63,7 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
     providers, models, endpoints = extra_rows or NO_ROWS
     _refuse_mixing(sheet, providers, models, endpoints)
     keys, found, missing = _with_keys(sheet.providers.values(), env)
+    keys |= {row.slug: row.key for row in providers if row.key}
     # From here on no row holds a key.
     sheet = Sheet(
         providers={slug: _without_key(row, env) for slug, row in sheet.providers.items()}
@@ -76,7 +77,7 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
     found += _named_locals(sheet, local)
     found += [Found(slug=row.slug, name=row.name, how="simulated") for row in providers]
     missing += [_silent(row) for row in sheet.providers.values() if row.local and row.slug not in _slugs(found)]
-    extra = [*endpoints, *(endpoint for served in local.values() for endpoint in served)]
+    extra = [*endpoints, *(served for each in local.values() for served in each if not _written(served, sheet))]
     return Market(
         catalogue=catalogue(sheet, extra, usable=_slugs(found)),
         known=catalogue(sheet, extra),
@@ -125,6 +126,11 @@ def _with_keys(
 def _unset(row: Provider, unset: list[str]) -> Missing:
     reason = f"set {' and '.join(unset)}" if unset else "give `key` or `key_env` in its row"
     return Missing(slug=row.slug, name=row.name, needs=tuple(unset), reason=reason)
+
+
+def _written(served: Endpoint, sheet: Sheet) -> bool:
+    """Tell whether the file says more about what a local server serves."""
+    return (served.provider.slug, served.model, served.tag) in sheet.endpoints
 
 
 def _silent(row: Provider) -> Missing:

@@ -5,6 +5,7 @@ Building imports the price lists (a quarter of a second, 50 MB); loading what wa
 
 import os
 import tomllib
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -110,4 +111,5 @@ def _write(path: Path, kept: _Kept) -> None:
         draft.write_bytes(jsons.encode(kept))
         draft.replace(path)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()

@@ -1,0 +1,31 @@
+"""What several commands ask for: where the home and the file are, and the market they make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wideband.config import ConfigError, Market, load_market, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def market_options(function: F) -> F:
+    """Add the options by which the home and the file are found."""
+    for add in (
+        click.option(
+            "--config", "config_file", type=click.Path(path_type=Path), help="The file to read, e.g. wideband.toml."
+        ),
+        click.option("--home", type=click.Path(path_type=Path), help="Where Wideband keeps its files (~/.wideband)."),
+    ):
+        function = add(function)
+    return function
+
+
+def read_market(home: Path | None, config_file: Path | None) -> Market:
+    """Return the market of a home and a file; what is wrong with them ends the command with a list."""
+    try:
+        return load_market(load_settings(home=home, config_file=config_file))
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
