@@ -9,7 +9,7 @@ import msgspec
 
 from wideband.catalog.rows import DataPolicy, Endpoint, Model, Override, Price, Provider, Rates
 
-# What every simulated provider takes as its key: it opens nothing but the sandbox.
+# The key of every simulated provider: it opens nothing but the sandbox.
 SANDBOX_KEY = "simulated"
 CREATED_S = 1_760_000_000
 _CENT = 10_000_000
