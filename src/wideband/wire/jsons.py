@@ -10,7 +10,7 @@ Raw = msgspec.Raw
 DecodeError = msgspec.DecodeError  # also the parent of msgspec.ValidationError
 EncodeError = msgspec.EncodeError
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _any = msgspec.json.Decoder()
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
