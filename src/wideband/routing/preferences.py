@@ -114,7 +114,7 @@ def _percentiles(field: str, value: Json) -> dict[str, float]:
     given = {"p50": value} if _is_number(value) else _object(field, value)
     for name, limit in given.items():
         if name in PERCENTILES and limit is not None and not (_is_number(limit) and 0 <= limit < float("inf")):
-            raise invalid(f"{field}.{name} must be a number that is not negative.", field)
+            raise invalid(f"{field}.{name} must be a number that is not negative.", f"{field}.{name}")
     return {name: float(limit) for name, limit in given.items() if name in PERCENTILES and limit is not None}
 
 

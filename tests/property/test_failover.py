@@ -1,0 +1,52 @@
+"""Failover, whatever plans and faults there are: never a repeat, never past the limit, never past a commit."""
+
+from hypothesis import given, settings, strategies as st
+
+from wideband.canon.faults import Fault, FaultKind
+from wideband.catalog.rows import Endpoint, Price, Provider, Rates
+from wideband.routing.failover import tries
+from wideband.routing.plans import Committed, Plan, Refused
+
+PROVIDER = Provider(slug="p", name="P", dialect="openai_chat", base_url="http://p")
+
+
+def endpoint(number: int, model: str) -> Endpoint:
+    return Endpoint(
+        id=f"{number}", provider=PROVIDER, model=model, upstream_model="m", tag="p", price=Price(base=Rates())
+    )
+
+
+endpoints = st.lists(st.builds(endpoint, st.integers(0, 6), st.sampled_from("mn")), max_size=10)
+verdicts = st.one_of(st.just(None), st.builds(Fault, kind=st.sampled_from(FaultKind), message=st.just("x")))
+
+
+@settings(max_examples=100)
+@given(rows=endpoints, given_=st.lists(verdicts, min_size=10, max_size=10), limit=st.integers(0, 6))
+def test_failover(rows: list[Endpoint], given_: list[Fault | None], limit: int) -> None:
+    flow = tries(Plan(endpoints=tuple(rows), funnel=(), strategy="price", total=len(rows)), limit)
+    tried: list[Endpoint] = []
+    faults: list[Fault] = []
+    committed = False
+    last: Fault | None = None
+    try:
+        now = next(flow)
+        while True:
+            assert not committed
+            if faults and not faults[-1].rule.retryable:
+                assert faults[-1].kind is FaultKind.PROVIDER_REJECTED
+                assert now.model != tried[-1].model
+            tried.append(now)
+            verdict = given_[len(tried) - 1]
+            if verdict is None:
+                committed = True
+                now = flow.send(Committed())
+            else:
+                faults.append(verdict)
+                now = flow.send(Refused(verdict))
+    except StopIteration as stop:
+        last = stop.value
+    assert len({e.id for e in tried}) == len(tried) <= limit
+    assert (last is None) is committed
+    if faults and last is not None:
+        assert last.kind is faults[-1].kind
+        assert len(last.details.get("previous_errors", [])) == len(faults) - 1
