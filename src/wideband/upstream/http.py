@@ -15,7 +15,8 @@ from yarl import URL
 from wideband.canon.faults import Faulted, FaultKind
 from wideband.upstream.address import address_of
 from wideband.upstream.base import Call
-from wideband.upstream.causes import NETWORK_ERRORS, fault_of, lost
+from wideband.upstream.causes import lost
+from wideband.upstream.http_causes import HTTP_ERRORS, http_fault
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
@@ -99,8 +100,8 @@ class HttpUpstream:
                         line = _line.get()
                         if last_chance or line is None or not line.stale():
                             raise
-        except NETWORK_ERRORS as error:
-            raise Faulted(fault_of(error, in_body=False)) from error
+        except HTTP_ERRORS as error:
+            raise Faulted(http_fault(error, in_body=False)) from error
         raise AssertionError("the second chance answers or raises")
 
     async def _post(self, call: Call) -> aiohttp.ClientResponse:
@@ -155,8 +156,8 @@ class HttpAnswer:
         """Return the next bytes as they came; b"" at the end."""
         try:
             return await self._content.readany()
-        except NETWORK_ERRORS as error:
-            raise Faulted(fault_of(error, in_body=True)) from error
+        except HTTP_ERRORS as error:
+            raise Faulted(http_fault(error, in_body=True)) from error
 
     async def read(self, limit: int) -> bytes:
         """Return the rest of the body."""

@@ -9,7 +9,7 @@ from collections import defaultdict
 from wideband.canon.faults import Faulted, FaultKind
 from wideband.upstream.address import Address, address_of, head_of
 from wideband.upstream.base import Call
-from wideband.upstream.causes import NETWORK_ERRORS, fault_of, lost
+from wideband.upstream.causes import fault_of, lost
 from wideband.upstream.line import Incoming, Line, StaleError
 
 KEEPALIVE_S = 55.0
@@ -65,7 +65,7 @@ class RawUpstream:
                 line = await self._dial(address, connect_s)
         except TimeoutError:
             raise Faulted(lost(FaultKind.PROVIDER_UNREACHABLE, "connecting took too long")) from None
-        except NETWORK_ERRORS as error:
+        except OSError as error:
             raise Faulted(fault_of(error, in_body=False)) from error
         if line.usable:
             self._lines[line] = address.origin

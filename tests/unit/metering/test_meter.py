@@ -146,12 +146,13 @@ def test_the_first_meaningful_event_ends_the_wait() -> None:
     made = Meter(0)
     made.try_started(A, 10, 0)
     seen = []
-    for at_ns, events in [
+    told: list[tuple[int, list[Event]]] = [
         (20, [Started()]),
         (40, [Counted(COUNTED), OpaqueDelta(dialect="d", kind="k", raw=1)]),
         (90, [TextDelta("x")]),
         (100, [Finished("stop")]),
-    ]:
+    ]
+    for at_ns, events in told:
         made.saw(events, at_ns)
         seen.append((made.ttft_ns, made.generation_ns, made.finished))
     assert seen == [(None, None, False), (30, 0, False), (30, 50, False), (30, 60, True)]

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import client_exceptions, http_exceptions
 
 from wideband.canon.faults import FaultKind
-from wideband.upstream.causes import CAUSES, fault_of, kind_of
+from wideband.upstream.causes import fault_of, kind_of
+from wideband.upstream.http_causes import HTTP_CAUSES, http_fault
 
 # Of websockets and uploads, which this client never makes.
 NEVER = {"WSMessageTypeError", "UploadAbortedError"}
@@ -26,7 +27,7 @@ def exceptions() -> list[type[BaseException]]:
 
 @pytest.mark.parametrize("kind", exceptions(), ids=lambda kind: kind.__name__)
 def test_every_exception_has_a_cause_more_telling_than_its_root(kind: type[BaseException]) -> None:
-    nearest = next(ancestor for ancestor in kind.__mro__ if ancestor in CAUSES)
+    nearest = next(ancestor for ancestor in kind.__mro__ if ancestor in HTTP_CAUSES)
     assert nearest is not aiohttp.ClientError or kind is aiohttp.ClientError
     assert nearest is not OSError
 
@@ -48,12 +49,19 @@ def test_every_exception_has_a_cause_more_telling_than_its_root(kind: type[BaseE
 def test_the_same_error_means_different_things_before_and_in_the_body(
     error: BaseException, before: FaultKind, within: FaultKind
 ) -> None:
-    assert (kind_of(error, in_body=False), kind_of(error, in_body=True)) == (before, within)
+    assert (http_fault(error, in_body=False).kind, http_fault(error, in_body=True).kind) == (before, within)
 
 
 def test_an_exception_that_is_no_network_error_stays_what_it_is() -> None:
     with pytest.raises(KeyError):
         kind_of(KeyError("bug"), in_body=False)
+
+
+def test_ill_formed_chunks_are_told_from_missing_ones() -> None:
+    garbled, cut = aiohttp.ClientPayloadError(), aiohttp.ClientPayloadError()
+    garbled.__cause__, cut.__cause__ = http_exceptions.BadHttpMessage("x"), http_exceptions.TransferEncodingError("x")
+    assert http_fault(garbled, in_body=True).kind is FaultKind.PROVIDER_GARBLED
+    assert http_fault(cut, in_body=True).kind is FaultKind.PROVIDER_CUT
 
 
 def test_messages_name_no_address() -> None:
