@@ -14,7 +14,7 @@ from wideband.server.child import SandboxError
 from wideband.server.process import Running, serve
 from wideband.server.uvicorns import ListenError
 from wideband.server.workers import serve_many
-from wideband.store.ledger import HomeLockedError
+from wideband.store.serverlock import HomeLockedError
 
 
 @click.command(help="Serve the API on this machine.")
@@ -50,11 +50,12 @@ def command(
 def _greet(running: Running) -> None:
     market, settings = running.market, running.settings
     click.echo(f"wideband {__version__} serves {running.url}   (home {settings.home}, workers {settings.workers})")
-    if market.found:
-        click.echo("providers: " + ", ".join(f"{found.name} ({found.how})" for found in market.found))
+    real = [found for found in market.found if not market.known.providers[found.slug].simulated]
+    if real:
+        click.echo("providers: " + ", ".join(f"{found.name} ({found.how})" for found in real))
     if running.sandbox_url is not None:
         click.echo(
-            ("" if market.found else "No provider key and no local server was found: the ")
+            ("The " if real else "No provider key and no local server was found: the ")
             + "sandbox market is on. Its models, sandbox/*, are simulated: made-up answers, prices and failures."
         )
     model = _example(market.catalogue)

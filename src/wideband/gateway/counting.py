@@ -32,8 +32,8 @@ async def count_tokens(exchange: Exchange, dialect: Dialect, body: bytes) -> byt
             )
             counted = await _ask(exchange, counter, call)
             if counted is not None:
-                return counter.reply(counted)
-    return counter.reply(counter.estimate(body))
+                return counter.encode_reply(counted)
+    return counter.encode_reply(counter.estimate(body))
 
 
 async def _ask(exchange: Exchange, counter: Counter, call: Call) -> int | None:

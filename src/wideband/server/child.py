@@ -38,7 +38,7 @@ class Sandbox:
         except (TimeoutError, jsons.DecodeError, KeyError, TypeError) as error:
             if process.returncode is None:
                 process.kill()
-            raise SandboxError(f"the sandbox market did not start: {error or 'no answer in time'}") from error
+            raise SandboxError("the sandbox market did not start; what it logged above says why") from error
         return cls(process, url)
 
     async def stop(self) -> None:

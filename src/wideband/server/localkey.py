@@ -8,7 +8,7 @@ from wideband.accounts.rows import Key
 from wideband.clock import now_ns
 from wideband.ids import key_secret
 from wideband.store.base import Ledger
-from wideband.store.ledger import LOCAL_ACCOUNT
+from wideband.store.database import LOCAL_ACCOUNT
 
 NAME = "local"
 

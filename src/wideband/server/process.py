@@ -50,7 +50,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         market, sandbox = await open_market(settings)
         if sandbox is not None:
             stack.push_async_callback(sandbox.stop)
-        ledger = LocalLedger(settings.home, exclusive=True)
+        ledger = LocalLedger(settings.home)
         stack.push_async_callback(ledger.close)
         hub = Hub(ledger)
         hub.start()

@@ -49,7 +49,7 @@ async def serve_many(settings: Settings, ready: Ready) -> None:
         market, sandbox = await open_market(settings)
         if sandbox is not None:
             stack.push_async_callback(sandbox.stop)
-        ledger = LocalLedger(settings.home, exclusive=True)
+        ledger = LocalLedger(settings.home)
         stack.push_async_callback(ledger.close)
         hub = Hub(ledger)
         hub.start()
@@ -96,6 +96,9 @@ class Crew:
         for keeper in self._keepers:
             keeper.cancel()
 
+    def _ending(self) -> bool:
+        return self._stopping
+
     async def _launch(self, number: int) -> None:
         settings = self._settings
         extra = ("--config", str(settings.config_file)) if settings.config_file else ()
@@ -115,10 +118,10 @@ class Crew:
             raise RuntimeError(f"worker {number} did not start; its log says why")
 
     async def _keep(self, number: int) -> None:
-        while not self._stopping:
+        while not self._ending():
             began_ns = monotonic_ns()
             await self._workers[number].wait()
-            if self._stopping:
+            if self._ending():
                 return
             log.error("worker %d ended with code %s; starting another", number, self._workers[number].returncode)
             if monotonic_ns() - began_ns < SHORT_LIFE_S * 1e9:
@@ -185,7 +188,8 @@ def _snapshots(paths: list[Path]) -> list[Snapshot]:
     found: list[Snapshot] = []
     for path in paths:
         try:
-            found.append(jsons.decode_as(path.read_bytes(), Snapshot))
-        except (OSError, jsons.DecodeError):
+            counts, times = jsons.decode(path.read_bytes())
+            found.append((counts, times))
+        except (OSError, jsons.DecodeError, ValueError):
             log.warning("the counters in %s cannot be read; they are left out", path)
     return found
