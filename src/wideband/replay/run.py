@@ -14,7 +14,7 @@ from wideband.replay.drive import Pacing, drive
 from wideband.replay.ownserver import OwnServer
 from wideband.replay.tally import Summary, Tally, sum_up
 from wideband.replay.traces import Arrival
-from wideband.replay.truth import Truth, counters, of_counters, of_home
+from wideband.replay.truth import Truth, counters, of_counters, of_home, settled_counters
 from wideband.tasks import spawn
 
 
@@ -71,7 +71,8 @@ class Replay:
     async def _against(self, target: Target) -> Truth:
         before = await counters(target.url, target.key)
         await self._drive(target.url, target.key)
-        return of_counters(before, await counters(target.url, target.key))
+        expected = self.tally.sent + (before.requests if before else 0)
+        return of_counters(before, await settled_counters(target.url, target.key, expected))
 
     async def _drive(self, url: str, key: str) -> None:
         if self._is_interrupted:

@@ -16,6 +16,8 @@ _FAILOVERS = 'SELECT count(*) FROM "try" WHERE number > 0'
 _FAULTS = 'SELECT fault, count(*) FROM "try" WHERE fault IS NOT NULL GROUP BY fault ORDER BY count(*) DESC, fault'
 _COUNTER = re.compile(r"^(wideband_[a-z_]+)(?:\{([^}]*)\})? ([0-9.e+]+)$", re.MULTILINE)
 _METRICS_TIMEOUT_S = 5.0
+_SETTLE_READS = 30
+_SETTLE_WAIT_S = 0.1
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,16 +94,27 @@ async def counters(url: str, key: str) -> Counters | None:
         return None
 
 
+async def settled_counters(url: str, key: str, request_count: int) -> Counters | None:
+    """Read the counters once so many requests are in them, or when that takes too long: settling follows the answer."""
+    found = await counters(url, key)
+    for _ in range(_SETTLE_READS):
+        if found is None or found.requests >= request_count:
+            break
+        await asyncio.sleep(_SETTLE_WAIT_S)
+        found = await counters(url, key)
+    return found
+
+
 def parse_counters(text: str) -> Counters | None:
     """Read counters from Prometheus text, adding labels up; None when they are not Wideband's."""
     sums: dict[str, float] = {}
     for name, _, value in _COUNTER.findall(text):
         sums[name] = sums.get(name, 0) + float(value)
-    if "wideband_tries_total" not in sums:
+    if "wideband_" not in text:
         return None
     return Counters(
         requests=int(sums.get("wideband_requests_total", 0)),
-        tries=int(sums["wideband_tries_total"]),
+        tries=int(sums.get("wideband_tries_total", 0)),
         failovers=int(sums.get("wideband_failovers_total", 0)),
         cost_nano=int(sums.get("wideband_cost_nano_dollars_total", 0)),
     )

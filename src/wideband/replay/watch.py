@@ -21,6 +21,8 @@ from wideband.replay.tally import Result
 UNFINISHED = "unfinished"
 UNCOUNTED = "uncounted"
 WRONG_LENGTH = "wrong_length"
+# Words that came closer together than this came in one burst, whose speed says nothing.
+_BURST_NS = 10_000_000
 
 
 class Watch:
@@ -87,8 +89,8 @@ class Watch:
         return None
 
     def _speed(self, usage: Usage) -> float | None:
-        """Return tokens a second after the first delivery, None when there was only one."""
-        if self._first_ns is None or self._chars <= self._first_chars or self._last_ns <= self._first_ns:
+        """Return tokens a second after the first delivery, None when all came in one burst."""
+        if self._first_ns is None or self._chars <= self._first_chars or self._last_ns - self._first_ns < _BURST_NS:
             return None
         share = (self._chars - self._first_chars) / self._chars
         return usage.completion_tokens * share * 1e9 / (self._last_ns - self._first_ns)

@@ -83,4 +83,5 @@ def test_counters_are_read_from_prometheus_text() -> None:
 
 def test_a_server_without_counters_leaves_them_unknown() -> None:
     assert parse_counters("nginx_up 1\n") is None
+    assert parse_counters("# TYPE wideband_tries_total counter\n") == Counters(0, 0, 0, 0)
     assert of_counters(None, None).tries is None

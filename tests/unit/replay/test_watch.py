@@ -59,10 +59,16 @@ def test_real_models_may_say_less() -> None:
     assert judged(OPENED, TextDelta("Hi"), END, COUNT, model="openai/gpt-4o").fault is None
 
 
-def test_speed_is_measured_from_the_second_delivery_on() -> None:
+def test_speed_is_measured_from_the_second_delivery_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = iter([0, 100_000_000, 600_000_000, 600_000_000])
+    monkeypatch.setattr("wideband.replay.watch.monotonic_ns", lambda: next(now_ns))
     result = judged(OPENED, TextDelta("four"), TextDelta("four" * 4), END, COUNT)
-    assert result.tokens_per_s is not None
-    assert judged(OPENED, WORDS, COUNT).tokens_per_s is None
+    assert result.ttft_ms == 100.0
+    assert result.tokens_per_s == 8.0
+
+
+def test_words_that_come_in_one_burst_have_no_speed() -> None:
+    assert judged(OPENED, TextDelta("four"), TextDelta("four" * 4), END, COUNT).tokens_per_s is None
 
 
 def test_an_answer_in_one_piece_has_no_times() -> None:
