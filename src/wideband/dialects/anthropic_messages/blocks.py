@@ -20,6 +20,10 @@ from wideband.dialects.anthropic_messages import words
 
 Block = dict[str, Any]
 
+# Blocks hold others only so deep: what nests without end is refused, not followed.
+_NOT_IN_RESULTS = frozenset({"tool_result"})
+_NOT_IN_DOCUMENTS = frozenset({"document", "tool_result"})
+
 
 def need_text(block: Block, name: str, at: str) -> str:
     """Return a field that has to be a string. Raises `Faulted`."""
@@ -56,27 +60,26 @@ def decode_cache(holder: Block, at: str) -> CacheMark | None:
     )
 
 
-def decode_content(content: Json, at: str) -> tuple[Part, ...]:
-    """Return the parts of a message's `content`: a string or a list of blocks. Raises `Faulted`."""
+def decode_content(content: Json, at: str, banned: frozenset[str] = frozenset()) -> tuple[Part, ...]:
+    """Return the parts of a `content`: a string or a list of blocks, none of a `banned` type. Raises `Faulted`."""
     if content is None:
         return ()
     if isinstance(content, str):
         return (Text(text=content),) if content else ()
     if not isinstance(content, list):
         raise invalid(f"`{at}` must be a string or a list of content blocks.", at)
-    parts: list[Part] = []
-    for index, block in enumerate(content):
-        parts.extend(decode_block(block, f"{at}.{index}"))
-    return tuple(parts)
+    return tuple(decode_block(block, f"{at}.{index}", banned) for index, block in enumerate(content))
 
 
-def decode_block(block: Json, at: str) -> tuple[Part, ...]:
-    """Return the part of one block, with what only this dialect can say of it beside it. Raises `Faulted`."""
+def decode_block(block: Json, at: str, banned: frozenset[str] = frozenset()) -> Part:
+    """Return the part of one block. Raises `Faulted`."""
     if not isinstance(block, dict):
         raise invalid(f'`{at}` must be a content block such as {{"type": "text", "text": "..."}}.', at)
     kind = need_text(block, "type", at)
+    if kind in banned:
+        raise invalid(f"`{at}` is a `{kind}` inside another block; put it directly into the message.", at)
     decode = _DECODERS.get(kind)
-    return (decode(block, at),) if decode is not None else (_opaque(block, words.block_feature(kind)),)
+    return decode(block, at) if decode is not None else _opaque(block, words.block_feature(kind))
 
 
 def _opaque(block: Block, kind: str) -> Opaque:
@@ -116,7 +119,7 @@ def _document(block: Block, at: str) -> Part:
         case "text":
             facts = {"text": need_text(source, "data", inner), "media_type": "text/plain"}
         case "content":
-            content = decode_content(source.get("content"), f"{inner}.content")
+            content = decode_content(source.get("content"), f"{inner}.content", _NOT_IN_DOCUMENTS)
             if any(not isinstance(part, Text) for part in content):
                 return _opaque(block, "document_content")
             facts = {"text": "\n".join(part.text for part in content if isinstance(part, Text))}
@@ -145,7 +148,7 @@ def _tool_result(block: Block, at: str) -> Part:
         raise invalid(f"`{at}.is_error` must be true or false.", f"{at}.is_error")
     return ToolResult(
         call_id=need_text(block, "tool_use_id", at),
-        parts=decode_content(block.get("content"), f"{at}.content"),
+        parts=decode_content(block.get("content"), f"{at}.content", _NOT_IN_RESULTS),
         is_error=bool(is_error),
         cache=decode_cache(block, at),
     )

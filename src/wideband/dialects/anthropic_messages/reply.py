@@ -42,7 +42,7 @@ def decode_reply(body: bytes) -> Reply:
         if found.content is None:
             raise garbled("The provider's answer holds no `content`.")
         parts = _parts(found.content)
-    except (jsons.DecodeError, RecursionError) as error:
+    except jsons.DecodeError as error:
         raise garbled(f"The provider's answer cannot be read: {error}") from None
     usage = words.WireUsage()
     counted = words.merge_usage(usage, found.usage)
@@ -129,13 +129,13 @@ def _parts(content: list[Any]) -> tuple[Part, ...]:
     parts: list[Part] = []
     try:
         for index, block in enumerate(content):
-            for part in decode_block(block, f"content.{index}"):
-                if isinstance(part, Text) and part.citations is not None:
-                    # As in a stream: the text, then what it cites.
-                    parts.append(Text(text=part.text))
-                    parts.append(Opaque(dialect=words.NAME, kind="citations", raw=part.citations))
-                elif not isinstance(part, Text) or part.text:
-                    parts.append(part)
+            part = decode_block(block, f"content.{index}")
+            if isinstance(part, Text) and part.citations is not None:
+                # As in a stream: the text, then what it cites.
+                parts.append(Text(text=part.text))
+                parts.append(Opaque(dialect=words.NAME, kind="citations", raw=part.citations))
+            elif not isinstance(part, Text) or part.text:
+                parts.append(part)
     except Faulted as error:
         raise garbled(f"The provider's answer cannot be read: {error.fault.message}") from None
     return tuple(parts)

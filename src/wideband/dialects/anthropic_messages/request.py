@@ -59,8 +59,6 @@ def decode_request(body: bytes) -> Request:
         return _request(found)
     except jsons.DecodeError as error:
         raise refusal(error) from None
-    except RecursionError:
-        raise invalid("The request is nested too deeply; flatten it.") from None
 
 
 def _request(body: Block) -> Request:
