@@ -1,18 +1,22 @@
-"""Writes what code knows into docs/reference: the commands' help, the settings, the kinds of fault.
+"""Writes what code knows into docs/reference: commands' help, settings, kinds of fault, providers.
 
 Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand.
 """
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from wideband.canon.faults import RULES
 from wideband.cli import COMMANDS, main
+from wideband.config.outside import shipped
 from wideband.config.settings import Settings
+from wideband.config.snapshot import PROVIDERS_FILE
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 WIDTH = 100
@@ -64,6 +68,27 @@ def faults() -> str:
     return _table(heading, rows)
 
 
+def providers() -> str:
+    """Return every remote provider with the variables that hold its key."""
+    rows = [
+        (row["slug"], row["name"], " or ".join(f"`{name}`" for name in row["key_env"]), row["base_url"])
+        for row in _provider_rows()
+        if not row.get("local")
+    ]
+    return _table(("slug", "name", "variables", "base URL"), rows)
+
+
+def local_providers() -> str:
+    """Return the servers that are looked for on this machine."""
+    rows = [(row["slug"], row["name"], row["base_url"]) for row in _provider_rows() if row.get("local")]
+    return _table(("slug", "name", "address"), rows)
+
+
+def _provider_rows() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tomllib.loads(shipped(PROVIDERS_FILE))["provider"]
+    return rows
+
+
 def _yes(value: bool) -> str:
     return "yes" if value else ""
 
@@ -77,7 +102,13 @@ def _cell(value: object) -> str:
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and abs(value) > 9999 else str(value)
 
 
-PARTS: dict[str, Callable[[], str]] = {"commands": commands, "settings": settings, "faults": faults}
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "settings": settings,
+    "faults": faults,
+    "providers": providers,
+    "local_providers": local_providers,
+}
 
 
 def renewed(page: str) -> str:

@@ -1,4 +1,4 @@
-"""What the price lists leave out: facts about whole families of models, and the weekdays of peak hours."""
+"""What the price lists leave out: facts about families of models, oddities of their endpoints, days of peak hours."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -20,9 +20,13 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reasoning: bool | None = None
     max_output: int | None = None
 
-    def covers(self, model_id: str) -> bool:
-        """Tell whether a model is of this family."""
-        return any(fnmatchcase(model_id, pattern) for pattern in self.match)
+
+class Oddity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Quirks of a provider's endpoints for the models whose ids fit `match`."""
+
+    provider: str
+    match: tuple[str, ...]
+    quirks: frozenset[str]
 
 
 class PeakDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,16 +43,30 @@ def with_families(models: Iterable[Model], families: Iterable[Family]) -> dict[s
     for model in models:
         facts: dict[str, Any] = {}
         for family in known:
-            if family.covers(model.id):
+            if _fits(model.id, family.match):
                 facts.update(_facts(family))
         refined[model.id] = msgspec.structs.replace(model, **facts)
     return refined
+
+
+def with_oddities(rows: Iterable[EndpointRow], oddities: Iterable[Oddity]) -> list[EndpointRow]:
+    """Return the rows with the quirks of their provider and model added."""
+    known = tuple(oddities)
+    return [msgspec.structs.replace(row, quirks=row.quirks.union(*_quirks(row, known))) for row in rows]
 
 
 def with_peak_days(rows: Iterable[EndpointRow], peak_days: Iterable[PeakDays]) -> list[EndpointRow]:
     """Return the rows with the hours in their prices put on their provider's weekdays."""
     days = {each.provider: each.utc_days for each in peak_days}
     return [_on_days(row, days[row.provider]) if row.provider in days else row for row in rows]
+
+
+def _quirks(row: EndpointRow, oddities: Iterable[Oddity]) -> list[frozenset[str]]:
+    return [each.quirks for each in oddities if each.provider == row.provider and _fits(row.model, each.match)]
+
+
+def _fits(model_id: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(model_id, pattern) for pattern in patterns)
 
 
 def _on_days(row: EndpointRow, days: tuple[Weekday, ...]) -> EndpointRow:

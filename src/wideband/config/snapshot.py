@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from wideband import __version__, clock
-from wideband.catalog.families import Family, PeakDays, with_families, with_peak_days
+from wideband.catalog.families import Family, Oddity, PeakDays, with_families, with_oddities, with_peak_days
 from wideband.catalog.importer import import_prices
 from wideband.catalog.reading import Sheet, Words, read_sheet
 from wideband.catalog.rows import EndpointRow, Model, Provider
-from wideband.config.errors import ConfigError, located
+from wideband.config.errors import ConfigError, Fix, located
 from wideband.config.outside import shipped
 from wideband.config.pricelists import installed_version, price_lists
 from wideband.wire import jsons
@@ -59,7 +59,9 @@ def build(lists: list[dict[str, Any]], day: str, words: Words) -> _Kept:
     shipped_models = _document(MODELS_FILE)
     families = msgspec.convert(shipped_models.get("family", []), list[Family])
     peak_days = msgspec.convert(shipped_models.get("peak_days", []), list[PeakDays])
-    rows = with_peak_days(imported.endpoints, peak_days)
+    oddities = msgspec.convert(shipped_models.get("oddity", []), list[Oddity])
+    _refuse_unknown_quirks(oddities, words)
+    rows = with_oddities(with_peak_days(imported.endpoints, peak_days), oddities)
     sheet = Sheet(
         providers=sheet.providers,
         models=with_families(imported.models, families),
@@ -80,6 +82,13 @@ def _read_shipped(name: str, known: Sheet, words: Words) -> Sheet:
     if problems:
         raise ConfigError(located(problems, Path(name), shipped(name)))
     return sheet
+
+
+def _refuse_unknown_quirks(oddities: list[Oddity], words: Words) -> None:
+    named = frozenset().union(*(oddity.quirks for oddity in oddities))
+    unknown = sorted(named.difference(words.quirks))
+    if unknown:
+        raise ConfigError([Fix(MODELS_FILE, 0, "[[oddity]]", "quirks", f"`{quirk}` is no quirk") for quirk in unknown])
 
 
 def _document(name: str) -> dict[str, Any]:

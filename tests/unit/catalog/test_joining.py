@@ -1,6 +1,6 @@
 """Rows joined into a catalogue: cheapest first, the unsaid taken from the model, ids that never change."""
 
-from wideband.catalog.families import Family, PeakDays, with_families, with_peak_days
+from wideband.catalog.families import Family, Oddity, PeakDays, with_families, with_oddities, with_peak_days
 from wideband.catalog.joining import catalogue, endpoint_id
 from wideband.catalog.reading import Sheet
 from wideband.catalog.rows import EndpointRow, Model, Override, Price, Provider, Rates
@@ -75,3 +75,14 @@ def test_peak_days_touch_hours_and_leave_tiers_alone() -> None:
     (changed,) = with_peak_days([timed], days)
     assert [override.utc_days for override in changed.price.overrides] == [("monday",), ()]
     assert with_peak_days([row("cheap", 1)], days) == [row("cheap", 1)]
+
+
+def test_oddities_add_quirks_to_the_endpoints_they_fit() -> None:
+    oddities = [
+        Oddity(provider="dear", match=("acme/*",), quirks=frozenset({"no_stop"})),
+        Oddity(provider="dear", match=("acme/m1",), quirks=frozenset({"no_seed"})),
+        Oddity(provider="dear", match=("other/*",), quirks=frozenset({"no_user"})),
+    ]
+    dear, cheap = with_oddities([row("dear", 1, quirks=frozenset({"prefill"})), row("cheap", 1)], oddities)
+    assert dear.quirks == {"prefill", "no_stop", "no_seed"}
+    assert cheap.quirks == set()

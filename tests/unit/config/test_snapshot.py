@@ -89,6 +89,12 @@ def test_a_wrong_shipped_row_cannot_be_overlooked() -> None:
         build([], "2026-11-22", Words(dialects={"other"}, quirks=QUIRKS))
 
 
+def test_a_quirk_nobody_knows_cannot_be_overlooked() -> None:
+    fewer = Words(dialects=DIALECTS, quirks=QUIRKS.keys() - {"adaptive_thinking"})
+    with pytest.raises(ConfigError, match=r"models\.toml: .*`adaptive_thinking` is no quirk"):
+        build([], "2026-11-22", fewer)
+
+
 def test_the_shipped_rows_and_the_installed_price_lists_make_a_market() -> None:
     built = build(price_lists(), "2026-11-22", WORDS)
     models = {model.id: model for model in built.models}
