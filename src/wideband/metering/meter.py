@@ -194,7 +194,7 @@ class Meter:
             self._finish = event
 
     def _take_count(self, event: Counted) -> None:
-        self._counted = event.usage if self._counted is None else _most(self._counted, event.usage)
+        self._counted = event.usage if self._counted is None else _later(self._counted, event.usage)
 
     def _take_start(self, event: Started) -> None:
         if self._try is not None and event.id:
@@ -285,9 +285,9 @@ _COPIED_FACTS = tuple(
 )
 
 
-def _most(held: Usage, new: Usage) -> Usage:
-    """Join two counts of the same answer: they only grow, so the greater one of each field is the newer one."""
-    return Usage(**{name: max(getattr(held, name), getattr(new, name)) for name in _COUNTS})
+def _later(held: Usage, new: Usage) -> Usage:
+    """Let new counts win field by field, as `canon.events` says; one that is left out later stays what it was."""
+    return Usage(**{name: getattr(new, name) or getattr(held, name) for name in _COUNTS})
 
 
 def _ms(from_ns: int | None, to_ns: int | None) -> float | None:
