@@ -149,7 +149,11 @@ def _provider(
     if "base_url" in values:
         dialect = values.get("dialect") or (known.dialect if known else "")
         values["base_url"] = _base_url(values["base_url"], dialect, place)
-    return _new_provider(table, values, place) if known is None else msgspec.structs.replace(known, **values)
+    if known is None:
+        return _new_provider(table, values, place)
+    if known.auth == "none" and ("key" in values or "key_env" in values):
+        values.setdefault("auth", "bearer")
+    return msgspec.structs.replace(known, **values)
 
 
 def _new_provider(table: Mapping[str, Any], values: dict[str, Any], place: Place) -> Provider | None:

@@ -1,7 +1,7 @@
 """The market as it is on this machine: which rows there are, and which of them can be used with the keys at hand."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -101,26 +101,25 @@ def _read_rows(settings: Settings) -> Sheet:
 
 
 def _with_keys(
-    providers: Iterable[Provider], env: Mapping[str, str]
+    providers: Collection[Provider], env: Mapping[str, str]
 ) -> tuple[dict[str, str], list[Found], list[Missing]]:
     keys, found, missing = dict[str, str](), list[Found](), list[Missing]()
     for row in providers:
+        variable = next((name for name in row.key_env if env.get(name)), None)
+        if row.key or variable:
+            keys[row.slug] = row.key or env[variable or ""]
         if row.local:
             continue
-        variable = next((name for name in row.key_env if env.get(name)), None)
         unset = [name for name in _URL_FIELD.findall(row.base_url) if not env.get(name)]
-        if row.auth != "none" and not row.key and variable is None:
-            unset = [*row.key_env[:1], *unset]
-        if unset or (row.auth != "none" and not row.key and variable is None):
+        if row.auth != "none" and row.slug not in keys:
+            missing.append(_unset(row, [*row.key_env[:1], *unset]))
+        elif unset:
             missing.append(_unset(row, unset))
-            continue
-        if row.key:
-            keys[row.slug] = row.key
-        elif variable is not None:
-            keys[row.slug] = env[variable]
-        how = "key in the file" if row.key else variable or "needs no key"
-        found.append(Found(slug=row.slug, name=row.name, how=how))
-    return keys, found, missing
+        else:
+            how = "key in the file" if row.key else variable or "needs no key"
+            found.append(Found(slug=row.slug, name=row.name, how=how))
+    usable = {each.slug for each in found} | {row.slug for row in providers if row.local}
+    return {slug: key for slug, key in keys.items() if slug in usable}, found, missing
 
 
 def _unset(row: Provider, unset: list[str]) -> Missing:

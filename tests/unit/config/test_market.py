@@ -101,6 +101,19 @@ def test_a_local_server_named_in_the_file_is_believed(home: Path) -> None:
     assert list(mine.catalogue.models) == ["acme/m2"]
 
 
+def test_a_local_server_may_want_a_key(home: Path) -> None:
+    text = '[[provider]]\nslug = "vllm"\nkey = "k1"\n[[endpoint]]\nprovider = "vllm"\nmodel = "acme/m2"\n'
+    mine = market(home, text)
+    assert mine.provider_keys == {"vllm": "k1"}
+    assert mine.catalogue.providers["vllm"].auth == "bearer"
+
+
+def test_a_key_without_the_rest_of_the_address_is_not_used(home: Path) -> None:
+    bare = market(home, AZURE_OPENAI_API_KEY="k")
+    assert bare.provider_keys == {}
+    assert [missing.reason for missing in bare.missing if missing.slug == "azure"] == ["set AZURE_OPENAI_RESOURCE"]
+
+
 def test_bad_rows_are_refused_with_file_line_row_and_remedy(home: Path) -> None:
     bad = ROWS.replace('provider = "box"', 'provider = "bix"').replace('"0.30"', "0.30")
     with pytest.raises(ConfigError) as caught:
