@@ -16,6 +16,8 @@ from wideband.dialects.registry import DIALECTS
 from wideband.wire import sse
 
 _CHAT = DIALECTS["openai_chat"]
+# What is asked of an exchange goes there whole: it knows itself what each provider takes.
+_EVERYTHING = frozenset({"openrouter"})
 _BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -104,7 +106,7 @@ async def _events(content: aiohttp.StreamReader) -> AsyncGenerator[Event]:
 
 def _body(request: Request, *, stream: bool) -> bytes:
     request = msgspec.structs.replace(request, stream=stream)
-    return _CHAT.encode_request(request, Target(model=request.model, provider="wideband")).body
+    return _CHAT.encode_request(request, Target(model=request.model, provider="server", quirks=_EVERYTHING)).body
 
 
 def _lost(error: Exception) -> Fault:
