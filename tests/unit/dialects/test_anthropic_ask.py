@@ -155,11 +155,13 @@ def test_tolerates_unknown_fields_and_system_turns() -> None:
     assert "context_management" in ask.fields
 
 
-def test_reads_fallbacks_in_both_spellings() -> None:
-    assert DIALECT.read(body(fallbacks=[{"model": "a"}, {"model": "b"}])).models == ("a", "b")
-    assert DIALECT.read(body(models=["a", "b"])).models == ("a", "b")
+def test_the_named_model_comes_before_its_fallbacks_in_both_spellings() -> None:
+    named = "anthropic/claude-sonnet-4.5"
+    assert DIALECT.read(body()).models == ()
+    assert DIALECT.read(body(fallbacks=[{"model": "a"}, {"model": "b"}])).models == (named, "a", "b")
+    assert DIALECT.read(body(models=["a", named])).models == (named, "a")
     alone = DIALECT.read(body(model=None, models=["a", "b"]))
-    assert (alone.model, alone.models) == ("a", ("b",))
+    assert (alone.model, alone.models) == ("a", ("a", "b"))
 
 
 def test_counting_needs_no_max_tokens() -> None:
@@ -212,3 +214,38 @@ def test_splice_takes_out_thinking_that_claude_did_not_sign() -> None:
     draft = DIALECT.splice(DIALECT.read(body(messages=turns)), TARGET)
     assert json.loads(draft.body)["messages"] == [turns[0], {**turns[1], "content": [own, said]}, turns[2], turns[4]]
     assert [loss.feature for loss in draft.losses] == ["reasoning_seal"]
+
+
+def test_splice_leaves_out_what_the_endpoint_does_not_take() -> None:
+    ask = DIALECT.read(body(temperature=0.5, top_p=0.5, stop_sequences=["x"], thinking={"type": "adaptive"}))
+    target = Target(model="m", provider="p", supported_parameters=frozenset({"top_p"}))
+    draft = DIALECT.splice(ask, target)
+    assert json.loads(draft.body).keys() == {"model", "max_tokens", "messages", "top_p"}
+    assert sorted(loss.detail for loss in draft.losses) == ["stop_sequences", "temperature", "thinking"]
+    assert {loss.feature for loss in draft.losses} == {"unsupported_field"}
+
+
+def test_splice_does_as_the_quirks_say() -> None:
+    ask = DIALECT.read(body(temperature=0.5, top_k=3))
+    draft = DIALECT.splice(ask, Target(model="m", provider="p", quirks=frozenset({"fixed_sampling"})))
+    assert json.loads(draft.body).keys() == {"model", "max_tokens", "messages"}
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "budget", "max_output", "sent", "thinking", "features"),
+    [
+        (5000, 2000, None, 5000, {"type": "enabled", "budget_tokens": 2000}, []),
+        (128_000, 2000, 64_000, 64_000, {"type": "enabled", "budget_tokens": 2000}, ["max_tokens"]),
+        (32_000, 32_000, None, 32_000, {"type": "enabled", "budget_tokens": 31_999}, ["reasoning_budget"]),
+        (9000, 8000, 4096, 4096, {"type": "enabled", "budget_tokens": 4095}, ["max_tokens", "reasoning_budget"]),
+        (1000, 2000, None, 1000, None, ["reasoning"]),
+    ],
+)
+def test_splice_keeps_within_the_endpoints_limits(
+    max_tokens: int, budget: int, max_output: int | None, sent: int, thinking: Any, features: list[str]
+) -> None:
+    ask = DIALECT.read(body(max_tokens=max_tokens, thinking={"type": "enabled", "budget_tokens": budget}))
+    draft = DIALECT.splice(ask, Target(model="m", provider="p", max_output=max_output))
+    told = json.loads(draft.body)
+    assert (told["max_tokens"], told.get("thinking")) == (sent, thinking)
+    assert [loss.feature for loss in draft.losses] == features

@@ -48,16 +48,26 @@ def test_every_fault_has_a_type_here(kind: FaultKind) -> None:
     body = json.loads(DIALECT.encode_fault(Fault(kind=kind, message="Do this."), "gen-1"))
     assert body == {
         "type": "error",
-        "error": {"type": TYPES[kind], "message": "Do this.", "error_type": RULES[kind].error_type},
+        "error": {
+            "type": TYPES[kind],
+            "message": "Do this." if kind is not FaultKind.INTERNAL else "Internal server error.",
+            "error_type": RULES[kind].error_type,
+        },
         "request_id": "gen-1",
     }
 
 
 def test_details_go_along_and_an_id_may_be_missing() -> None:
-    fault = Fault(kind=FaultKind.NO_ENDPOINTS, message="m", details={"excluded_by": ["zdr"]})
+    fault = Fault(
+        kind=FaultKind.NO_ENDPOINTS,
+        message="m",
+        details={"availability": {"code": "x"}, "openrouter_metadata": {"attempt": 0}},
+    )
     body = json.loads(DIALECT.encode_fault(fault, None))
     assert body["request_id"] is None
-    assert body["error"]["metadata"] == {"excluded_by": ["zdr"]}
+    assert body["error"]["metadata"] == {"availability": {"code": "x"}}
+    assert body["error"]["availability"] == {"code": "x"}
+    assert body["openrouter_metadata"] == {"attempt": 0}
 
 
 @pytest.mark.parametrize(

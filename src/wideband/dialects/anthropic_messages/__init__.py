@@ -1,7 +1,7 @@
 """Anthropic's Messages protocol: as Claude Code and the Anthropic SDKs speak it to us, and as we speak it upstream."""
 
 from wideband.dialects.anthropic_messages import words
-from wideband.dialects.anthropic_messages.ask import read, read_count, splice
+from wideband.dialects.anthropic_messages.ask import read, read_count
 from wideband.dialects.anthropic_messages.count import (
     PATH as COUNT_PATH,
     decode_count,
@@ -15,6 +15,7 @@ from wideband.dialects.anthropic_messages.faults import decode_fault, encode_fau
 from wideband.dialects.anthropic_messages.relay import Relay
 from wideband.dialects.anthropic_messages.reply import decode_reply, encode_reply, relay_reply
 from wideband.dialects.anthropic_messages.request import decode_request
+from wideband.dialects.anthropic_messages.splice import splice
 from wideband.dialects.anthropic_messages.stream import StreamDecoder
 from wideband.dialects.base import Counter, Dialect
 

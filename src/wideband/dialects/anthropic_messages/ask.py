@@ -1,4 +1,4 @@
-"""The cheap look at a caller's body: what routing needs of it, and its bytes made ready for an upstream.
+"""The cheap look at a caller's body: what routing needs of it.
 
 It reads types and sizes, never meanings: `request` does that.
 """
@@ -9,21 +9,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from wideband.canon.faults import Faulted, invalid
-from wideband.canon.request import Loss
 from wideband.dialects.anthropic_messages import words
-from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.base import Ask
 from wideband.wire import jsons
 
 MAX_FALLBACKS = 3
 
-_HEADERS = {"anthropic-version": words.VERSION}
 _MEDIA = {"image": "image", "document": "file"}
 # Inline base64 of an image or file, which no estimate of a prompt may count as text.
 _INLINE = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/=]{64,})"')
 # Chars of prompt that one image or file stands for.
 MEDIA_CHARS = 6000
 _MEDIA_NAME = re.compile(rb'^\[.*"(?:image|document)"', re.DOTALL)
-_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 
 _REMEDIES: dict[str, str] = {
@@ -120,42 +117,6 @@ def read_count(body: bytes) -> Ask:
     return _ask(*_parse(body))
 
 
-def splice(ask: Ask, target: Target) -> Draft:
-    """Re-address the caller's own bytes: only the model changes, and what is the gateway's own business goes."""
-    return readdress(ask, target, words.PATH, words.GATEWAY_FIELDS)
-
-
-def readdress(ask: Ask, target: Target, path: str, dropped: frozenset[str]) -> Draft:
-    """Send the caller's fields, but those `dropped`, to `path` byte for byte.
-
-    Thinking that another maker's model said, which Claude refuses to read back, is taken out of the messages.
-    """
-    fields: dict[str, Any] = {name: raw for name, raw in ask.fields.items() if name not in dropped}
-    fields["model"] = target.model
-    losses: tuple[Loss, ...] = ()
-    messages = ask.fields.get("messages")
-    if messages is not None and holds_foreign_thinking(bytes(messages)):
-        fields["messages"], losses = _without_foreign_thinking(messages)
-    return Draft(path=path, body=jsons.encode(fields), headers=_HEADERS, losses=losses)
-
-
-def holds_foreign_thinking(messages: bytes) -> bool:
-    """Say whether messages may hold thinking with an empty signature or another maker's seal."""
-    return words.SEAL_MARK in messages or (b'"signature"' in messages and _UNSIGNED.search(messages) is not None)
-
-
-def is_foreign_thinking(block: Any) -> bool:
-    """Say whether a content block is thinking that Claude did not sign."""
-    match block:
-        case {"type": "thinking"}:
-            sealed = block.get("signature")
-        case {"type": "redacted_thinking"}:
-            sealed = block.get("data")
-        case _:
-            return False
-    return not isinstance(sealed, str) or not sealed or words.unseal(sealed)[1] != words.REASONING_FORMAT
-
-
 def refusal(error: jsons.DecodeError, prefix: str = "") -> Faulted:
     """Say a decoder's complaint so that the caller can act on it."""
     text = str(error)
@@ -205,9 +166,10 @@ def _models(found: _Body) -> tuple[str, tuple[str, ...]]:
         raise invalid(f"`fallbacks` takes at most {MAX_FALLBACKS} models; send fewer.", "fallbacks")
     models = tuple(found.models or (fallback.model for fallback in found.fallbacks or ()))
     if found.model:
-        return found.model, models
+        # Told by name, a model comes first; with nothing to fall back on there is no list.
+        return found.model, tuple(dict.fromkeys((found.model, *models))) if models else ()
     if found.models and models[0]:
-        return models[0], models[1:]
+        return models[0], models
     raise invalid("`model` is required; name a model such as `anthropic/claude-sonnet-4.5`.", "model")
 
 
@@ -250,18 +212,3 @@ def _prompt_chars(fields: dict[str, msgspec.Raw], modalities: frozenset[str]) ->
         inline = [len(found[1]) for found in _INLINE.finditer(fields["messages"])]
         chars += len(inline) * MEDIA_CHARS - sum(inline)
     return chars
-
-
-def _without_foreign_thinking(messages: msgspec.Raw) -> tuple[list[Any], tuple[Loss, ...]]:
-    kept: list[Any] = []
-    count = 0
-    for message in jsons.decode(messages):
-        content = message["content"]
-        if isinstance(content, list):
-            blocks = [block for block in content if not is_foreign_thinking(block)]
-            count += len(content) - len(blocks)
-            if content and not blocks:
-                continue
-            message = {**message, "content": blocks}
-        kept.append(message)
-    return kept, (Loss("reasoning_seal", f"{count} blocks"),) if count else ()

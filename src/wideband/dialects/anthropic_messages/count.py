@@ -10,8 +10,8 @@ import msgspec
 from wideband.canon.faults import garbled
 from wideband.canon.request import File, Image, Opaque, Part, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
 from wideband.dialects.anthropic_messages import words
-from wideband.dialects.anthropic_messages.ask import readdress
 from wideband.dialects.anthropic_messages.request import decode_request
+from wideband.dialects.anthropic_messages.splice import readdress
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.wire import jsons
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from wideband.canon.request import Loss, ReasoningAsk, Request, Tool
+from wideband.dialects import quirks
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.anthropic_messages.turns import Turns
@@ -58,11 +59,12 @@ def encode_request(request: Request, target: Target) -> Draft:
     _note_unsaid(request, losses)
     _limit_cache_marks(tools, system, turns.turns, words.MAX_CACHE_MARKS - (request.cache is not None), losses)
     said = {name: value for name, value in body.items() if value or (name in _ALWAYS and value is not None)}
+    said, found = quirks.apply(said, target.quirks)
     return Draft(
         path=words.PATH,
         body=words.written(said),
         headers={"anthropic-version": words.VERSION},
-        losses=tuple(losses),
+        losses=(*losses, *found),
     )
 
 

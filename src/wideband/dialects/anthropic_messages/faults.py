@@ -98,16 +98,26 @@ def decode_fault(status: int, body: bytes) -> Fault:
 
 
 def encode_error(fault: Fault, request_id: str | None) -> dict[str, Any]:
-    """Return the error object a client gets, as a body or as the data of an `error` event."""
+    """Return the error object a client gets, as a body or as the data of an `error` event.
+
+    A fault of ours (500) says nothing of its cause.
+    """
     error_type = fault.rule.error_type
+    is_ours = fault.kind is FaultKind.INTERNAL
     error: dict[str, Any] = {
         "type": _WORDS.get(error_type, "api_error"),
-        "message": fault.message,
+        "message": "Internal server error." if is_ours else fault.message,
         "error_type": error_type,
     }
-    if fault.details:
-        error["metadata"] = fault.details
-    return {"type": "error", "error": error, "request_id": request_id}
+    body: dict[str, Any] = {"type": "error", "error": error, "request_id": request_id}
+    details = {} if is_ours else dict(fault.details)
+    if "openrouter_metadata" in details:
+        body["openrouter_metadata"] = details.pop("openrouter_metadata")
+    if "availability" in details:
+        error["availability"] = details["availability"]
+    if details:
+        error["metadata"] = details
+    return body
 
 
 def encode_fault(fault: Fault, request_id: str | None) -> bytes:
