@@ -35,7 +35,7 @@ class Hub:
         await asyncio.to_thread(self._thread.join)
 
     def ship(self) -> int:
-        """Ship everything that waits; return how many records. Raises `Faulted` (unavailable).
+        """Ship what waits, in full batches and a last one; return how many records. Raises `Faulted` (unavailable).
 
         A batch may have been shipped before and not dropped from the outbox: the archive knows its records by id.
         """
@@ -44,6 +44,8 @@ class Hub:
             self._ledger.archive.append([payload for _, payload in batch])
             outbox.discard(batch[-1][0])
             shipped += len(batch)
+            if len(batch) < BATCH_RECORDS:
+                break
         return shipped
 
     def _run(self) -> None:
