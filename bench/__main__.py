@@ -19,6 +19,8 @@ from bench.subjects import Direct, Subject, Upstreams, Wideband
 RESTARTS = 5
 QUICK_RESTARTS = 2
 PEER_RESTARTS = 1
+# Of a report that goes into a file.
+WIDTH = 160
 
 
 class Effort(msgspec.Struct, frozen=True):
@@ -58,9 +60,8 @@ def open_subject(subject: Subject, restarts: int, results: report.Results) -> No
     for _ in range(restarts):
         subject.stop()
         results.add(subject.name, {"start": started(subject)})
-    time.sleep(probes.AFTERWORK_S)
-    results.add(subject.name, {"idle_memory": rss_kb(subject.pid) / 1024})
     probes.warm_up(subject)
+    results.add(subject.name, {"idle_memory": rss_kb(subject.pid) / 1024})
     results.add(subject.name, probes.stream_memory(subject))
 
 
@@ -105,7 +106,7 @@ def main() -> int:
     options = arguments()
     effort = QUICK if options.quick else FULL
     results = report.Results(quick=options.quick)
-    console = Console(stderr=False)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
         measure(effort, options.peer, results)
     except BenchError as error:

@@ -33,6 +33,8 @@ IDLE_STREAMS = 500
 RATE_PER_S = 200
 # What a gateway still does after the last answer (records, say) belongs to the requests.
 AFTERWORK_S = 0.1
+# What is done once a second, such as shipping records, has then been done and has loaded what it needs.
+LOADED_S = 2.5
 # Some clean up for seconds after streams were abandoned; that belongs to no request.
 QUIET_WITHIN_S = 15
 
@@ -153,11 +155,13 @@ def wait_until_quiet(subject: Subject) -> None:
 
 
 def warm_up(subject: Subject) -> None:
-    """Let connections open and caches fill, outside of all figures."""
+    """Let connections open, caches fill and what is loaded late be loaded, outside of all figures."""
     route = subject.route(OPENAI, "reply")
     assert route is not None
     order = _order(Closed, route, request(route, "openai_chat", "reply"), CONNECTIONS, seconds=0.3)
     _carry_out(subject.name, order)
+    time.sleep(LOADED_S)
+    wait_until_quiet(subject)
 
 
 def probes(direct: Direct, seconds: float) -> tuple[Probe, ...]:

@@ -80,7 +80,7 @@ def _peer_cell(results: Results, peer: str, measure: Measure, own: float | None)
     if not values:
         return "-"
     best = _best(measure, values)
-    return f"{_number(best)}  x{best / own:.2g}" if own and own > 0 else _number(best)
+    return f"{_number(best)}  x{best / own:.2g}" if own and min(own, best) > 0 else _number(best)
 
 
 def show(results: Results, console: Console) -> None:

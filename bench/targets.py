@@ -38,5 +38,5 @@ MEASURES = (
     Measure(name="stream_memory", what="memory of an open stream", unit="kB", first=60, final=60),
     Measure(name="first_start", what="start to first answer, new home", unit="s"),
     Measure(name="start", what="start to first answer", unit="s", first=1.0, final=1.0),
-    Measure(name="idle_memory", what="memory after the first answer", unit="MB", first=90, final=90),
+    Measure(name="idle_memory", what="memory when idle, after some requests", unit="MB", first=90, final=90),
 )
