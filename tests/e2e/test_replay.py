@@ -57,7 +57,8 @@ def test_failures_nobody_can_hide_are_told_and_exit_with_one(trace: Path) -> Non
 
 def test_interrupted_it_ends_cleanly_with_what_there_is(trace: Path) -> None:
     with subprocess.Popen(command(trace, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(4)
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"sent ")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     summary = jsons.decode(out)
