@@ -54,6 +54,12 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     speedup: Seconds = 1.0
 
 
+class UpstreamChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which HTTP client calls providers: "raw", ours and cheap, or "aiohttp" (docs/decisions/0003)."""
+
+    client: Literal["raw", "aiohttp"] = "raw"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. Port 0 takes any free port; `home` holds databases and caches."""
 
@@ -66,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     holds: Holds = Holds()
     sandbox: Sandbox = Sandbox()
+    upstream: UpstreamChoice = UpstreamChoice()
 
 
 class _Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +87,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "limits": Limits,
     "holds": Holds,
     "sandbox": Sandbox,
+    "upstream": UpstreamChoice,
 }
 ROW_TABLES = ("provider", "model", "endpoint", "aliases")
 

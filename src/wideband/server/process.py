@@ -17,12 +17,12 @@ from wideband.gateway.exchange import Exchange
 from wideband.sandbox.rows import market as sandbox_rows
 from wideband.server.build import Parts, build
 from wideband.server.child import Sandbox
+from wideband.server.clients import CLIENTS
 from wideband.server.localkey import local_key
 from wideband.server.metrics import Metrics, render
 from wideband.server.uvicorns import Server, listen, make_server
 from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
-from wideband.upstream.http import HttpUpstream
 from wideband.wire import jsons
 
 CANCELLED_S = 5.0
@@ -56,7 +56,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         hub.start()
         stack.push_async_callback(hub.close)
         key = await local_key(settings.home, ledger)
-        upstream = HttpUpstream()
+        upstream = CLIENTS[settings.upstream.client]()
         stack.push_async_callback(upstream.close)
         parts = build(settings, market, ledger, upstream, metrics_text=own_metrics, ready=lambda: None)
         running = Running(url_of(settings.host, sock), settings, market, sandbox.url if sandbox else None, key)

@@ -14,6 +14,7 @@ from wideband.config import Settings, load_market
 from wideband.gateway.exchange import Exchange
 from wideband.sandbox.rows import market as sandbox_rows
 from wideband.server.build import build
+from wideband.server.clients import CLIENTS
 from wideband.server.localkey import local_key
 from wideband.server.metrics import Metrics, Snapshot, render
 from wideband.server.process import Ready, Running, announce, forget_running, open_market, serve_app, url_of
@@ -22,7 +23,6 @@ from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
 from wideband.store.socket import LedgerServer, RemoteLedger
 from wideband.tasks import spawn
-from wideband.upstream.http import HttpUpstream
 from wideband.wire import jsons
 
 log = logging.getLogger("wideband.server")
@@ -141,7 +141,7 @@ async def work(settings: Settings, number: int, sandbox_url: str | None, ready: 
         ledger = RemoteLedger(ledger_socket(settings.home), settings.home)
         await ledger.connect()
         stack.push_async_callback(ledger.close)
-        upstream = HttpUpstream()
+        upstream = CLIENTS[settings.upstream.client]()
         stack.push_async_callback(upstream.close)
         counters = Counters(settings.home, number)
         parts = build(settings, market, ledger, upstream, metrics_text=counters.text, ready=lambda: None)
