@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from wideband.catalog.pricetables import RATES
 from wideband.catalog.rows import EndpointRow, Model, Provider
+from wideband.config import load_market, load_settings
 from wideband.dialects.registry import COUNTERS, DIALECTS
 from wideband.server.management import Management
 
@@ -54,6 +55,18 @@ def test_every_field_of_a_row_is_documented(row: type[msgspec.Struct]) -> None:
     # Only the sandbox says of itself that it is simulated.
     fields = set(row.__struct_fields__) - {"simulated"}
     assert [field for field in fields if f"`{field}`" not in page("configuration.md")] == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", REFERENCE / "configuration.md"], ids=lambda path: path.name)
+def test_settings_that_are_shown_are_read_as_they_stand(path: Path, tmp_path: Path) -> None:
+    shown = re.findall(r"^```toml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+    for number, text in enumerate(shown):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(text)
+        settings = load_settings(config_file=file, home=tmp_path, environ={})
+        market = load_market(settings, environ={"WIDEBAND_DISCOVER": "0", "OFFICE_KEY": "k"})
+        assert {found.slug for found in market.found} & {"office", "nightshift"}
 
 
 def test_every_price_is_documented() -> None:
