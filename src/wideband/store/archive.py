@@ -1,10 +1,10 @@
 """The analytics database of a home: a copy of every record in DuckDB, made for reading."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -31,8 +31,10 @@ _SQL_TYPES: dict[type[inspect.Type], str] = {
     inspect.FloatType: "DOUBLE",
     inspect.BoolType: "BOOLEAN",
 }
-# What a row has in a column that is younger than the row and may not be empty.
-_DEFAULTS = {"VARCHAR": "''", "BIGINT": "0", "DOUBLE": "0", "BOOLEAN": "FALSE"}
+# What is read where a column is empty and the record needs a value: the column is younger than the row, or the value
+# was none that fits a column.
+_ZEROS: dict[str, Any] = {"VARCHAR": "", "BIGINT": 0, "DOUBLE": 0.0, "BOOLEAN": False}
+_MIN_OBJECT_BYTES = 16 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -56,14 +58,21 @@ def _columns(struct: type[msgspec.Struct]) -> dict[str, str]:
     return {field.name: _sql_type(field.type) for field in info.fields}
 
 
-def _optional(struct: type[msgspec.Struct]) -> set[str]:
-    return {name for name, hint in get_type_hints(struct).items() if type(None) in get_args(hint)}
+def _zeros(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return what fields that cannot be None are read as when their column is empty."""
+    columns, hints = _columns(struct), get_type_hints(struct)
+    return {
+        name: _ZEROS[kind]
+        for name, kind in columns.items()
+        if kind in _ZEROS and type(None) not in get_args(hints[name])
+    }
 
 
 _RECORD = _columns(Generation)
 _GENERATION = {name: kind for name, kind in _RECORD.items() if name != "tries"}
 _TRY = {"generation_id": "VARCHAR", "number": "BIGINT"} | _columns(Try)
-_OPTIONAL = {"generation": _optional(Generation), '"try"': _optional(Try)}
+_GENERATION_ZEROS = _zeros(Generation)
+_TRY_ZEROS = _zeros(Try)
 
 
 class Archive:
@@ -78,7 +87,7 @@ class Archive:
         self.lock = threading.RLock()
         self._db: DuckDBPyConnection | None = None
 
-    def append(self, payloads: Iterable[bytes]) -> None:
+    def append(self, payloads: Sequence[bytes]) -> None:
         """Add records, all or none; those that are there already stay as they are."""
 
         def add(db: "DuckDBPyConnection") -> None:
@@ -86,7 +95,7 @@ class Archive:
             self._spool.touch(mode=0o600)
             self._spool.write_bytes(b"\n".join(payloads))
             db.execute("BEGIN")
-            db.execute(_read_batch(self._spool))
+            db.execute(_read_batch(self._spool, max(map(len, payloads))))
             # Only the record's own time can hold its twin, and DuckDB skips whole blocks by time.
             since = db.execute("SELECT min(created_ns) FROM batch").fetchall()[0]
             db.execute("DELETE FROM batch WHERE id IN (SELECT id FROM generation WHERE created_ns >= ?)", since)
@@ -109,7 +118,8 @@ class Archive:
             if not found:
                 return None
             tries = db.execute('SELECT t FROM "try" AS t WHERE generation_id = ? ORDER BY number', (generation_id,))
-            fields = found[0][0] | {"tries": [row for (row,) in tries.fetchall()]}
+            fields = _filled(found[0][0], _GENERATION_ZEROS)
+            fields["tries"] = [_filled(row, _TRY_ZEROS) for (row,) in tries.fetchall()]
             return jsons.encode(msgspec.convert(fields, Generation))
 
         return self._use(look)
@@ -153,20 +163,28 @@ class Archive:
                 raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message)) from error
 
 
+def _filled(row: dict[str, Any], zeros: dict[str, Any]) -> dict[str, Any]:
+    return {name: zeros.get(name) if value is None else value for name, value in row.items()}
+
+
 def _prepare(db: "DuckDBPyConnection") -> None:
     """Make the tables, and the columns that records have gained since."""
     for table, columns in (("generation", _GENERATION), ('"try"', _TRY)):
         shape = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({shape})")
         for name, kind in columns.items():
-            default = "NULL" if name in _OPTIONAL[table] else _DEFAULTS.get(kind, "NULL")
-            db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind} DEFAULT {default}")
+            db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind}")
 
 
-def _read_batch(spool: Path) -> str:
+def _read_batch(spool: Path, largest_bytes: int) -> str:
+    """Write the statement that reads a spool into the table `batch`.
+
+    A value that fits no column (a provider counted 10^30 tokens) is left empty: it must not hold up all that follow.
+    """
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in _RECORD.items())
     path = str(spool).replace("'", "''")
     return (
-        "CREATE OR REPLACE TEMP TABLE batch AS FROM "
-        f"read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
+        f"CREATE OR REPLACE TEMP TABLE batch AS FROM read_json('{path}', format = 'newline_delimited',"
+        f" ignore_errors = true, maximum_object_size = {max(_MIN_OBJECT_BYTES, 2 * largest_bytes)},"
+        f" columns = {{{columns}}})"
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from wideband.accounts.rows import Hold
+from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.store.posting import Batch, Poster, Posting
 
 log = logging.getLogger("wideband.store")
@@ -70,7 +71,9 @@ class Writer:
         self._queue.put(job)
 
     def call(self, function: Callable[[apsw.Connection], T]) -> "Future[T]":
-        """Queue a function of the connection, which opens its own transaction."""
+        """Queue a function of the connection, which opens its own transaction. Raises `Faulted` after `close`."""
+        if not self._thread.is_alive():
+            raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message="The ledger is closed."))
         job = _Call(function)
         self._queue.put(job)
         return job.future

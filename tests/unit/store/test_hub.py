@@ -123,3 +123,15 @@ def test_a_column_that_records_have_gained_is_added_to_an_older_file(tmp_path: P
     found = jsons.decode_as(archive.find(settlement.id) or b"", Generation)
     assert (found.held_nano, found.app_url, found.cost_nano) == (0, None, 5)
     archive.close()
+
+
+def test_a_record_that_fits_no_column_holds_up_nothing(tmp_path: Path) -> None:
+    odd = settle_hold(make_hold(make_key()), 5)
+    record = jsons.decode_as(odd.record, Generation)
+    absurd = msgspec.structs.replace(record, prompt_tokens=10**30, user="a\x00" + "b" * 20_000_000)
+    archive = Archive(tmp_path)
+    archive.append([odd.record.replace(odd.id.encode(), b"gen-0"), jsons.encode(absurd)])
+    found = jsons.decode_as(archive.find(odd.id) or b"", Generation)
+    assert (found.prompt_tokens, found.user, found.cost_nano) == (0, absurd.user, 5)
+    assert archive.find("gen-0") is not None
+    archive.close()

@@ -249,3 +249,5 @@ async def test_a_closed_ledger_answers_instead_of_hanging(tmp_path: Path) -> Non
     assert "the server is stopping" in message(await ledger.hold(hold))
     with pytest.raises(Faulted):
         await ledger.settle(settle_hold(hold, 1))
+    with pytest.raises(Faulted):
+        await ledger.create_key(make_key("late"))
