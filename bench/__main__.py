@@ -15,6 +15,8 @@ from bench import probes, report
 from bench.machine import ROOT, BenchError, rss_kb, thermometer
 from bench.peers import PEERS
 from bench.subjects import Direct, Subject, Upstreams, Wideband
+from wideband.store.archive import Archive
+from wideband.store.audit import audit
 
 RESTARTS = 5
 QUICK_RESTARTS = 2
@@ -87,6 +89,20 @@ def gathered(effort: Effort, peers: list[str], results: report.Results) -> Itera
                 results.figures.pop(name, None)
                 results.unavailable[name] = str(error)
         yield Direct(upstreams), subjects
+        wideband.stop()
+        check_ledger(wideband.home, results)
+
+
+def check_ledger(home: Path, results: report.Results) -> None:
+    """Count what was recorded: a gateway that loses records has no figures. Raises `BenchError`."""
+    archive = Archive(home)
+    try:
+        results.ledger = audit(home, archive)
+    finally:
+        archive.close()
+    answers = sum(results.figures["wideband"][probes.ANSWERS])
+    if results.ledger["problems"] or results.ledger["records"] < answers:
+        raise BenchError(f"{answers:.0f} answers came, but the ledger says {results.ledger}")
 
 
 def measure(effort: Effort, peers: list[str], results: report.Results) -> None:

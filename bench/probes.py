@@ -27,6 +27,9 @@ from bench.traffic import (
 Figures = dict[str, float]
 Probe = Callable[[Subject], Figures]
 
+# Not a figure of its own: how many whole answers a probe got, for the ledger to be checked against.
+ANSWERS = "answers"
+
 CONNECTIONS = 16
 PACED_STREAMS = 200
 IDLE_STREAMS = 500
@@ -69,7 +72,7 @@ def per_request(subject: Subject, *, name: str, lane: Lane, script: Script, size
     before = cpu_s(subject.pid)
     tally = _carry_out(subject.name, _order(Closed, route, payload, CONNECTIONS, seconds=seconds))
     time.sleep(AFTERWORK_S)
-    figures = {name: (cpu_s(subject.pid) - before) * 1e6 / tally.answers}
+    figures = {name: (cpu_s(subject.pid) - before) * 1e6 / tally.answers, ANSWERS: tally.answers}
     if name == "openai_1k":
         figures["openai_1k_rate"] = tally.answers / tally.seconds
     return figures

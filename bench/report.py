@@ -6,6 +6,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -29,6 +30,7 @@ class Results(msgspec.Struct, kw_only=True):
     thermometer_ms: list[float] = []
     figures: dict[str, dict[str, list[float]]] = {}
     unavailable: dict[str, str] = {}
+    ledger: dict[str, Any] = {}
 
     def add(self, subject: str, figures: dict[str, float]) -> None:
         """Note one round's figures of a subject."""
@@ -90,6 +92,8 @@ def show(results: Results, console: Console) -> None:
     heat = sorted(results.thermometer_ms)
     steady = "steady" if heat[-1] <= heat[0] * NOISY else "NOISY: compare only within this run"
     console.print(f"Machine: a fixed loop took {heat[0]:.1f} to {heat[-1]:.1f} ms ({steady}).")
+    if results.ledger:
+        console.print(f"Ledger: {results.ledger['records']:,} records, balanced.")
     for peer, reason in results.unavailable.items():
         console.print(f"NOT MEASURED: {reason}", style="bold", markup=False, highlight=False)
         assert peer not in results.figures
