@@ -224,14 +224,15 @@ class StreamEncoder:
         words.note(self.losses, "logprobs")
 
     def _opaque(self, event: OpaqueDelta, out: list[bytes]) -> None:
-        if event.dialect != words.NAME:
-            words.note(self.losses, event.kind)
-        elif event.kind != "citations":
-            self._lane("block", 0, event.raw, out)
-        elif (lane := self._last("text", 0)) is not None:
+        own = event.dialect == words.NAME
+        if own and event.kind == "citations" and (lane := self._last("text", 0)) is not None:
             for citation in event.raw:
                 self._say(lane, "citation", jsons.encode(citation), out)
             lane.is_over = True
+        elif own and isinstance(event.raw, dict) and "type" in event.raw:
+            self._lane("block", 0, event.raw, out)
+        else:
+            words.note(self.losses, event.kind)
 
     def _finished(self, event: Finished, _out: list[bytes]) -> None:
         self._finish = event

@@ -64,26 +64,37 @@ _RAW_LIMIT = 1000
 _SECRET = re.compile(r"\b(?:sk|key)-[\w*.-]{6,}")
 
 
-class _Error(msgspec.Struct):
+# Of OpenRouter's finer types, those that Anthropic's own words hide; a gateway behind this one says them.
+_FINE_KINDS: dict[str, FaultKind] = {
+    "content_policy_violation": FaultKind.CONTENT_POLICY,
+    "context_length_exceeded": FaultKind.CONTEXT_LENGTH,
+}
+
+
+class WireError(msgspec.Struct):
+    """The error object, wherever it stands."""
+
     type: str | None = None
     message: str | None = None
+    error_type: str | None = None
 
 
 class _Body(msgspec.Struct):
-    error: _Error | None = None
+    error: WireError | None = None
 
 
-def decode_error(error_type: str | None, message: str | None, status: int, raw: bytes) -> Fault:
+def decode_error(error: WireError, status: int, raw: bytes) -> Fault:
     """Make the fault of an error object; `status` 0 stands for an error told inside a stream."""
-    kind = _KINDS.get(error_type or "") or _kind_of_status(status)
+    message = error.message
+    kind = _FINE_KINDS.get(error.error_type or "") or _KINDS.get(error.type or "") or _kind_of_status(status)
     if kind is FaultKind.PROVIDER_REJECTED and message:
         lowered = message.lower()
         kind = next((found for phrase, found in _PHRASES if phrase in lowered), kind)
     return Fault(
         kind=kind,
-        message=_masked(message) if message else f"The provider answered with status {status} and no reason.",
+        message=_masked(message) if message else _unsaid(status),
         provider_status=status or None,
-        provider_code=error_type,
+        provider_code=error.type,
         raw=_masked(raw[:_RAW_LIMIT].decode("utf-8", "replace")) or None,
     )
 
@@ -91,10 +102,10 @@ def decode_error(error_type: str | None, message: str | None, status: int, raw: 
 def decode_fault(status: int, body: bytes) -> Fault:
     """Make the fault of an upstream's error answer, whatever its body is."""
     try:
-        error = jsons.decode_as(body, _Body).error or _Error()
+        error = jsons.decode_as(body, _Body).error or WireError()
     except jsons.DecodeError:
-        error = _Error()
-    return decode_error(error.type, error.message, status, body)
+        error = WireError()
+    return decode_error(error, status, body)
 
 
 def encode_error(fault: Fault, request_id: str | None) -> dict[str, Any]:
@@ -129,6 +140,10 @@ def _kind_of_status(status: int) -> FaultKind:
     if status in _STATUSES:
         return _STATUSES[status]
     return FaultKind.PROVIDER_REJECTED if 400 <= status < 500 else FaultKind.PROVIDER_ERROR
+
+
+def _unsaid(status: int) -> str:
+    return f"The provider answered with status {status} and no reason." if status else "The provider gave no reason."
 
 
 def _masked(text: str) -> str:

@@ -9,15 +9,10 @@ from wideband.canon.reply import Choice, Reply
 from wideband.canon.request import Loss, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block, decode_block
-from wideband.dialects.anthropic_messages.faults import decode_error, encode_fault
+from wideband.dialects.anthropic_messages.faults import WireError, decode_error, encode_fault
 from wideband.dialects.anthropic_messages.turns import tool_input
 from wideband.dialects.base import Closing, Envelope
 from wideband.wire import jsons
-
-
-class _Error(msgspec.Struct):
-    type: str | None = None
-    message: str | None = None
 
 
 class _Message(msgspec.Struct):
@@ -27,7 +22,7 @@ class _Message(msgspec.Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     usage: msgspec.Raw = msgspec.Raw()
-    error: _Error | None = None
+    error: WireError | None = None
 
 
 _read = jsons.Reader(_Message)
@@ -38,7 +33,7 @@ def decode_reply(body: bytes) -> Reply:
     try:
         found = _read(body)
         if found.error is not None:
-            raise Faulted(decode_error(found.error.type, found.error.message, 0, body))
+            raise Faulted(decode_error(found.error, 0, body))
         if found.content is None:
             raise garbled("The provider's answer holds no `content`.")
         parts = _parts(found.content)
@@ -163,9 +158,9 @@ def _content(choice: Choice, losses: list[Loss]) -> list[Block]:
 
 
 def _opaque(part: Opaque, blocks: list[Block], losses: list[Loss]) -> None:
-    if part.dialect != words.NAME:
-        words.note(losses, part.kind)
-    elif part.kind != "citations":
-        blocks.append(part.raw)
-    elif blocks and blocks[-1]["type"] == "text":
+    if part.dialect == words.NAME and part.kind == "citations" and blocks and blocks[-1]["type"] == "text":
         blocks[-1]["citations"] = part.raw
+    elif part.dialect == words.NAME and isinstance(part.raw, dict) and "type" in part.raw:
+        blocks.append(part.raw)
+    else:
+        words.note(losses, part.kind)

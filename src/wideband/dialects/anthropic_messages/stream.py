@@ -20,7 +20,7 @@ from wideband.canon.events import (
 )
 from wideband.canon.faults import Fault, FaultKind
 from wideband.dialects.anthropic_messages import words
-from wideband.dialects.anthropic_messages.faults import decode_error
+from wideband.dialects.anthropic_messages.faults import WireError, decode_error
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 
@@ -42,11 +42,6 @@ class _Message(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw()
 
 
-class _Error(msgspec.Struct):
-    type: str | None = None
-    message: str | None = None
-
-
 class _Wire(msgspec.Struct):
     """Every kind of event at once: one decoder, no look ahead for the kind."""
 
@@ -56,7 +51,7 @@ class _Wire(msgspec.Struct):
     content_block: dict[str, Any] | None = None
     message: _Message | None = None
     usage: msgspec.Raw = msgspec.Raw()
-    error: _Error | None = None
+    error: WireError | None = None
 
 
 _read = jsons.Reader(_Wire)
@@ -123,8 +118,7 @@ class StreamDecoder:
 
     def _error(self, wire: _Wire, frame: Frame) -> list[Event]:
         self._done = True
-        error = wire.error or _Error()
-        return [Failed(decode_error(error.type or "api_error", error.message, 0, frame.data))]
+        return [Failed(decode_error(wire.error or WireError(), 0, frame.data))]
 
     def _message_start(self, wire: _Wire, _frame: Frame) -> list[Event]:
         if self._started:
