@@ -4,6 +4,7 @@ The protocol shows one content block at a time, while events of several tool cal
 block that is not finished goes out as it comes, those behind it wait.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,8 @@ from wideband.dialects.anthropic_messages.reply import encode_thinking
 from wideband.dialects.base import Closing, Envelope
 from wideband.wire import jsons, sse
 
+_MARKS = re.compile(r'[\\"{}\[\]]')
+
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 # How the delta of each kind of block begins; the JSON of what it adds and two braces follow.
@@ -41,10 +44,40 @@ _DELTAS: dict[str, str] = {
 }
 
 
+class _Nesting:
+    """Reads JSON text piece by piece and tells when its outermost object or list has closed."""
+
+    __slots__ = ("_begun", "_depth", "_escaped", "_quoted")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._begun = False
+        self._quoted = False
+        # Where, in the text at hand, a character stands that a backslash has taken the meaning from.
+        self._escaped = -1
+
+    def feed(self, text: str) -> None:
+        for found in _MARKS.finditer(text):
+            at, mark = found.start(), found[0]
+            if at == self._escaped:
+                continue
+            if mark == '"':
+                self._quoted = not self._quoted
+            elif mark == "\\":
+                self._escaped = at + 1
+            elif not self._quoted:
+                self._begun = True
+                self._depth += 1 if mark in "{[" else -1
+        self._escaped = self._escaped - len(text) if self._escaped >= len(text) else -1
+
+    def is_over(self) -> bool:
+        return self._begun and self._depth <= 0 and not self._quoted
+
+
 class _Lane:
     """One content block: on the wire when it is the first in line, else what it will say is held."""
 
-    __slots__ = ("fragments", "heads", "held", "is_over", "key", "kind", "start")
+    __slots__ = ("heads", "held", "is_over", "key", "kind", "nesting", "start")
 
     def __init__(self, kind: str, key: int, start: Block) -> None:
         self.kind = kind
@@ -52,21 +85,13 @@ class _Lane:
         self.start = start
         self.held: list[tuple[str, bytes]] = []
         self.heads: dict[str, bytes] = {}
-        # The JSON text of a tool call so far, which tells when nothing more can come.
-        self.fragments: list[str] = []
+        # A tool call is whole when its JSON is; any other block whenever something else begins.
+        self.nesting = _Nesting() if kind == "tool" else None
         self.is_over = kind == "block"
 
     def is_whole(self) -> bool:
-        """Say whether the block may be closed: anything but a tool call that is not yet a whole JSON value."""
-        if self.kind != "tool":
-            return True
-        if not self.fragments or not self.fragments[-1].rstrip().endswith("}"):
-            return False
-        try:
-            jsons.decode("".join(self.fragments))
-        except jsons.DecodeError:
-            return False
-        return True
+        """Say whether the block may be closed."""
+        return self.nesting is None or self.nesting.is_over()
 
 
 class StreamEncoder:
@@ -215,7 +240,8 @@ class StreamEncoder:
             if event.fragment.strip():
                 words.note(self.losses, "tool_arguments", "text after the end of a call's JSON")
             return
-        lane.fragments.append(event.fragment)
+        if lane.nesting is not None:
+            lane.nesting.feed(event.fragment)
         self._say(lane, "tool", jsons.encode(event.fragment), out)
         if lane is self._lanes[0] and len(self._lanes) > 1:
             self._advance(out)
