@@ -273,7 +273,7 @@ def test_every_fault(source: str, other: str, kind: FaultKind) -> None:
     assert _seen(first.kind) == SEEN[kind]
     second = DIALECTS[other].decode_fault(first.status, DIALECTS[other].encode_fault(first, "gen-1"))
     assert _seen(second.kind) == SEEN[first.kind]
-    events, _ = streamed(other, [TextDelta("Hel")], Closing(usage=USAGE, fault=first))
+    events, _ = streamed(other, [TextDelta("Half")], Closing(usage=USAGE, fault=first))
     assert isinstance(events[-1], Failed)
     assert _seen(events[-1].fault.kind) == SEEN[first.kind]
     if kind is not FaultKind.INTERNAL:

@@ -174,7 +174,7 @@ def test_parts_become_blocks(part: Part, block: dict[str, Any]) -> None:
     [
         (Audio(data="AAAA", format="wav"), "audio"),
         (File(file_id="file-1"), "file_id"),
-        (File(data="UEsD", media_type="application/zip"), "file_type"),
+        (File(data="UEsDBA==", media_type="application/zip"), "file_type"),
         (File(data="/w==", media_type="text/plain"), "file_type"),
         (Opaque(dialect="openai_chat", kind="video", raw={}), "video"),
     ],

@@ -90,7 +90,7 @@ def _add(block: dict[str, Any], delta: dict[str, Any]) -> None:
 
 
 def test_a_whole_stream() -> None:
-    events, losses = encode(Started(id="up"), TextDelta("Hel"), TextDelta("lo 🙂"), Finished("stop", "stop"))
+    events, losses = encode(Started(id="up"), TextDelta("Half"), TextDelta("lo 🙂"), Finished("stop", "stop"))
     assert [event["type"] for event in events] == [
         "message_start", "ping", "content_block_start", "content_block_delta", "content_block_delta",
         "content_block_stop", "message_delta", "message_stop",
@@ -240,7 +240,7 @@ def test_stop_reasons(finish: Finished, reason: str, sequence: str | None) -> No
 
 
 def test_a_fault_ends_the_stream_in_band_without_a_look_of_success() -> None:
-    events, _ = encode(TextDelta("Hel"), ToolOpened(0, "a", "f"), ToolArgs(0, '{"x'), closing=BROKEN)
+    events, _ = encode(TextDelta("Half"), ToolOpened(0, "a", "f"), ToolArgs(0, '{"x'), closing=BROKEN)
     assert events[-1] == {
         "type": "error",
         "error": {"type": "overloaded_error", "message": "Overloaded.", "error_type": "provider_overloaded"},
