@@ -41,6 +41,12 @@ async def request(ledger, key):
         await ledger.settle(settle_hold(hold, CHARGE_NANO))
         os.write(1, f"settled {hold.id}\\n".encode())
 
+async def stuck(ledger, key):
+    hold = make_hold(key)
+    os.write(1, f"began {hold.id}\\n".encode())
+    assert await ledger.hold(hold) is None
+    await asyncio.sleep(3600)
+
 async def ship(hub):
     while True:
         count = await asyncio.to_thread(hub.ship)
@@ -48,7 +54,8 @@ async def ship(hub):
 
 async def main(home):
     ledger = LocalLedger(home)
-    await asyncio.gather(ship(Hub(ledger)), *(request(ledger, KEYS[at % len(KEYS)]) for at in range(40)))
+    waiting = [stuck(ledger, key) for key in KEYS]
+    await asyncio.gather(ship(Hub(ledger)), *waiting, *(request(ledger, KEYS[at % len(KEYS)]) for at in range(40)))
 
 asyncio.run(main(Path(sys.argv[1])))
 """
@@ -83,7 +90,7 @@ async def test_kill_9_loses_nothing_that_was_acknowledged_and_books_nothing_twic
     began: set[str] = set()
     settled: set[str] = set()
     for until in ROUNDS:
-        said = await asyncio.to_thread(run_and_kill, home, until, chance.uniform(0, 0.2))
+        said = await asyncio.to_thread(run_and_kill, home, until, chance.uniform(0.3, 0.5))  # longer than holds rest
         began |= {generation_id for what, generation_id in said if what == "began"}
         settled |= {generation_id for what, generation_id in said if what == "settled"}
     assert settled

@@ -11,13 +11,20 @@ class ClientLeftError(Exception):
     """The client closed the connection before its request was complete: nobody is there to answer."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int, body_s: float) -> bytes:
-    """Return the whole body. Raises `Faulted` (payload_too_large, request_timeout, invalid_request)."""
+async def read_body(
+    receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int, body_s: float, *, arrived: bool = False
+) -> bytes:
+    """Return the whole body. Raises `Faulted` (payload_too_large, request_timeout, invalid_request).
+
+    `arrived` says that all of it is here already, so that nothing has to be waited for.
+    """
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise invalid("The request body is compressed. Send it without Content-Encoding.")
     length = headers.get(b"content-length")
     if length is not None and length.isdigit() and int(length) > max_bytes:
         raise Faulted(_too_large(max_bytes))
+    if arrived:
+        return await _pieces(receive, max_bytes)
     try:
         async with asyncio.timeout(body_s):
             return await _pieces(receive, max_bytes)

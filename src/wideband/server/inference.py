@@ -36,7 +36,7 @@ class Inference:
             headers = dict(scope["headers"])
             key = authenticate(headers, self._exchange.ledger, management=False)
             self._admit()
-            body = await read_body(receive, headers, self._max_body_bytes, self._body_s)
+            body = await self._body(receive, headers, response)
             caller = _caller(headers, key)
             await Session(self._exchange, dialect, caller, response, name).answer(body)
         except Faulted as error:
@@ -57,7 +57,7 @@ class Inference:
         try:
             headers = dict(scope["headers"])
             authenticate(headers, self._exchange.ledger, management=False)
-            body = await read_body(receive, headers, self._max_body_bytes, self._body_s)
+            body = await self._body(receive, headers, response)
             counted = await count_tokens(self._exchange, dialect, body)
             await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
         except Faulted as error:
@@ -66,6 +66,10 @@ class Inference:
             return
         finally:
             response.close()
+
+    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes], response: Response) -> bytes:
+        arrived = response.body_arrived
+        return await read_body(receive, headers, self._max_body_bytes, self._body_s, arrived=arrived)
 
     def _admit(self) -> None:
         if self._exchange.open_requests >= self._max_open_requests:

@@ -20,6 +20,11 @@ class Response:
         if self._connection is not None:
             self._connection.gone_calls.append(self._left)
 
+    @property
+    def body_arrived(self) -> bool:
+        """Whether the whole request body has been received."""
+        return self._connection is not None and not self._connection.cycle.more_body
+
     def on_gone(self, call: Callable[[], None]) -> None:
         self._on_gone = call
         if self.gone:

@@ -26,9 +26,14 @@ class Posting:
 
 
 class Batch:
-    """What goes to the disk together. A hold that is settled before it was written never is."""
+    """What goes to the disk together. A hold that is settled before it was written never is.
 
-    def __init__(self) -> None:
+    Holds rest before they are worth writing: most are settled meanwhile, and until then memory knows them. Times are
+    monotonic seconds.
+    """
+
+    def __init__(self, resting: dict[str, tuple[float, Hold]] | None = None) -> None:
+        self.resting = resting if resting is not None else {}
         self.holds: dict[str, Hold] = {}
         self.ended: list[str] = []
         self.postings: list[Posting] = []
@@ -36,13 +41,25 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.holds or self.postings)
 
-    def add_hold(self, hold: Hold) -> None:
-        self.holds[hold.id] = hold
+    def add_hold(self, hold: Hold, at_s: float) -> None:
+        self.resting[hold.id] = (at_s, hold)
 
     def add_posting(self, posting: Posting) -> None:
         self.postings.append(posting)
-        if self.holds.pop(posting.settlement.id, None) is None:
-            self.ended.append(posting.settlement.id)
+        hold_id = posting.settlement.id
+        if self.resting.pop(hold_id, None) is None and self.holds.pop(hold_id, None) is None:
+            self.ended.append(hold_id)
+
+    def ripen(self, until_s: float) -> None:
+        """Have written what came until then."""
+        while self.resting and (oldest := next(iter(self.resting.values())))[0] <= until_s:
+            hold = oldest[1]
+            del self.resting[hold.id]
+            self.holds[hold.id] = hold
+
+    def ripe_in(self, rest_s: float, now_s: float) -> float | None:
+        """Return how long the oldest resting hold still rests; None when none does."""
+        return next((max(0.0, at_s + rest_s - now_s) for at_s, _ in self.resting.values()), None)
 
 
 class _Rows:

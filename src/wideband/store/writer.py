@@ -14,6 +14,7 @@ import apsw
 
 from wideband.accounts.rows import Hold
 from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.clock import monotonic_s
 from wideband.store.posting import Batch, Poster, Posting
 
 log = logging.getLogger("wideband.store")
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 RETRY_S = 0.5
 MAX_BATCH = 1_000
+# A hold younger than this is not worth a place on the disk; should the server die, its request left nothing behind.
+HOLD_REST_S = 0.25
 
 
 class _Call:
@@ -87,8 +90,10 @@ class Writer:
         batch = Batch()
         while not self._stopping:
             calls = self._gather(batch)
+            # Whoever calls, and whoever comes after us, finds everything written.
+            batch.ripen(monotonic_s() - (0.0 if calls or self._stopping else HOLD_REST_S))
             if batch and self._commit(batch):
-                batch = Batch()
+                batch = Batch(batch.resting)
             for call in calls:
                 call.run(self._db)
         if batch:
@@ -98,8 +103,9 @@ class Writer:
     def _gather(self, batch: Batch) -> list[_Call]:
         """Wait for work and add all that is there to the batch."""
         calls: list[_Call] = []
+        wait_s = RETRY_S if batch else batch.ripe_in(HOLD_REST_S, monotonic_s())
         try:
-            self._take(self._queue.get(timeout=RETRY_S if batch else None), batch, calls)
+            self._take(self._queue.get(timeout=wait_s), batch, calls)
             for _ in range(min(self._queue.qsize(), MAX_BATCH)):
                 self._take(self._queue.get_nowait(), batch, calls)
         except Empty:
@@ -111,7 +117,7 @@ class Writer:
             case Posting():
                 batch.add_posting(job)
             case Hold():
-                batch.add_hold(job)
+                batch.add_hold(job, monotonic_s())
             case _Call():
                 calls.append(job)
             case None:
