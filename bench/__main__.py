@@ -21,8 +21,8 @@ from wideband.store.audit import audit
 RESTARTS = 5
 QUICK_RESTARTS = 2
 PEER_RESTARTS = 1
-# Of a report that goes into a file.
-WIDTH = 160
+# Of a report that goes into a file: wide enough for every peer.
+WIDTH = 200
 
 
 class Effort(msgspec.Struct, frozen=True):

@@ -60,12 +60,12 @@ def table(results: Results) -> Table:
     peers = [name for name in results.figures if name != "wideband"]
     grid = Table(title=f"Wideband {results.commit}, everything on; upstream: {results.upstream}")
     for heading in ("what", "unit"):
-        grid.add_column(heading)
+        grid.add_column(heading, no_wrap=True)
     for heading in ("best", "median", "target"):
-        grid.add_column(heading, justify="right")
-    grid.add_column("")
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     for peer in peers:
-        grid.add_column(f"{peer} (best, ratio)", justify="right")
+        grid.add_column(peer, justify="right", no_wrap=True)
     for measure in MEASURES:
         own = results.figures.get("wideband", {}).get(measure.name, [])
         best = _best(measure, own) if own else None
@@ -89,6 +89,8 @@ def show(results: Results, console: Console) -> None:
     """Print the table and what has to be known to read it."""
     console.print(table(results))
     console.print("Targets: to reach first / in the end. CPU is user + system time of the gateway's processes.")
+    if len(results.figures) > 1:
+        console.print("Peers: best, and how many times Wideband's best that is.")
     heat = sorted(results.thermometer_ms)
     steady = "steady" if heat[-1] <= heat[0] * NOISY else "NOISY: compare only within this run"
     console.print(f"Machine: a fixed loop took {heat[0]:.1f} to {heat[-1]:.1f} ms ({steady}).")

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +26,7 @@ class Upstreams:
         else:
             self._processes.append(Process([*own, str(self.reply_port)], folder / "mock-replies.log"))
         for process, port in zip(self._processes, (self.stream_port, self.reply_port), strict=True):
-            process.wait_until(lambda port=port: listens(port), 10)  # type: ignore[misc]  # bound per turn
+            process.wait_until(partial(listens, port), 10)
 
     def port(self, script: Script) -> int:
         return self.reply_port if script == "reply" else self.stream_port
