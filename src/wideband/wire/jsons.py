@@ -18,12 +18,16 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (RecursionError, UnicodeDecodeError)
 
 
+def _words(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else "a string in it is not valid Unicode"
+
+
 def encode(value: Any) -> bytes:
     """Write a value; `Raw` parts stay as they are. Raises `EncodeError` for too deep nesting and lone surrogates."""
     try:
         return _encoder.encode(value)
     except (RecursionError, UnicodeEncodeError) as error:
-        raise EncodeError(str(error)) from None
+        raise EncodeError(_words(error)) from None
 
 
 def decode(data: bytes | str | msgspec.Raw) -> Any:
@@ -31,7 +35,7 @@ def decode(data: bytes | str | msgspec.Raw) -> Any:
     try:
         return _any.decode(data)
     except _UNREADABLE as error:
-        raise DecodeError(str(error)) from None
+        raise DecodeError(_words(error)) from None
 
 
 def decode_as(data: bytes | str | msgspec.Raw, kind: type[T]) -> T:
@@ -39,7 +43,7 @@ def decode_as(data: bytes | str | msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except _UNREADABLE as error:
-        raise DecodeError(str(error)) from None
+        raise DecodeError(_words(error)) from None
 
 
 class Reader(Generic[T]):
@@ -54,7 +58,7 @@ class Reader(Generic[T]):
         try:
             return self._decode(data)
         except _UNREADABLE as error:
-            raise DecodeError(str(error)) from None
+            raise DecodeError(_words(error)) from None
 
 
 def fields(data: bytes) -> dict[str, msgspec.Raw]:
@@ -65,4 +69,4 @@ def fields(data: bytes) -> dict[str, msgspec.Raw]:
             str(data, "utf-8")
         return _fields.decode(data)
     except _UNREADABLE as error:
-        raise DecodeError(str(error)) from None
+        raise DecodeError(_words(error)) from None

@@ -128,7 +128,7 @@ class StreamDecoder:
             if heard.logprobs and isinstance(heard.logprobs, dict) and any(heard.logprobs.values()):
                 events.append(Logprobs(value=heard.logprobs, choice=index))
             if heard.error:
-                return [*events, *self._fail_with(faults.decode_error(_error_object(heard.error), b""))]
+                return [*events, *self._fail_with(faults.decode_error(_error_object(heard.error)))]
             if heard.finish_reason and isinstance(heard.finish_reason, str):
                 events.extend(self._finish(heard, index, choice))
                 if self._failed:
@@ -181,14 +181,14 @@ class StreamDecoder:
             answer = None
         error = faults.find_error(answer)
         if error is not None:
-            return self._fail_with(faults.decode_error(error, data))
+            return self._fail_with(faults.decode_error(error))
         return self._fail_with(_garbled("The provider's stream cannot be read.", data))
 
     def _suspect(self, data: bytes, *, named_error: bool) -> list[Event]:
         """Look closer at a chunk that says `error`, or has neither choices nor counts."""
         error = faults.find_error(jsons.decode(data))
         if error is not None or named_error:
-            return self._fail_with(faults.decode_error(error or {}, data))
+            return self._fail_with(faults.decode_error(error or {}))
         return []
 
     def _fail(self, kind: FaultKind, message: str) -> list[Event]:

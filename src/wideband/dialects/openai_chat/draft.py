@@ -30,10 +30,11 @@ def _has_long_ids(raw: bytes) -> bool:
     """Tell whether a tool result names a call by an id that OpenAI would refuse."""
     at = raw.find(_CALL_ID)
     while at >= 0:
-        start = raw.find(b'"', at + len(_CALL_ID)) + 1
-        if raw.find(b'"', start) - start > edits.MAX_ID:
+        at += len(_CALL_ID)
+        start = raw.find(b'"', at) + 1
+        if start and raw.find(b'"', start) - start > edits.MAX_ID:
             return True
-        at = raw.find(_CALL_ID, start)
+        at = raw.find(_CALL_ID, at)
     return False
 
 

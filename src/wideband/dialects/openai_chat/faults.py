@@ -133,10 +133,14 @@ def _detail(detail: Any) -> str | None:
     return "; ".join(row["msg"] for row in rows(detail) if isinstance(row.get("msg"), str)) or None
 
 
-def decode_error(error: dict[str, Any], raw: bytes) -> Fault:
+def decode_error(error: dict[str, Any]) -> Fault:
     """Make the fault of an error object told in a 200 or inside a stream."""
     code = error.get("code")
-    status = code if isinstance(code, int) and not isinstance(code, bool) and 400 <= code <= 599 else 0
+    status = code if type(code) is int and 400 <= code <= 599 else 0
+    try:
+        raw = jsons.encode(error)
+    except jsons.EncodeError:
+        raw = b""
     return _fault(error, status, raw)
 
 

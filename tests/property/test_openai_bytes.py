@@ -1,0 +1,173 @@
+"""Chat Completions under any bytes: only faults come out, and cutting a stream anywhere changes nothing."""
+
+from typing import Any
+
+from hypothesis import example, given, settings, strategies as st
+
+from wideband.canon.events import Event, Failed, Finished
+from wideband.canon.faults import Faulted
+from wideband.canon.reply import fold, unfold
+from wideband.canon.usage import Usage
+from wideband.dialects.base import Closing, Envelope, Target
+from wideband.dialects.openai_chat import DIALECT
+from wideband.dialects.quirks import QUIRKS
+from wideband.wire import jsons, sse
+from wideband.wire.sse import Frame
+
+ENVELOPE = Envelope(id="gen-1", model="acme/m1", provider="Box", created_s=1)
+fuzz = settings(max_examples=100, deadline=None)
+
+WORDS = (
+    "role content type text index delta message choices finish_reason tool_calls function name arguments id usage "
+    "prompt_tokens error code reasoning reasoning_details data image_url url file stop user assistant tool "
+    "tool_call_id messages model tools"
+).split()
+scalar = st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+json = st.recursive(
+    scalar | st.text(max_size=5) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=6),
+    max_leaves=20,
+)
+parts = st.lists(
+    st.fixed_dictionaries({"type": st.sampled_from(WORDS)}, optional={"text": json, "image_url": json, "file": json}),
+    max_size=3,
+)
+messages = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "function"])},
+        optional={
+            "content": st.text(max_size=5) | parts | json,
+            "tool_call_id": st.text(max_size=5),
+            "tool_calls": st.lists(json, max_size=2),
+            "reasoning_details": json,
+            "function_call": json,
+            "name": json,
+        },
+    ),
+    min_size=1,
+    max_size=4,
+)
+bodies = st.fixed_dictionaries(
+    {"model": st.just("m"), "messages": messages},
+    optional=dict.fromkeys(("tools", "tool_choice", "response_format", "reasoning", "stop", "functions", "x"), json),
+)
+deltas = st.dictionaries(
+    st.sampled_from(
+        ["content", "reasoning", "reasoning_content", "reasoning_details", "tool_calls", "role", "refusal", "images"]
+    ),
+    json,
+    max_size=4,
+)
+choices = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.integers(0, 2) | json,
+        "delta": deltas,
+        "finish_reason": json,
+        "message": deltas,
+        "error": json,
+    },
+)
+frames = st.builds(
+    Frame,
+    st.fixed_dictionaries(
+        {}, optional={"choices": st.lists(choices, max_size=2), "usage": json, "error": json, "id": json}
+    ).map(jsons.encode)
+    | st.binary(max_size=20)
+    | st.just(b"[DONE]"),
+)
+
+
+@fuzz
+@given(st.binary(max_size=60) | json.map(jsons.encode) | bodies.map(jsons.encode))
+@example(b'{"model":"m","messages":[{"role":"user","content":"x","tool_call_id":null}]}')
+@example(b'{"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":""}}]}]}')
+def test_any_body_is_read_or_refused(body: bytes) -> None:
+    target = Target(model="u", provider="p", quirks=frozenset(QUIRKS) - {"openrouter", "cache_control"})
+    try:
+        ask = DIALECT.read(body)
+        assert jsons.decode(DIALECT.splice(ask, target).body)["model"] == "u"
+        request = DIALECT.decode_request(body)
+    except Faulted as refused:
+        assert refused.fault.status == 400
+        return
+    assert jsons.decode(DIALECT.encode_request(request, target).body)["model"] == "u"
+
+
+@fuzz
+@given(st.integers(100, 599), st.binary(max_size=60) | json.map(jsons.encode))
+def test_any_error_answer_is_a_fault(status: int, body: bytes) -> None:
+    fault = DIALECT.decode_fault(status, body)
+    assert fault.message
+    assert jsons.decode(DIALECT.encode_fault(fault, "gen-1"))["error"]["code"] == fault.status
+
+
+@fuzz
+@given(st.binary(max_size=60) | frames.map(lambda frame: frame.data))
+def test_any_answer_is_read_or_a_fault(body: bytes) -> None:
+    try:
+        reply = DIALECT.decode_reply(body)
+    except Faulted as broken:
+        assert broken.fault.rule.blames_provider or broken.fault.status < 500
+        return
+    closing = Closing(usage=reply.usage or Usage(), fault=reply.fault)
+    for written in (DIALECT.encode_reply(reply, ENVELOPE, closing)[0], DIALECT.relay_reply(body, ENVELOPE, closing)):
+        assert jsons.decode(written)["id"] == "gen-1"
+
+
+@fuzz
+@given(st.lists(frames, max_size=6))
+def test_any_frames_end_in_one_finish_or_one_fault(told: list[Frame]) -> None:
+    decoder, relay, encoder = DIALECT.stream_decoder(), DIALECT.relay(ENVELOPE), DIALECT.stream_encoder(ENVELOPE)
+    events: list[Event] = []
+    relayed = written = b""
+    for frame in told:
+        heard = decoder.feed(frame)
+        events += heard
+        relayed += relay.feed(frame, heard)
+        written += encoder.feed(heard)
+    events += decoder.close()
+    failures = [event for event in events if isinstance(event, Failed)]
+    assert failures == events[-1:] if failures else any(isinstance(event, Finished) for event in events)
+    closing = Closing(usage=Usage(), fault=failures[0].fault if failures else None)
+    lanes = [meaning(relayed + relay.close(closing)), meaning(written + encoder.close(closing))]
+    assert lanes[0] == lanes[1]
+
+
+def meaning(stream: bytes) -> Any:
+    reader, decoder = sse.Decoder(), DIALECT.stream_decoder()
+    events = [event for frame in reader.feed(stream) for event in decoder.feed(frame)]
+    assert reader.close() == []
+    reply = fold(events + decoder.close())
+    said = [
+        (choice.index, [part for part in choice.parts if not hasattr(part, "summary")], choice.finish)
+        for choice in reply.choices
+        if choice.parts or choice.finish
+    ]
+    return said, reply.fault and reply.fault.message
+
+
+@fuzz
+@given(st.lists(frames, max_size=5), st.integers(1, 9))
+def test_any_chunking_of_a_stream_gives_the_same_events(told: list[Frame], size: int) -> None:
+    stream = b"".join(sse.encode(frame.data.replace(b"\n", b"").replace(b"\r", b"")) for frame in told)
+    whole, pieces = events_of(stream, len(stream) or 1), events_of(stream, size)
+    assert whole == pieces
+
+
+def events_of(stream: bytes, size: int) -> list[Event]:
+    reader, decoder = sse.Decoder(), DIALECT.stream_decoder()
+    told = [frame for at in range(0, len(stream), size) for frame in reader.feed(stream[at : at + size])]
+    return [event for frame in told + reader.close() for event in decoder.feed(frame)] + decoder.close()
+
+
+@fuzz
+@given(st.lists(frames, max_size=5))
+def test_what_is_written_from_a_reply_is_that_reply(told: list[Frame]) -> None:
+    """The stream of an answer's events means what the answer means, whatever a provider made of it."""
+    decoder = DIALECT.stream_decoder()
+    reply = fold([event for frame in told for event in decoder.feed(frame) if not isinstance(event, Failed)])
+    encoder = DIALECT.stream_encoder(ENVELOPE)
+    stream = encoder.feed(unfold(reply)) + encoder.close(Closing(usage=Usage()))
+    back = meaning(stream)[0]
+    assert [index for index, _, _ in back] == [choice.index for choice in reply.choices] or not reply.choices
