@@ -42,7 +42,7 @@ def endpoint_id(provider: str, model: str, tag: str) -> str:
 
 
 def _join(row: EndpointRow, provider: Provider, model: Model | None) -> Endpoint:
-    modalities = row.input_modalities or (model.input_modalities if model else ("text",))
+    modalities = row.input_modalities or (model.input_modalities if model else None)
     return Endpoint(
         id=endpoint_id(row.provider, row.model, row.tag),
         provider=provider,

@@ -89,7 +89,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A model whoever serves it; `id` is `author/slug`, `created_s` unix seconds."""
+    """A model whoever serves it; `id` is `author/slug`, `created_s` unix seconds.
+
+    `input_modalities` None means unknown: every kind of input is let through, and the provider has the last word.
+    """
 
     id: str
     name: str
@@ -97,7 +100,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     created_s: int = 0
     context_length: int | None = None
     max_output: int | None = None
-    input_modalities: tuple[str, ...] = ("text",)
+    input_modalities: tuple[str, ...] | None = None
     output_modalities: tuple[str, ...] = ("text",)
     supported_parameters: tuple[str, ...] = ()
     tokenizer: str = "Other"
@@ -116,7 +119,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A model at a provider: what a request is sent to.
 
     `id` is a UUID derived from provider, model and tag. `tag` is the routable slug, `provider[/suffix]`.
-    `supported_parameters` None means unknown: every parameter is let through.
+    `supported_parameters` and `input_modalities` None mean unknown: every parameter and every kind of input is let
+    through.
     """
 
     id: str
@@ -128,7 +132,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     context_length: int | None = None
     max_output: int | None = None
     quantization: str | None = None
-    input_modalities: tuple[str, ...] = ("text",)
+    input_modalities: tuple[str, ...] | None = None
     supported_parameters: frozenset[str] | None = None
     quirks: frozenset[str] = frozenset()
     simulated: bool = False

@@ -82,9 +82,11 @@ def model_object(model: Model, endpoints: Sequence[Endpoint], at_ns: int) -> dic
 
 def architecture_object(model: Model) -> dict[str, Any]:
     """Show what goes in and out of a model."""
+    # Of a model about which nothing is known, no more is promised than what every one takes.
+    taken = model.input_modalities or ("text",)
     return {
-        "modality": f"{'+'.join(model.input_modalities)}->{'+'.join(model.output_modalities)}",
-        "input_modalities": list(model.input_modalities),
+        "modality": f"{'+'.join(taken)}->{'+'.join(model.output_modalities)}",
+        "input_modalities": list(taken),
         "output_modalities": list(model.output_modalities),
         "tokenizer": model.tokenizer,
         "instruct_type": None,
@@ -203,7 +205,7 @@ def _capabilities(model: Model, parameters: Sequence[str]) -> dict[str, bool]:
         "completion_fim": False,
         "fine_tuning": False,
         "function_calling": "tools" in parameters,
-        "vision": "image" in model.input_modalities,
+        "vision": "image" in (model.input_modalities or ()),
     }
 
 

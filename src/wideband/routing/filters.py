@@ -56,7 +56,9 @@ def _context(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
 
 def _modalities(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     asked = wish.modalities
-    return [e for e in endpoints if asked.issubset(e.input_modalities)] if asked else endpoints
+    if not asked:
+        return endpoints
+    return [e for e in endpoints if e.input_modalities is None or asked.issubset(e.input_modalities)]
 
 
 def _parameters(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:

@@ -12,6 +12,8 @@ from wideband.catalog.rows import DataPolicy, Endpoint, Model, Override, Price, 
 # The key of every simulated provider: it opens nothing but the sandbox.
 SANDBOX_KEY = "simulated"
 CREATED_S = 1_760_000_000
+# What is shown to a simulated model is counted; it sees nothing.
+_INPUTS = ("text", "image", "file")
 _CENT = 10_000_000
 _NAMESPACE = uuid.UUID("6f4d2a10-0000-4000-8000-73616e64626f")
 
@@ -320,6 +322,7 @@ def _model(row: SimModel) -> Model:
         created_s=CREATED_S,
         context_length=row.context,
         max_output=row.max_output,
+        input_modalities=_INPUTS,
         supported_parameters=tuple(sorted(known if row.thinks else known - _REASONING)),
         reasoning=row.thinks,
         simulated=True,
@@ -339,6 +342,7 @@ def _endpoint(model: SimModel, serving: Serving, provider: Provider) -> Endpoint
         context_length=model.context,
         max_output=model.max_output,
         quantization=row.quantization,
+        input_modalities=_INPUTS,
         supported_parameters=known if model.thinks else known - _REASONING,
         simulated=True,
     )

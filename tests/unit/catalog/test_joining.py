@@ -48,6 +48,12 @@ def test_a_model_known_by_an_endpoint_alone_gets_a_row() -> None:
     assert (model.name, model.context_length) == ("m1", 5)
 
 
+def test_what_goes_into_a_model_of_which_nothing_is_said_is_unknown_and_not_text_alone() -> None:
+    alone = catalogue(Sheet(providers=PROVIDERS, endpoints=sheet(row("dear", 9)).endpoints))
+    assert alone.endpoints["acme/m1"][0].input_modalities is None
+    assert alone.models["acme/m1"].input_modalities is None
+
+
 def test_an_endpoints_id_follows_from_its_names_alone() -> None:
     assert endpoint_id("a", "b/c", "a") == endpoint_id("a", "b/c", "a")
     assert len({endpoint_id("a", "b/c", "a"), endpoint_id("a", "b/c", "a/d"), endpoint_id("a", "b/cd", "a")}) == 3

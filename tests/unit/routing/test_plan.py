@@ -150,6 +150,7 @@ def test_nobody_probes_what_is_not_first_by_price_nor_without_cover() -> None:
 TRAINER = endpoint("o", policy=DataPolicy(trains=True, retains=True))
 KEEPER = endpoint("k", policy=DataPolicy(trains=False, retains=True, retention_days=30))
 SEALED = endpoint("x", policy=DataPolicy(trains=False, retains=False))
+BLIND, SEEING = endpoint("t", input_modalities=("text",)), endpoint("v", input_modalities=("text", "image"))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ SEALED = endpoint("x", policy=DataPolicy(trains=False, retains=False))
         ({"only": ["a", "a/flex"]}, {}, (A, endpoint("a/flex", usd=0)), ["a/flex", "a"]),
         ({"order": ["a/flex"]}, {}, (A, endpoint("a/flex", usd=0)), ["a/flex", "a"]),
         ({}, {"prompt_tokens": 100}, (endpoint("s", context_length=99), endpoint("l", context_length=100)), ["l"]),
-        ({}, {"modalities": frozenset({"image"})}, (A, endpoint("v", input_modalities=("text", "image"))), ["v"]),
+        ({}, {"modalities": frozenset({"image"})}, (A, BLIND, SEEING), ["v", "a"]),
         ({"data_collection": "deny"}, {}, (A, TRAINER, KEEPER, SEALED), ["x"]),
         ({"zdr": True}, {}, (A, KEEPER, SEALED), ["x"]),
         ({"quantizations": ["fp8"]}, {}, (A, endpoint("q", quantization="fp8")), ["q"]),
@@ -225,7 +226,11 @@ NOTHING: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 @pytest.mark.parametrize("step", NOTHING)
 def test_a_caller_left_with_nothing_is_told_which_step_took_the_last(step: str) -> None:
     preferences, over, excluded_by = NOTHING[step]
-    facts: dict[str, Any] = {"context_length": 1000, "supported_parameters": frozenset({"seed"})}
+    facts: dict[str, Any] = {
+        "context_length": 1000,
+        "input_modalities": ("text",),
+        "supported_parameters": frozenset({"seed"}),
+    }
     over.setdefault("prompt_tokens", 10)
     made = planned(wish(preferences, **over), endpoint("a", **facts), endpoint("b", **facts))
     fault = made.fault
