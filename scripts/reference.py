@@ -1,6 +1,7 @@
 """Writes what code knows into docs/reference: commands' help, settings, kinds of fault, providers.
 
-Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand.
+Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand. With `--check` it writes
+nothing and fails when a page is stale.
 """
 
 import re
@@ -24,7 +25,7 @@ WIDTH = 100
 
 def commands() -> str:
     """Return every command's help."""
-    parent = click.Context(main, info_name="wideband")
+    parent = click.Context(main, info_name="wideband", **main.context_settings)
     return "\n".join(
         text
         for name in sorted(COMMANDS)
@@ -120,7 +121,14 @@ def renewed(page: str) -> str:
     return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", part, page, flags=re.DOTALL)
 
 
+def stale() -> list[Path]:
+    """Return the pages whose generated parts are not what the code says."""
+    return [path for path in sorted(REFERENCE.glob("*.md")) if renewed(path.read_text()) != path.read_text()]
+
+
 if __name__ == "__main__":
-    for path in sorted(REFERENCE.glob("*.md")):
-        path.write_text(renewed(path.read_text()))
-        print(f"wrote {path}")
+    for page in stale():
+        if "--check" in sys.argv:
+            sys.exit(f"{page} is stale: run `make docs`")
+        page.write_text(renewed(page.read_text()))
+        print(f"wrote {page}")
