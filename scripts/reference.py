@@ -1,10 +1,11 @@
 """Writes what code knows into docs/reference: commands' help, settings, kinds of fault, providers.
 
-Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand. With `--check` it writes
-nothing and fails when a page is stale.
+Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand. With `--check` it
+writes nothing and fails when a page is stale.
 """
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
