@@ -89,7 +89,7 @@ class StreamDecoder(Protocol):
 
     def feed(self, frame: Frame) -> list[Event]: ...
     def close(self) -> list[Event]:
-        """End of bytes: a stream that was not finished gives `Failed(provider_cut)`, once."""
+        """Take the end of bytes: a stream that was not finished gives `Failed(provider_cut)`, once."""
         ...
 
 
@@ -100,7 +100,7 @@ class StreamEncoder(Protocol):
 
     def feed(self, events: list[Event]) -> bytes: ...
     def close(self, closing: Closing) -> bytes:
-        """The end of the stream: finish, usage with cost, metadata; or the fault in-band. Always a proper end."""
+        """Return the end: finish, usage with cost, metadata; or the fault in-band. A stream always ends properly."""
         ...
 
 
