@@ -13,7 +13,6 @@ from wideband.canon.request import (
     Message,
     Opaque,
     Reasoning,
-    ReasoningAsk,
     Refusal,
     Request,
     ServerTool,
@@ -171,47 +170,11 @@ def test_too_deep_a_field_is_refused_and_never_crashes() -> None:
         assert refused.fault.param is None
 
 
-# Thinking, in everyone's words.
-
-THINKING: list[tuple[ReasoningAsk, tuple[str, ...], dict[str, Any]]] = [
-    (ReasoningAsk(effort="low"), (), {"reasoning_effort": "low"}),
-    (ReasoningAsk(effort="max"), (), {"reasoning_effort": "xhigh"}),
-    (ReasoningAsk(enabled=True), (), {"reasoning_effort": "medium"}),
-    (ReasoningAsk(enabled=False), (), {"reasoning_effort": "none"}),
-    (ReasoningAsk(adaptive=True), (), {"reasoning_effort": "medium"}),
-    (ReasoningAsk(max_tokens=100), (), {"reasoning_effort": "low"}),
-    (ReasoningAsk(max_tokens=900), (), {"reasoning_effort": "high"}),
-    (ReasoningAsk(exclude=True), (), {}),
-    (ReasoningAsk(effort="xhigh"), ("basic_effort",), {"reasoning_effort": "high"}),
-    (ReasoningAsk(max_tokens=900), ("openrouter",), {"reasoning": {"max_tokens": 900}}),
-    (ReasoningAsk(adaptive=True), ("openrouter",), {"reasoning": {"enabled": True}}),
-    (ReasoningAsk(effort="high", exclude=True), ("openrouter",), {"reasoning": {"effort": "high", "exclude": True}}),
-    (ReasoningAsk(effort="none"), ("enable_thinking",), {"enable_thinking": False}),
-    (ReasoningAsk(max_tokens=900), ("enable_thinking",), {"enable_thinking": True, "thinking_budget": 900}),
-    (ReasoningAsk(effort="low"), ("thinking_toggle",), {"thinking": {"type": "enabled"}}),
-    (ReasoningAsk(enabled=False), ("thinking_toggle",), {"thinking": {"type": "disabled"}}),
-]
-
-
-@pytest.mark.parametrize(("ask", "quirks", "fields"), THINKING)
-def test_thinking_is_asked_for_in_the_endpoints_words(
-    ask: ReasoningAsk, quirks: tuple[str, ...], fields: dict[str, Any]
-) -> None:
-    body, _ = sent(reasoning=ask, max_tokens=1000, to=target(*quirks))
-    assert {name: value for name, value in body.items() if "reasoning" in name or "thinking" in name} == fields
-
-
 def test_openais_own_word_keeps_its_bytes_and_openrouters_is_translated_in_place() -> None:
     own = b'{"model":"m","reasoning_effort":"\\u006cow","messages":[{"role":"user","content":"x"}]}'
     assert b'"reasoning_effort":"\\u006cow"' in spliced(own).body
     theirs = own.replace(b'"reasoning_effort":"\\u006cow"', b'"reasoning":{"effort":"low"},"include_reasoning":true')
     assert spliced(theirs).body.startswith(b'{"model":"up/m1","reasoning_effort":"low","messages":')
-
-
-def test_no_thinking_is_asked_of_an_endpoint_that_cannot() -> None:
-    to = target(supported_parameters=frozenset({"temperature"}))
-    body, losses = sent(reasoning=ReasoningAsk(effort="high"), to=to)
-    assert (set(body), losses) == ({"model", "messages"}, ["unsupported_field"])
 
 
 # Turns of other dialects.
