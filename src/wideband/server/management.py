@@ -119,7 +119,7 @@ class Management:
     async def credits(self, request: Request) -> Response:
         key = self._key(request)
         granted, charged = await self._exchange.ledger.credits(key.account_id)
-        return _json({"data": {"total_credits": shapes.usd(granted), "total_usage": shapes.usd(charged)}})
+        return _json({"data": {"total_credits": jsons.dollars(granted), "total_usage": jsons.dollars(charged)}})
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from wideband.accounts.rows import Key
 from wideband.metering.record import Generation
 from wideband.store.base import Spend
-
-
-def usd(nano: int) -> Decimal:
-    """Return nano-dollars as exact dollars, written as a JSON number."""
-    return Decimal(nano).scaleb(-9).normalize() + 0
+from wideband.wire.jsons import dollars
 
 
 def iso(at_ns: int) -> str:
@@ -75,7 +70,7 @@ def _limits(key: Key, spend: Spend) -> dict[str, Any]:
     if key.limit_nano is None:
         return {"limit": None, "limit_remaining": None, "limit_reset": key.limit_reset}
     left = key.limit_nano - _current_nano(key, spend)
-    return {"limit": usd(key.limit_nano), "limit_remaining": usd(left), "limit_reset": key.limit_reset}
+    return {"limit": dollars(key.limit_nano), "limit_remaining": dollars(left), "limit_reset": key.limit_reset}
 
 
 def _budget(key: Key, spend: Spend) -> dict[str, Any] | None:
@@ -84,9 +79,9 @@ def _budget(key: Key, spend: Spend) -> dict[str, Any] | None:
     spent = _current_nano(key, spend)
     return {
         "scope": "key_limit",
-        "limit_usd": usd(key.limit_nano),
-        "spend_usd": usd(spent),
-        "remaining_usd": usd(key.limit_nano - spent),
+        "limit_usd": dollars(key.limit_nano),
+        "spend_usd": dollars(spent),
+        "remaining_usd": dollars(key.limit_nano - spent),
         "reset_interval": key.limit_reset,
         "resets_at": None,
         "include_byok": False,
@@ -97,10 +92,10 @@ def _budget(key: Key, spend: Spend) -> dict[str, Any] | None:
 
 def _spend(name: str, spend: Spend) -> dict[str, Any]:
     return {
-        name: usd(spend.total_nano),
-        f"{name}_daily": usd(spend.daily_nano),
-        f"{name}_weekly": usd(spend.weekly_nano),
-        f"{name}_monthly": usd(spend.monthly_nano),
+        name: dollars(spend.total_nano),
+        f"{name}_daily": dollars(spend.daily_nano),
+        f"{name}_weekly": dollars(spend.weekly_nano),
+        f"{name}_monthly": dollars(spend.monthly_nano),
     }
 
 
@@ -147,10 +142,10 @@ def generation_object(record: Generation) -> dict[str, Any]:
         "num_search_results": None,
         "num_fetches": None,
         "web_search_engine": None,
-        "total_cost": usd(record.cost_nano),
-        "usage": usd(record.cost_nano),
+        "total_cost": dollars(record.cost_nano),
+        "usage": dollars(record.cost_nano),
         "upstream_inference_cost": None,
-        "cache_discount": usd(record.cache_discount_nano) if record.cache_discount_nano else None,
+        "cache_discount": dollars(record.cache_discount_nano) if record.cache_discount_nano else None,
         "response_cache_source_id": None,
         "status": record.status,
         "error": None if record.fault is None else {"type": record.fault, "message": record.fault_message},

@@ -10,7 +10,7 @@ Raw = msgspec.Raw
 DecodeError = msgspec.DecodeError  # also the parent of msgspec.ValidationError
 EncodeError = msgspec.EncodeError
 
-_encoder = msgspec.json.Encoder(decimal_format="number")
+_encoder = msgspec.json.Encoder()
 _any = msgspec.json.Decoder()
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -70,3 +70,11 @@ def fields(data: bytes) -> dict[str, msgspec.Raw]:
         return _fields.decode(data)
     except _UNREADABLE as error:
         raise DecodeError(_words(error)) from None
+
+
+def dollars(nano: int) -> Raw:
+    """Write nano-dollars as an exact JSON number of dollars."""
+    sign, nano = ("-", -nano) if nano < 0 else ("", nano)
+    whole, rest = divmod(nano, 1_000_000_000)
+    decimals = f".{rest:09d}".rstrip("0") if rest else ""
+    return Raw(f"{sign}{whole}{decimals}".encode())

@@ -128,14 +128,6 @@ def written(value: Any) -> bytes:
         raise invalid(f"The request cannot be written ({error}); nest it less deeply.") from None
 
 
-def usd(nano: int) -> msgspec.Raw:
-    """Write nano-dollars as an exact JSON number of dollars."""
-    sign, nano = ("-", -nano) if nano < 0 else ("", nano)
-    whole, rest = divmod(nano, 1_000_000_000)
-    decimals = f".{rest:09d}".rstrip("0") if rest else ""
-    return msgspec.Raw(f"{sign}{whole}{decimals}".encode())
-
-
 class _CacheCreation(msgspec.Struct, gc=False):
     ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
@@ -213,11 +205,11 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
 def cost_fields(closing: Closing) -> dict[str, Any]:
     """Return what the gateway adds to a usage object: money."""
     return {
-        "cost": usd(closing.cost_nano),
+        "cost": jsons.dollars(closing.cost_nano),
         "is_byok": False,
         "cost_details": {
             "upstream_inference_cost": None,
-            "upstream_inference_prompt_cost": usd(closing.prompt_cost_nano),
-            "upstream_inference_completions_cost": usd(closing.completion_cost_nano),
+            "upstream_inference_prompt_cost": jsons.dollars(closing.prompt_cost_nano),
+            "upstream_inference_completions_cost": jsons.dollars(closing.completion_cost_nano),
         },
     }

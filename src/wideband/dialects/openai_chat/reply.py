@@ -10,15 +10,24 @@ from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.decoder import DONE, StreamDecoder
 from wideband.dialects.openai_chat.faults import encode_error
+from wideband.dialects.openai_chat.plain import plain_choices, plain_reply, read_plain
 from wideband.dialects.openai_chat.usage import encode_usage
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 
 Message = dict[str, Any]
 
+# The provider's top-level fields that are not the client's.
+_WITHHELD = frozenset({"error", "x_groq"})
+
 
 def decode_reply(body: bytes) -> Reply:
     """Read a provider's whole answer. Raises `Faulted` for one that cannot be read or holds only an error."""
+    plain = read_plain(body)
+    return _interpreted(body) if plain is None else plain_reply(plain)
+
+
+def _interpreted(body: bytes) -> Reply:
     decoder = StreamDecoder()
     events = decoder.feed(Frame(body))
     if not events:
@@ -48,9 +57,17 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
 
 def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
     """Write a provider's answer for the client: fields unknown here are kept, the rest is brought into shape."""
-    raw = jsons.decode(body)
-    reply = decode_reply(body)
-    fields = words.obj(raw)
+    plain = read_plain(body) if closing.fault is None else None
+    if plain is not None:
+        kept: dict[str, Any] = {name: raw for name, raw in jsons.fields(body).items() if name not in _WITHHELD}
+        told_top = _top(envelope) | {"system_fingerprint": plain.system_fingerprint}
+        return jsons.encode(kept | told_top | {"choices": plain_choices(plain)} | _end(closing))
+    return _reshaped(body, envelope, closing)
+
+
+def _reshaped(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
+    fields = words.obj(jsons.decode(body))
+    reply = _interpreted(body)
     given_choices = dict(enumerate(words.rows(fields.get("choices"))))
     given_choices |= {row["index"]: row for row in given_choices.values() if type(row.get("index")) is int}
     choices = [_choice(choice, []) for choice in reply.choices]
@@ -60,9 +77,8 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
         told["message"] = {key: value for key, value in message.items() if value is not None} | told["message"]
         told.update({key: value for key, value in given.items() if key not in told and key != "error"})
     _tell_fault(choices, reply, envelope, closing)
-    kept = {key: value for key, value in fields.items() if key not in {"error", "x_groq"}}
-    told_top = _top(envelope)
-    told_top["system_fingerprint"] = fields.get("system_fingerprint")
+    kept = {key: value for key, value in fields.items() if key not in _WITHHELD}
+    told_top = _top(envelope) | {"system_fingerprint": fields.get("system_fingerprint")}
     return jsons.encode(kept | told_top | {"choices": choices} | _end(closing))
 
 

@@ -5,20 +5,24 @@ from typing import Any
 from wideband.canon.usage import Usage
 from wideband.dialects.base import Closing
 from wideband.dialects.openai_chat.words import obj
-from wideband.wire.jsons import Raw
+from wideband.wire.jsons import dollars
 
-_NANO = 1_000_000_000
+# JSON numbers are exact up to here in every reader.
+_MOST = 2**53
 
 
 def _count(value: Any) -> int:
     """Return a count; what is no number is 0, and no provider can make it negative or absurd."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**53:
-        return 0
-    return int(value)
+    if type(value) is int:
+        return value if 0 < value < _MOST else 0
+    return int(value) if type(value) is float and 0 < value < _MOST else 0
 
 
 def _first(*values: Any) -> int:
-    return next((count for count in map(_count, values) if count), 0)
+    for value in values:
+        if value is not None and (count := _count(value)):
+            return count
+    return 0
 
 
 def decode_usage(raw: dict[str, Any]) -> Usage:
@@ -46,12 +50,6 @@ def decode_usage(raw: dict[str, Any]) -> Usage:
         audio_completion_tokens=_count(completion_details.get("audio_tokens")),
         image_completion_tokens=_count(completion_details.get("image_tokens")),
     )
-
-
-def dollars(nano: int) -> Raw:
-    """Write nano-dollars as an exact decimal JSON number of dollars."""
-    whole, part = divmod(nano, _NANO)
-    return Raw(f"{whole}.{part:09d}".rstrip("0").rstrip(".").encode())
 
 
 def encode_usage(closing: Closing) -> dict[str, Any]:
