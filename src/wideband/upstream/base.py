@@ -15,6 +15,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     connect_s: float
     first_byte_s: float
 
+    def __repr__(self) -> str:
+        """Show neither the key nor the prompt."""
+        return f"Call({self.url!r})"
+
 
 class Answer(Protocol):
     """A provider's response while it comes in."""

@@ -1,5 +1,6 @@
 """What the network's exceptions mean: a table from exception to fault, which a client library adds its own rows to."""
 
+import errno
 import os
 import socket
 import ssl
@@ -10,6 +11,9 @@ from wideband.canon.faults import Fault, FaultKind
 # Exception -> (its meaning before the response headers are here, its meaning in the body). The nearest ancestor in
 # the table decides, so a row covers what derives from it.
 Causes = Mapping[type[BaseException], tuple[FaultKind, FaultKind]]
+
+# The operating system refused us, not the provider: descriptors or memory of this machine have run out.
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 MAX_WORDS = 200
 
@@ -30,6 +34,8 @@ _MESSAGES: dict[FaultKind, str] = {
 
 def fault_of(error: BaseException, *, in_body: bool, causes: Causes = CAUSES) -> Fault:
     """Return the fault that an exception means; says nothing of addresses, keys or contents."""
+    if isinstance(error, OSError) and error.errno in _OURS:
+        return Fault(kind=FaultKind.UNAVAILABLE, message=f"This server cannot connect: {os.strerror(error.errno)}.")
     return lost(kind_of(error, in_body=in_body, causes=causes), reason_of(error))
 
 

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to a provider: a protocol over httptools that carries one exchange after another."""
 
 import asyncio
+import select
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -15,6 +16,8 @@ MAX_HEADERS = 128
 MAX_IDLE_BYTES = 64 * 1024
 # Reading pauses when this much waits for the caller, and goes on when all of it was taken.
 HIGH_WATER_BYTES = 256 * 1024
+# A connection that was closed while it was idle says so within a round trip. One that is lost later was working.
+STALE_S = 2.0
 
 
 class StaleError(Exception):
@@ -106,6 +109,7 @@ class Line(asyncio.Protocol):
         self._on_lost = on_lost
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
+        self._waiting = select.poll()
         self._answer: Incoming | None = None
         self._begin()
 
@@ -124,6 +128,14 @@ class Line(asyncio.Protocol):
         """Whether a request can be sent now."""
         return self._transport is not None and not self._transport.is_closing() and self._answer is None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing came while the line was idle, also nothing that the loop has not seen yet.
+
+        A line with an end or with bytes on it cannot be asked: those bytes would pass for the answer to this request.
+        """
+        return not self._waiting.poll(0)
+
     async def ask(self, head: bytes, body: bytes, deadline_s: float) -> Incoming:
         """Send a request and wait for the answer's headers. Raises `Faulted`, or `StaleError` if it may be repeated."""
         if self._answer is not None:
@@ -132,8 +144,9 @@ class Line(asyncio.Protocol):
             raise Faulted(_loss(None, in_body=False))
         self._begin()
         self.exchanges += 1
+        asked_s = self._loop.time()
         answer = self._answer = Incoming(self, self._loop)
-        timer = self._loop.call_later(deadline_s, self._fail, lost(FaultKind.PROVIDER_TIMEOUT, "the deadline passed"))
+        timer = self._loop.call_later(deadline_s, self._late, answer)
         try:
             if len(body) < MAX_HEAD_BYTES:
                 self._transport.write(head + body)
@@ -142,7 +155,8 @@ class Line(asyncio.Protocol):
             await answer.head()
         except Faulted as error:
             self.drop(answer)
-            if self.exchanges > 1 and not self._heard and error.fault.kind is FaultKind.PROVIDER_UNREACHABLE:
+            stale = self.exchanges > 1 and not self._heard and self._loop.time() - asked_s < STALE_S
+            if stale and error.fault.kind is FaultKind.PROVIDER_UNREACHABLE:
                 raise StaleError from None
             raise
         except BaseException:  # a cancelled caller: whatever comes now belongs to nobody
@@ -162,11 +176,21 @@ class Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _pause(self) -> None:
+        if self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
     def resume(self) -> None:
         """Go on reading if that was paused."""
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
+
+    def _late(self, answer: Incoming) -> None:
+        """End the exchange of an answer whose headers did not come in time; by now the line may carry another one."""
+        if self._answer is answer and not answer.status:
+            self._fail(lost(FaultKind.PROVIDER_TIMEOUT, "the deadline passed"))
 
     def _fail(self, fault: Fault) -> None:
         answer, self._answer = self._answer, None
@@ -179,6 +203,9 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of this class but behave so
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self._waiting.register(sock.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         answer = self._answer
@@ -199,9 +226,8 @@ class Line(asyncio.Protocol):
             self._fail(lost(FaultKind.PROVIDER_GARBLED, "it holds too many bytes that are no content"))
         if answer.complete:
             self._end()
-        elif answer.waiting_bytes > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        elif self._answer is answer and answer.waiting_bytes > HIGH_WATER_BYTES and not self._paused:
+            self._pause()
         answer.wake()
 
     def _end(self) -> None:
@@ -242,6 +268,9 @@ class Line(asyncio.Protocol):
         status = self._parser.get_status_code()
         answer = self._answer
         if answer is None or answer.status or 100 <= status < 200:
+            return
+        if status < 100:
+            self._fail(lost(FaultKind.PROVIDER_GARBLED, "its status is none"))
             return
         self._idle_bytes = 0
         if len(fields) > MAX_HEADERS or sum(len(name) + len(value) for name, value in fields) > MAX_HEAD_BYTES:

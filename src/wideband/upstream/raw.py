@@ -15,6 +15,9 @@ from wideband.upstream.line import Incoming, Line, StaleError
 KEEPALIVE_S = 55.0
 SWEEP_S = 15.0
 
+# Codings after which a body is what was said; `chunked` has been taken off by then.
+_PLAIN = frozenset({"", "identity", "chunked"})
+
 Origin = tuple[str, int, bool]
 
 
@@ -53,8 +56,9 @@ class RawUpstream:
         idle = self._idle.get(origin)
         while idle:
             line = idle.pop()
-            if line.usable:
+            if line.usable and line.quiet:
                 return line
+            line.abort()
         return None
 
     async def _connect(self, address: Address, connect_s: float) -> Line:
@@ -67,7 +71,7 @@ class RawUpstream:
             raise Faulted(lost(FaultKind.PROVIDER_UNREACHABLE, "connecting took too long")) from None
         except OSError as error:
             raise Faulted(fault_of(error, in_body=False)) from error
-        if line.usable:
+        if line.usable and line.quiet:
             self._lines[line] = address.origin
         return line
 
@@ -128,7 +132,9 @@ class RawUpstream:
 
 
 def _readable(answer: Incoming) -> Incoming:
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        answer.release()
-        raise Faulted(lost(FaultKind.PROVIDER_GARBLED, "it is compressed, which was not asked for"))
+    for name in ("content-encoding", "transfer-encoding"):
+        codings = answer.headers.get(name, "")
+        if codings not in _PLAIN and not {each.strip().lower() for each in codings.split(",")} <= _PLAIN:
+            answer.release()
+            raise Faulted(lost(FaultKind.PROVIDER_GARBLED, "it is compressed, which was not asked for"))
     return answer
