@@ -123,7 +123,7 @@ def plain_choices(plain: Plain) -> list[dict[str, Any]]:
 
 
 def _told(message: _Message) -> dict[str, Any]:
-    told: dict[str, Any] = {"role": "assistant", "content": message.content, "refusal": None}
+    told: dict[str, Any] = {"role": "assistant", "content": message.content or None, "refusal": None}
     if message.annotations is not None:
         told["annotations"] = message.annotations
     if message.tool_calls:

@@ -1,0 +1,60 @@
+"""Lists of models as queries ask for them."""
+
+import pytest
+from tests.unit.gateway.stage import catalogue, endpoint
+
+from wideband.canon.faults import Faulted
+from wideband.server import listing
+
+ROWS = catalogue(endpoint("a", "acme/cheap"), endpoint("a", "acme/dear", dearer=9_000_000_000), endpoint("b", "zen/m"))
+
+
+def ids(**query: str) -> list[str]:
+    return [row["id"] for row in listing.models(ROWS, query, 0)]
+
+
+def test_without_a_query_all_models_are_listed() -> None:
+    assert ids() == ["acme/cheap", "acme/dear", "zen/m"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"q": "ZEN"}, ["zen/m"]),
+        ({"model_authors": "acme"}, ["acme/cheap", "acme/dear"]),
+        ({"max_price": "5"}, ["acme/cheap", "zen/m"]),
+        ({"min_price": "5"}, ["acme/dear"]),
+        ({"context": "200000"}, []),
+        ({"output_modalities": "image"}, []),
+        ({"output_modalities": "all", "q": "dear"}, ["acme/dear"]),
+        ({"sort": "pricing-high-to-low", "q": "acme"}, ["acme/dear", "acme/cheap"]),
+    ],
+)
+def test_queries_filter_and_sort(query: dict[str, str], expected: list[str]) -> None:
+    assert ids(**query) == expected
+
+
+@pytest.mark.parametrize("query", [{"sort": "prettiest"}, {"max_price": "cheap"}, {"context": "long"}])
+def test_a_value_that_cannot_be_read_is_named(query: dict[str, str]) -> None:
+    with pytest.raises(Faulted) as caught:
+        ids(**query)
+    assert caught.value.fault.param in query
+
+
+def test_pages_link_to_the_next_one() -> None:
+    rows = listing.models(ROWS, {}, 0)
+    first, links = listing.page(rows, "/api/v1/models", {"limit": "2"})
+    assert (len(first), links) == (2, {"next": "/api/v1/models?offset=2&limit=2"})
+    last, links = listing.page(rows, "/api/v1/models", {"limit": "2", "offset": "2"})
+    assert (len(last), links) == (1, {"next": None})
+    assert listing.page(rows, "/api/v1/models", {}) == (rows, {"next": None})
+
+
+def test_an_unknown_model_is_not_found_with_a_hint() -> None:
+    with pytest.raises(Faulted, match="acme/cheap") as caught:
+        listing.model(ROWS, "acme/chep", 0)
+    assert caught.value.fault.status == 404
+
+
+def test_only_providers_that_serve_are_shown() -> None:
+    assert [row["slug"] for row in listing.providers(ROWS)] == ["a", "b"]
