@@ -18,6 +18,8 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _MODEL_ID = re.compile(r"[^\s/]+/\S+")
 # Dialects whose base URL is usually written without its version.
 _DEFAULT_PATH = {"anthropic_messages": "/v1"}
+# How a dialect's own clients show their key, where that is not as a bearer token.
+_DEFAULT_AUTH: dict[str, AuthStyle] = {"anthropic_messages": "x-api-key"}
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +154,7 @@ def _provider(
     if known is None:
         return _new_provider(table, values, place)
     if known.auth == "none" and ("key" in values or "key_env" in values):
-        values.setdefault("auth", "bearer")
+        values.setdefault("auth", _DEFAULT_AUTH.get(values.get("dialect", known.dialect), "bearer"))
     return msgspec.structs.replace(known, **values)
 
 
@@ -163,8 +165,8 @@ def _new_provider(table: Mapping[str, Any], values: dict[str, Any], place: Place
             place.note(name, f"a new provider needs `{name}`")
     if not all(name in values for name in required):
         return None
-    if "key" not in values and "key_env" not in values:
-        values.setdefault("auth", "none")
+    has_key = "key" in values or "key_env" in values
+    values.setdefault("auth", _DEFAULT_AUTH.get(values["dialect"], "bearer") if has_key else "none")
     return Provider(**{"name": values["slug"], **values})
 
 

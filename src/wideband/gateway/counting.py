@@ -1,6 +1,7 @@
 """Counts a prompt's tokens: by the provider where it can, else by estimate."""
 
 import asyncio
+from collections.abc import Mapping
 
 from wideband.canon.faults import Faulted
 from wideband.dialects.base import Counter, Dialect
@@ -12,8 +13,11 @@ from wideband.upstream.base import Call
 MAX_COUNT_BYTES = 64 * 1024
 
 
-async def count_tokens(exchange: Exchange, dialect: Dialect, body: bytes) -> bytes:
-    """Return the body of the answer. Raises `Faulted` for a body that cannot be understood or an unknown model."""
+async def count_tokens(exchange: Exchange, dialect: Dialect, body: bytes, passed: Mapping[str, str]) -> bytes:
+    """Return the body of the answer. Raises `Faulted` for a body that cannot be understood or an unknown model.
+
+    `passed` are headers of the client's that a provider gets too.
+    """
     counter = COUNTERS[dialect.name]
     ask = counter.read(body)
     model = exchange.catalogue.resolve(ask.model)
@@ -26,7 +30,7 @@ async def count_tokens(exchange: Exchange, dialect: Dialect, body: bytes) -> byt
             call = Call(
                 url=address.url + draft.path,
                 body=draft.body,
-                headers={**address.headers, **draft.headers},
+                headers={**address.headers, **draft.headers, **passed},
                 connect_s=exchange.terms.connect_s,
                 first_byte_s=exchange.terms.keepalive_s,
             )

@@ -45,8 +45,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     app_url: str | None = None
     app_title: str | None = None
     user_agent: str | None = None
-    # Headers of the client's dialect that an upstream of the same dialect gets too.
-    passed: dict[str, str] = {}
+    # Headers of the client's that go to upstreams too, by the dialect of those upstreams.
+    passed: dict[str, dict[str, str]] = {}
 
 
 class Observer(Protocol):

@@ -13,6 +13,10 @@ from wideband.routing.plans import Plan
 
 # Faults of a try whose retry could succeed, so that clients' own retries wait instead of hammering.
 DEFAULT_RETRY_AFTER_S = 1.0
+# A shorter key ("none", "EMPTY") is no secret, and its letters may stand anywhere.
+_SHORTEST_SECRET = 6
+# Answers that a client gets again when it sends the same again.
+FINAL = frozenset({400, 401, 402, 403, 404, 413, 422})
 
 
 def unknown_model(name: str, catalogue: Catalogue) -> Fault:
@@ -83,6 +87,23 @@ def _summary(plan: Plan, tried: tuple[Try, ...], provider: str | None) -> str:
     return f"{shown}, served by {provider} at try {len(tried)}" if provider else f"{shown}, tried {len(tried)}"
 
 
+def without_secret(fault: Fault, secret: str | None) -> Fault:
+    """Return the fault with a provider's key blotted out: some repeat it in the words with which they refuse it."""
+    if secret is None or len(secret) < _SHORTEST_SECRET:
+        return fault
+
+    def blotted(text: str | None) -> str | None:
+        return text and text.replace(secret, "[key]")
+
+    return msgspec.structs.replace(
+        fault,
+        message=blotted(fault.message),
+        param=blotted(fault.param),
+        provider_code=blotted(fault.provider_code),
+        raw=blotted(fault.raw),
+    )
+
+
 def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] | None) -> Fault:
     """Return the fault with what the caller may know of the router's part in it."""
     details = dict(fault.details)
@@ -91,7 +112,9 @@ def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] |
     if router is not None:
         details["openrouter_metadata"] = router
     retry_after_s = fault.retry_after_s
-    if retry_after_s is None and (fault.rule.retryable or fault.status in {429, 503}):
+    # What one endpoint refused another may take, but the same request will be refused again.
+    passing = fault.status in {429, 503} or (fault.rule.retryable and fault.status not in FINAL)
+    if retry_after_s is None and passing:
         retry_after_s = DEFAULT_RETRY_AFTER_S
     return msgspec.structs.replace(fault, details=details, retry_after_s=retry_after_s)
 
@@ -103,6 +126,6 @@ def fault_headers(fault: Fault, generation_id: str | None) -> dict[str, str]:
         headers["x-generation-id"] = generation_id
     if fault.retry_after_s is not None or fault.status == 429:
         headers["retry-after"] = str(max(1, round(fault.retry_after_s or DEFAULT_RETRY_AFTER_S)))
-    if fault.status in {400, 401, 402, 403, 404, 413, 422}:
+    if fault.status in FINAL:
         headers["x-should-retry"] = "false"
     return headers

@@ -169,16 +169,22 @@ class Session:
             meter.try_started(endpoint, monotonic_ns(), now_ns())
             trial = self._trial = Trial(self.work, endpoint, self._lane(endpoint))
             fault = await trial.run()
-            ended = fault or trial.broke
+            ended = self._told(endpoint, fault or trial.broke)
             meter.try_ended(ended, monotonic_ns())
             self._observe(endpoint, ended)
-            if fault is None or fault.kind is FaultKind.CANCELLED:
+            if fault is None or ended is None or ended.kind is FaultKind.CANCELLED:
                 flow.close()
                 return ended
             try:
-                endpoint = flow.send(Refused(fault))
+                endpoint = flow.send(Refused(ended))
             except StopIteration as stop:
-                return stop.value or fault
+                return stop.value or ended
+
+    def _told(self, endpoint: Endpoint, fault: Fault | None) -> Fault | None:
+        """Return what of a try's fault may be said and recorded."""
+        if fault is None:
+            return None
+        return metadata.without_secret(fault, self.exchange.provider_keys.get(endpoint.provider.slug))
 
     def _lane(self, endpoint: Endpoint) -> Lane:
         outward = DIALECTS[endpoint.provider.dialect]

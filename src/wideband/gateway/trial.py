@@ -95,7 +95,7 @@ class Trial:
                 headers={
                     **address.headers,
                     **draft.headers,
-                    **(work.caller.passed if self.lane.name == "fast" else {}),
+                    **work.caller.passed.get(self.dialect.name, {}),
                 },
                 connect_s=terms.connect_s,
                 first_byte_s=work.first_token_s,

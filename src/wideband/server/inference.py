@@ -17,8 +17,11 @@ from wideband.server.respond import Receive, Response, Scope, Send
 
 log = logging.getLogger("wideband.server")
 
-# Headers that an upstream of the same dialect gets as the client sent them.
-_PASSED = (b"anthropic-beta",)
+# A client's header -> the dialect whose upstreams get it, and by which name.
+_PASSED = {
+    b"x-anthropic-beta": ("anthropic_messages", "anthropic-beta"),
+    b"anthropic-beta": ("anthropic_messages", "anthropic-beta"),
+}
 
 
 class Inference:
@@ -58,7 +61,7 @@ class Inference:
             headers = dict(scope["headers"])
             authenticate(headers, self._exchange.ledger, management=False)
             body = await self._body(receive, headers, response)
-            counted = await count_tokens(self._exchange, dialect, body)
+            counted = await count_tokens(self._exchange, dialect, body, _passed(headers).get(dialect.name, {}))
             await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
         except Faulted as error:
             await _refuse(dialect, response, error.fault, name)
@@ -98,5 +101,13 @@ def _caller(headers: Mapping[bytes, bytes], key: Key) -> Caller:
         app_url=text(b"http-referer"),
         app_title=text(b"x-openrouter-title") or text(b"x-title"),
         user_agent=text(b"user-agent"),
-        passed={name.decode(): headers[name].decode("latin-1") for name in _PASSED if name in headers},
+        passed=_passed(headers),
     )
+
+
+def _passed(headers: Mapping[bytes, bytes]) -> dict[str, dict[str, str]]:
+    passed: dict[str, dict[str, str]] = {}
+    for name, (dialect, told) in _PASSED.items():
+        if name in headers:
+            passed.setdefault(dialect, {})[told] = headers[name].decode("latin-1")
+    return passed

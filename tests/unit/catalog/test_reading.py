@@ -46,6 +46,12 @@ def test_a_new_provider_with_a_variable_is_asked_as_openai_is(line: str) -> None
     assert (box.auth, box.key_env) == ("bearer", ("BOX_KEY",))
 
 
+def test_a_providers_key_is_shown_as_its_protocol_has_it_unless_its_row_says_otherwise() -> None:
+    row = BOX.replace("openai_chat", "anthropic_messages") + 'key = "k"\n'
+    assert read(row).providers["box"].auth == "x-api-key"
+    assert read(row + 'auth = "bearer"\n').providers["box"].auth == "bearer"
+
+
 def test_a_known_provider_keeps_what_its_row_does_not_change() -> None:
     changed = read('[[provider]]\nslug = "openai"\nbase_url = "https://proxy.example/v1/"\n').providers["openai"]
     assert (changed.base_url, changed.key_env, changed.auth) == (

@@ -1,0 +1,95 @@
+"""What passes between client and provider beside the answer: headers on the way out, refusals on the way back."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.gateway.stage import Stage, endpoint, stage
+
+from wideband.upstream.scripted import Act, stream
+from wideband.wire import jsons, sse
+
+ASK: dict[str, Any] = {"model": "acme/m1", "max_tokens": 9, "messages": [{"role": "user", "content": "Say hello."}]}
+SECRET = "box-key-that-looks-like-no-other"
+
+
+def refusal(status: int, message: str, **headers: str) -> Act:
+    body = jsons.encode({"error": {"message": message, "code": "no"}})
+    return Act(status=status, headers={"content-type": "application/json", **headers}, body=[body])
+
+
+def with_key(on: Stage) -> Stage:
+    on.exchange.provider_keys["a"] = SECRET
+    return on
+
+
+# -- a provider that repeats its key ---------------------------------------------------------------------------------
+
+
+def first(message: str) -> Act:
+    return refusal(401, message)
+
+
+def late(message: str) -> Act:
+    row = {"index": 0, "delta": {"role": "assistant", "content": "Hello"}, "finish_reason": None}
+    said = jsons.encode({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [row]})
+    return stream(sse.encode(said), sse.encode(jsons.encode({"error": {"message": message, "code": 500}})))
+
+
+@pytest.mark.parametrize("act", [first, late])
+@pytest.mark.parametrize("message", [f"Incorrect API key provided: {SECRET}.", f'{{"key":"{SECRET}"}}'])
+async def test_a_providers_key_is_neither_told_nor_recorded(act: Any, message: str) -> None:
+    on = with_key(stage({"a": [act(message)]}))
+    client = await on.ask({**ASK, "stream": True}, metadata=True)
+    assert b"[key]" in client.body
+    assert SECRET.encode() not in client.body
+    assert SECRET.encode() not in on.ledger.settlements[0].record
+
+
+async def test_a_stand_in_for_a_key_is_no_secret() -> None:
+    on = stage({"a": [refusal(400, "none of the tools exists")]})
+    on.exchange.provider_keys["a"] = "none"
+    assert (await on.ask(ASK)).json["error"]["message"] == "none of the tools exists"
+
+
+# -- whether to ask again --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "told", "waits", "final"),
+    [
+        (400, "This model's maximum context length is 9 tokens.", 400, None, "false"),
+        (400, "temperature is too high", 400, None, "false"),
+        (429, "slow down", 429, "1", None),
+        (500, "oops", 502, "1", None),
+        (503, "busy", 503, "1", None),
+    ],
+)
+async def test_clients_are_told_to_wait_only_for_what_passes(
+    status: int, message: str, told: int, waits: str | None, final: str | None
+) -> None:
+    client = await stage({"a": [refusal(status, message)]}).ask(ASK)
+    assert client.status == told
+    assert client.headers.get("retry-after") == waits
+    assert client.headers.get("x-should-retry") == final
+
+
+# -- headers for the provider ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spoken", ["anthropic_messages", "openai_chat"])
+@pytest.mark.parametrize("asked", ["anthropic_messages", "openai_chat"])
+async def test_betas_reach_providers_of_the_protocol_they_belong_to(asked: str, spoken: str) -> None:
+    on = stage({"a": [refusal(500, "no")]}, endpoint("a", dialect=spoken), dialect=asked)
+    await on.ask(ASK, passed={"anthropic_messages": {"anthropic-beta": "one-1,two-2"}})
+    headers = on.upstream.sent[0].call.headers
+    assert headers.get("anthropic-beta") == ("one-1,two-2" if spoken == "anthropic_messages" else None)
+
+
+async def test_a_key_is_shown_as_the_provider_wants_it() -> None:
+    row = endpoint("a", dialect="anthropic_messages")
+    provider = msgspec.structs.replace(row.provider, auth="x-api-key")
+    on = with_key(stage({"a": [refusal(500, "no")]}, msgspec.structs.replace(row, provider=provider)))
+    await on.ask(ASK)
+    headers = on.upstream.sent[0].call.headers
+    assert (headers["x-api-key"], headers.get("authorization")) == (SECRET, None)
