@@ -20,7 +20,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Deadlines and bounds of a request.
 
     `first_token_s` is the longest wait from a try's start to its first meaningful event; `inter_token_s` between two
-    reads after it; `slowest_tokens_per_s` stretches the first when the answer comes whole and not as a stream.
+    reads after it; `tail_s` is for what follows when the outcome is known: the end of a finished stream, the body of an
+    error answer; `slowest_tokens_per_s` stretches the first when the answer comes whole and not as a stream.
     """
 
     connect_s: float = 10.0

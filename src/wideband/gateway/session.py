@@ -229,7 +229,15 @@ class Session:
         work = self.work
         work.watch.phase = "idle"
         closing, facts = self._account_for(trial, fault)
-        tail = b"" if trial is None or self.sink.gone else self._tail(trial, closing)
+        try:
+            tail = b"" if trial is None or self.sink.gone else self._tail(trial, closing)
+        except Exception:
+            log.exception("the answer of request %s could not be ended: a defect of ours", self.id)
+            if trial is None or not work.content_sent:
+                await self._finish(None, INTERNAL)
+                return
+            closing, facts = self._account_for(trial, INTERNAL)
+            tail = self.dialect.stream_encoder(trial.envelope).close(closing)
         record = work.meter.close(facts)
         try:
             await self.exchange.ledger.settle(

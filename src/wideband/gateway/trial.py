@@ -1,6 +1,7 @@
 """One try: a call to one endpoint, until it commits or is refused, and on to the end of its answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 import msgspec
@@ -78,6 +79,7 @@ class Trial:
         self.whole: tuple[bytes, Reply] | None = None
         self._held: list[bytes] = []
         self._held_size = 0
+        self._choices_left = work.ask.n
 
     async def run(self) -> Fault | None:
         """Make the call and carry its answer. Returns the fault when nothing of it reached the caller."""
@@ -136,8 +138,14 @@ class Trial:
             await self._take_whole(answer)
 
     async def _refusal(self, answer: Answer) -> Fault:
-        body = await answer.read(MAX_FAULT_BYTES)
-        fault = self.dialect.decode_fault(answer.status, body)
+        """Read an error answer. Its status says most of it, so it does not matter what of its body is missing."""
+        pieces, size = [], 0
+        with contextlib.suppress(Faulted, TimeoutError):
+            async with asyncio.timeout(self.work.exchange.terms.tail_s):
+                while size < MAX_FAULT_BYTES and (piece := await answer.chunk()):
+                    pieces.append(piece)
+                    size += len(piece)
+        fault = self.dialect.decode_fault(answer.status, b"".join(pieces)[:MAX_FAULT_BYTES])
         retry_after_s = _retry_after(answer.headers)
         return fault if retry_after_s is None else msgspec.structs.replace(fault, retry_after_s=retry_after_s)
 
@@ -168,18 +176,26 @@ class Trial:
             chunk = await self._next(answer)
             await self._send(reader.take(chunk, monotonic_ns()))
             if self.committed:
-                watch.arm(terms.tail_s if self.work.meter.finished else terms.inter_token_s, FaultKind.PROVIDER_STALLED)
+                watch.arm(terms.inter_token_s if self._choices_left > 0 else terms.tail_s, FaultKind.PROVIDER_STALLED)
         if not self.committed:
             raise Faulted(
                 Fault(kind=FaultKind.PROVIDER_CUT, message="The provider ended the stream without an answer.")
             )
 
     async def _next(self, answer: Answer) -> bytes | None:
-        """Return the next bytes, None at the end; a finished answer whose connection stays open has ended too."""
+        """Return the next bytes, None at the end.
+
+        What comes after every choice has finished is no part of the answer: a connection that then stays open, or
+        ends otherwise than HTTP says, has ended.
+        """
         try:
             return await answer.chunk() or None
+        except Faulted:
+            if self._choices_left > 0:
+                raise
+            return None
         except asyncio.CancelledError:
-            if not self.work.meter.finished or (fault := self.work.watch.fault()) is None:
+            if self._choices_left > 0 or (fault := self.work.watch.fault()) is None:
                 raise
             if fault.kind is FaultKind.CANCELLED:
                 raise Faulted(fault) from None
@@ -196,6 +212,7 @@ class Trial:
                 if kind is Finished and not self.committed and event.reason == "error":  # type: ignore[union-attr]  # kind says so
                     raise Faulted(Fault(kind=FaultKind.PROVIDER_ERROR, message="The provider gave up on the answer."))
                 self.committed = True
+                self._choices_left -= kind is Finished
             elif kind is Failed:
                 fault: Fault = event.fault  # type: ignore[union-attr]  # kind says so
                 if not self.committed:

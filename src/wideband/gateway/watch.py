@@ -60,9 +60,9 @@ class Watch:
     def fault(self) -> Fault | None:
         """Take the reason for a `CancelledError`; None when the cancellation came from elsewhere."""
         reason, self._reason = self._reason, None
-        if reason is None:
+        # More than one cancellation comes as one error: if ours is not the only one, the other counts.
+        if reason is None or self._task.uncancel() > 0:
             return None
-        self._task.uncancel()
         return _fault(reason)
 
     def close(self) -> None:
