@@ -1,5 +1,6 @@
 """Anthropic's own SDK against a real server: sync and async, whole and streamed, tools, thinking, counts, errors."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -20,8 +21,9 @@ def only(provider: str) -> Any:
 
 
 @pytest.fixture
-def client(served: Served) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=f"{served.url}/api", api_key=served.key, max_retries=0)
+def client(served: Served) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=f"{served.url}/api", api_key=served.key, max_retries=0) as client:
+        yield client
 
 
 @LANES
@@ -89,10 +91,11 @@ def test_thinking(client: anthropic.Anthropic, provider: str) -> None:
 
 
 async def test_the_async_client(served: Served) -> None:
-    client = anthropic.AsyncAnthropic(base_url=served.url, auth_token=served.key, api_key=None, max_retries=0)
-    async with client.messages.stream(model="sandbox/steady", max_tokens=100, messages=ASK) as stream:
+    async with (
+        anthropic.AsyncAnthropic(base_url=served.url, auth_token=served.key, api_key=None, max_retries=0) as client,
+        client.messages.stream(model="sandbox/steady", max_tokens=100, messages=ASK) as stream,
+    ):
         message = await stream.get_final_message()
-    await client.close()
     assert message.content
 
 
@@ -113,7 +116,7 @@ def test_errors_are_typed(served: Served, client: anthropic.Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError, match="max_tokens"):
         client.messages.create(model="sandbox/steady", max_tokens=-1, messages=ASK)
     stranger = anthropic.Anthropic(base_url=served.url, api_key="sk-wb-v1-unknown", max_retries=0)
-    with pytest.raises(anthropic.AuthenticationError) as caught:
+    with stranger, pytest.raises(anthropic.AuthenticationError) as caught:
         stranger.messages.create(model="sandbox/steady", max_tokens=10, messages=ASK)
     assert caught.value.response.headers["x-should-retry"] == "false"
 

@@ -1,5 +1,6 @@
 """OpenAI's own SDK against a real server: sync and async, whole and streamed, tools, structured output, errors."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -23,13 +24,9 @@ ASK: Any = [{"role": "user", "content": "How is the weather in Oslo? [[sandbox t
 
 
 @pytest.fixture
-def client(served: Served) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.key, max_retries=0)
-
-
-@pytest.fixture
-def async_client(served: Served) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=f"{served.url}/api/v1", api_key=served.key, max_retries=0)
+def client(served: Served) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.key, max_retries=0) as client:
+        yield client
 
 
 def test_a_whole_answer(client: openai.OpenAI) -> None:
@@ -88,11 +85,10 @@ def test_a_streamed_tool_call_is_whole(client: openai.OpenAI, provider: str) -> 
     assert message.tool_calls[0].function.parsed_arguments is None or message.tool_calls[0].function.arguments
 
 
-async def test_the_async_client_streams(async_client: openai.AsyncOpenAI) -> None:
-    stream = await async_client.chat.completions.create(model="sandbox/steady", messages=ASK, stream=True)
-    text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
-    await async_client.close()
-    assert text
+async def test_the_async_client_streams(served: Served) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{served.url}/api/v1", api_key=served.key, max_retries=0) as client:
+        stream = await client.chat.completions.create(model="sandbox/steady", messages=ASK, stream=True)
+        assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
 
 
 def test_reasoning_is_shown(client: openai.OpenAI) -> None:
@@ -150,9 +146,9 @@ def test_errors_are_typed_and_name_the_cause(
 
 
 def test_an_unknown_key_is_refused(served: Served) -> None:
-    client = openai.OpenAI(base_url=f"{served.url}/v1", api_key="sk-wb-v1-unknown", max_retries=0)
-    with pytest.raises(openai.AuthenticationError):
-        client.chat.completions.create(model="sandbox/steady", messages=ASK)
+    stranger = openai.OpenAI(base_url=f"{served.url}/v1", api_key="sk-wb-v1-unknown", max_retries=0)
+    with stranger, pytest.raises(openai.AuthenticationError):
+        stranger.chat.completions.create(model="sandbox/steady", messages=ASK)
 
 
 def test_a_failure_in_the_middle_raises(client: openai.OpenAI) -> None:
