@@ -11,6 +11,7 @@ from wideband.dialects.openai_chat.plain import plain_reply, read_plain
 from wideband.wire import jsons
 
 text = st.text(max_size=20)
+flag: st.SearchStrategy[Any] = st.booleans()
 calls = st.lists(
     st.builds(lambda name, arguments: {"name": name, "arguments": arguments}, st.text(min_size=1, max_size=8), text),
     max_size=3,
@@ -19,11 +20,11 @@ calls = st.lists(
 
 @st.composite
 def choice(draw: st.DrawFn, index: int) -> dict[str, Any]:
-    called = draw(calls)
+    called: list[Any] = draw(calls)
     message: dict[str, Any] = {"role": "assistant", "content": draw(st.one_of(st.none(), text)), "refusal": None}
-    if called or draw(st.booleans()):
+    if called or draw(flag):
         message["tool_calls"] = called or None
-    if draw(st.booleans()):
+    if draw(flag):
         message["annotations"] = []
     finish = draw(st.sampled_from(["stop", "length", "tool_calls", "content_filter"]))
     return {"index": index, "message": message, "finish_reason": finish, "logprobs": None}
