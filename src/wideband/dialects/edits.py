@@ -43,16 +43,29 @@ def without(*names: str) -> Change:
 
 
 def without_cache_marks(rows: Json) -> Json:
-    """Take cache breakpoints off messages, tools, and the parts and calls in them."""
+    """Take cache breakpoints off messages, tools, and the parts and calls in them.
+
+    A text that was a part only to bear a mark becomes a plain string again: not every upstream reads parts.
+    """
 
     def change(row: Row) -> Row:
         row = _without(row, _CACHE_MARKS)
         for name in ("content", "tool_calls"):
-            if isinstance(row.get(name), list):
-                row = _with(row, name, _each(row[name], lambda part: _without(part, _CACHE_MARKS)))
+            parts = row.get(name)
+            if isinstance(parts, list):
+                plain = _each(parts, lambda part: _without(part, _CACHE_MARKS))
+                row = _with(row, name, plain if plain is parts else _lone_text(plain))
         return row
 
     return _each(rows, change)
+
+
+def _lone_text(parts: list[Json]) -> Json:
+    match parts:
+        case [{"type": "text", "text": text} as lone] if len(lone) == 2:
+            return text
+        case _:
+            return parts
 
 
 def system_for_developer(messages: Json) -> Json:

@@ -140,6 +140,7 @@ QUIRKS: dict[str, Quirk] = {
         description="Text content must be one string.",
         edits=(Edit("messages", holding(b'"text"'), edits.string_contents, None),),
     ),
+    "system_anywhere": Quirk(description="System messages may stand amid the others, not only at the head."),
     "thinking_toggle": Quirk(description='Thinking is asked for by `thinking: {"type": "enabled"}` (GLM, Kimi).'),
 }
 

@@ -147,7 +147,7 @@ def test_cache_marks_and_thinking_are_taken_off_the_bytes_only_where_they_stand(
     body = {"model": "m", "messages": messages, "tools": tools, "cache_control": {"type": "ephemeral"}}
     narrow, losses = told(spliced(body))
     assert narrow["messages"] == [
-        {"role": "system", "content": [{"type": "text", "text": "x"}]},
+        {"role": "system", "content": "x"},
         {"role": "assistant", "content": "y"},
     ]
     assert narrow["tools"] == [{"type": "function", "function": {"name": "f"}}]
@@ -256,9 +256,39 @@ def test_long_ids_are_shortened_alike_in_call_and_result() -> None:
     assert (fast[0]["tool_calls"][0]["id"], fast[1]["tool_call_id"]) == (short, short)
 
 
-def test_a_system_message_keeps_its_place() -> None:
+@pytest.mark.parametrize("quirk", ["openrouter", "system_anywhere"])
+def test_a_system_message_keeps_its_place_where_it_may_stand_anywhere(quirk: str) -> None:
     late = Message(role="system", parts=(Text(text="Be brief."),))
-    assert [row["role"] for row in told_messages(HELLO, late, HELLO)] == ["user", "system", "user"]
+    assert [row["role"] for row in told_messages(HELLO, late, HELLO, to=target(quirk))] == ["user", "system", "user"]
+
+
+def test_elsewhere_a_system_message_amid_the_others_is_said_by_the_user_and_in_order() -> None:
+    first, late = (Message(role="system", parts=(Text(text=text),)) for text in ("Be kind.", "Be brief."))
+    called = Message(role="assistant", parts=(ToolCall(id="c", name="f", arguments="{}"),))
+    body, losses = sent(first, HELLO, late, called, result(call_id="c"), late)
+    reminder = "<system>\nBe brief.\n</system>"
+    assert [(row["role"], row.get("content")) for row in body["messages"]] == [
+        ("system", "Be kind."),
+        ("user", [{"type": "text", "text": "Hello"}, {"type": "text", "text": reminder}]),
+        ("assistant", None),
+        ("tool", ""),
+        ("user", reminder),
+    ]
+    assert losses == ["system_position", "system_position"]
+
+
+def test_a_text_that_was_a_part_only_to_bear_a_mark_is_a_string_again() -> None:
+    marked = Text(text="Hello", cache=CacheMark())
+    assert told_messages(Message(role="user", parts=(marked,))) == [{"role": "user", "content": "Hello"}]
+    assert told_messages(result(marked, call_id="c", cache=CacheMark()))[0]["content"] == "Hello"
+    assert len(told_messages(Message(role="user", parts=(marked, marked)))[0]["content"]) == 2
+
+
+def test_a_tool_that_cannot_be_offered_is_not_insisted_on() -> None:
+    search = ServerTool(dialect=OTHER, type="web_search_20250305", raw={"name": "web_search"})
+    body, losses = sent(tools=(*TOOLS[:1], search), tool_choice=ToolChoice(mode="tool", name="web_search"))
+    assert "tool_choice" not in body
+    assert losses == ["server_tools", "tool_choice"]
 
 
 def test_thinking_goes_back_only_to_who_reads_it() -> None:

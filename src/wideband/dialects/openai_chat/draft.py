@@ -76,7 +76,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     if tools := _tools(request, losses):
         body["tools"] = tools
         if request.tool_choice is not None:
-            body["tool_choice"] = _tool_choice(request.tool_choice)
+            body |= _tool_choice(request.tool_choice, tools, losses)
         if request.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = request.parallel_tool_calls
     body |= {name: value for name, value in _knobs(request, losses).items() if value is not None}
@@ -145,8 +145,13 @@ def _tool(tool: Tool, request: Request, losses: list[Loss]) -> Json:
     return told
 
 
-def _tool_choice(choice: ToolChoice) -> Json:
-    return {"type": "function", "function": {"name": choice.name}} if choice.mode == "tool" else choice.mode
+def _tool_choice(choice: ToolChoice, tools: list[Json], losses: list[Loss]) -> Body:
+    if choice.mode != "tool":
+        return {"tool_choice": choice.mode}
+    if all(words.obj(tool.get("function")).get("name") != choice.name for tool in tools):
+        losses.append(Loss("tool_choice", f"{choice.name} is not among what can be offered"))
+        return {}
+    return {"tool_choice": {"type": "function", "function": {"name": choice.name}}}
 
 
 def _response_format(output: OutputFormat | None) -> Json:

@@ -26,6 +26,10 @@ from wideband.dialects.openai_chat.reply import encode_call
 
 Row = dict[str, Json]
 
+# What a system message becomes for an upstream that takes one only at the head.
+_SYSTEM_MARK = "<system>\n{}\n</system>"
+_SYSTEM_ANYWHERE = frozenset({"openrouter", "system_anywhere"})
+
 
 def encode_messages(messages: Iterable[Message], target: Target, losses: list[Loss]) -> list[Row]:
     """Write the turns in order; media of tool results wait until every result that follows is said."""
@@ -40,6 +44,8 @@ def encode_messages(messages: Iterable[Message], target: Target, losses: list[Lo
         rows.extend(_result(result, media, losses) for result in results)
         if message.role == "assistant":
             rows.append(_assistant(message, target, losses))
+        elif _is_amid(message, rows) and not target.quirks & _SYSTEM_ANYWHERE:
+            _remind(others, rows, losses)
         elif others or not results:
             content = _content(others, losses)
             if media:
@@ -49,6 +55,23 @@ def encode_messages(messages: Iterable[Message], target: Target, losses: list[Lo
     if media:
         rows.append({"role": "user", "content": media})
     return rows
+
+
+def _is_amid(message: Message, rows: list[Row]) -> bool:
+    return message.role == "system" and any(row["role"] not in ("system", "developer") for row in rows)
+
+
+def _remind(parts: tuple[Part, ...], rows: list[Row], losses: list[Loss]) -> None:
+    """Say a system message in a user turn, in the last one where the last turn is a user's."""
+    losses.append(Loss("system_position", "said in a user turn"))
+    said = "\n".join(part.text for part in parts if isinstance(part, Text))
+    reminder: Row = {"type": "text", "text": _SYSTEM_MARK.format(said)}
+    if rows[-1]["role"] != "user":
+        rows.append({"role": "user", "content": reminder["text"]})
+        return
+    before = rows[-1]["content"]
+    told = [{"type": "text", "text": before}] if isinstance(before, str) else before
+    rows[-1]["content"] = [*told, reminder]
 
 
 def _role(message: Message) -> str:
