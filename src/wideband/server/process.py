@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,24 +42,42 @@ class Running:
 Ready = Callable[[Running], None]
 
 
-async def serve(settings: Settings, ready: Ready) -> None:
-    """Serve in this one process until SIGTERM or SIGINT. Raises what opening raises, before anything is served."""
-    sock = listen(settings.host, settings.port, shared=False)
+@dataclass(frozen=True)
+class Opened:
+    """What the one process that owns a home has opened."""
+
+    market: Market
+    sandbox_url: str | None
+    ledger: LocalLedger
+    key: str = field(repr=False)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
+    """Open a home: the ledger first, so that a second server is refused before it does anything; put all away after."""
     async with AsyncExitStack() as stack:
-        stack.callback(sock.close)
-        market, sandbox = await open_market(settings)
-        if sandbox is not None:
-            stack.push_async_callback(sandbox.stop)
         ledger = LocalLedger(settings.home)
         stack.push_async_callback(ledger.close)
         hub = Hub(ledger)
         hub.start()
         stack.push_async_callback(hub.close)
+        market, sandbox = await open_market(settings)
+        if sandbox is not None:
+            stack.push_async_callback(sandbox.stop)
         key = await local_key(settings.home, ledger)
+        yield Opened(market, sandbox.url if sandbox else None, ledger, key)
+
+
+async def serve(settings: Settings, ready: Ready) -> None:
+    """Serve in this one process until SIGTERM or SIGINT. Raises what opening raises, before anything is served."""
+    sock = listen(settings.host, settings.port, shared=False)
+    async with AsyncExitStack() as stack:
+        stack.callback(sock.close)
+        home = await stack.enter_async_context(opened(settings))
         upstream = CLIENTS[settings.upstream.client]()
         stack.push_async_callback(upstream.close)
-        parts = build(settings, market, ledger, upstream, metrics_text=own_metrics, ready=lambda: None)
-        running = Running(url_of(settings.host, sock), settings, market, sandbox.url if sandbox else None, key)
+        parts = build(settings, home.market, home.ledger, upstream, metrics_text=own_metrics, ready=lambda: None)
+        running = Running(url_of(settings.host, sock), settings, home.market, home.sandbox_url, home.key)
         await serve_app(parts, settings, sock, lambda: announce(running, ready))
         forget_running(settings.home)
 

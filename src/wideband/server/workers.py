@@ -15,12 +15,9 @@ from wideband.gateway.exchange import Exchange
 from wideband.sandbox.rows import market as sandbox_rows
 from wideband.server.build import build
 from wideband.server.clients import CLIENTS
-from wideband.server.localkey import local_key
 from wideband.server.metrics import Metrics, Snapshot, render
-from wideband.server.process import Ready, Running, announce, forget_running, open_market, serve_app, url_of
+from wideband.server.process import Ready, Running, announce, forget_running, opened, serve_app, url_of
 from wideband.server.uvicorns import listen
-from wideband.store.hub import Hub
-from wideband.store.ledger import LocalLedger
 from wideband.store.socket import LedgerServer, RemoteLedger
 from wideband.tasks import spawn
 from wideband.wire import jsons
@@ -46,23 +43,15 @@ async def serve_many(settings: Settings, ready: Ready) -> None:
     sock = listen(settings.host, settings.port, shared=True)
     async with AsyncExitStack() as stack:
         stack.callback(sock.close)
-        market, sandbox = await open_market(settings)
-        if sandbox is not None:
-            stack.push_async_callback(sandbox.stop)
-        ledger = LocalLedger(settings.home)
-        stack.push_async_callback(ledger.close)
-        hub = Hub(ledger)
-        hub.start()
-        stack.push_async_callback(hub.close)
-        key = await local_key(settings.home, ledger)
-        server = LedgerServer(ledger, ledger_socket(settings.home))
+        home = await stack.enter_async_context(opened(settings))
+        server = LedgerServer(home.ledger, ledger_socket(settings.home))
         await server.start()
         stack.push_async_callback(server.close)
-        sandbox_url = sandbox.url if sandbox else None
-        crew = Crew(settings, sock.getsockname()[1], sandbox_url)
+        crew = Crew(settings, sock.getsockname()[1], home.sandbox_url)
         stack.push_async_callback(crew.stop)
         await crew.start()
-        announce(Running(url_of(settings.host, sock), settings, market, sandbox_url, key), ready)
+        url = url_of(settings.host, sock)
+        announce(Running(url, settings, home.market, home.sandbox_url, home.key), ready)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
