@@ -19,13 +19,14 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what may take, in seconds."""
+    """How long what may take, in seconds; `client_s` is how long a client may leave unread what it was sent."""
 
     connect_s: Seconds = 10.0
     first_token_s: Seconds = 60.0
     inter_token_s: Seconds = 60.0
     total_s: Seconds = 1800.0
     keepalive_s: Seconds = 8.0
+    client_s: Seconds = 60.0
     drain_s: Seconds = 30.0
 
 

@@ -24,10 +24,11 @@ _STATUS_LINES = {400: b"400 Bad Request", 408: b"408 Request Timeout", 431: b"43
 
 
 class Connection(HttpToolsProtocol):
-    """Adds to uvicorn what a public port needs. `max_header_bytes` and `header_s` are set by `limited`."""
+    """Adds to uvicorn what a public port needs. `max_header_bytes`, `header_s` and `client_s` are set by `limited`."""
 
     max_header_bytes = 64 * 1024
     header_s = 30.0
+    client_s = 60.0
 
     def __init__(
         self,
@@ -41,6 +42,8 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._header_timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._unread_bytes = 0
+        self._stuck_since_s: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -85,6 +88,25 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if not self._refused:
             super().on_message_complete()
+            # uvicorn leaves reading paused after a large body, and who does not read does not see a client leave.
+            if not self.pipeline:
+                self.flow.resume_reading()
+
+    def drop_if_stuck(self, now_s: float) -> None:
+        """Close the connection at once if its client has long stopped reading; to be called every second or so.
+
+        Only while nothing is added to what it is sent can be seen whether it reads.
+        """
+        unread_bytes = self.transport.get_write_buffer_size()
+        answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # it begins as None
+        steady = answered or self.flow.write_paused
+        if not (steady and unread_bytes >= self._unread_bytes > 0):
+            self._stuck_since_s = None
+        elif self._stuck_since_s is None:
+            self._stuck_since_s = now_s
+        elif now_s - self._stuck_since_s >= self.client_s:
+            self.transport.abort()
+        self._unread_bytes = unread_bytes
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature; our text is JSON
         self._refuse(400, _MALFORMED)
@@ -112,6 +134,7 @@ class Connection(HttpToolsProtocol):
             self._header_timer = None
 
 
-def limited(max_header_bytes: int, header_s: float) -> type[Connection]:
+def limited(max_header_bytes: int, header_s: float, client_s: float) -> type[Connection]:
     """Return the protocol class with these limits."""
-    return type("LimitedConnection", (Connection,), {"max_header_bytes": max_header_bytes, "header_s": header_s})
+    limits = {"max_header_bytes": max_header_bytes, "header_s": header_s, "client_s": client_s}
+    return type("LimitedConnection", (Connection,), limits)

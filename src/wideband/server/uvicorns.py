@@ -1,5 +1,6 @@
 """uvicorn, set up for the hot path."""
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -10,12 +11,14 @@ import uvicorn
 
 from wideband.config import Settings
 from wideband.server.app import App
-from wideband.server.connection import limited
+from wideband.server.connection import Connection, limited
 
 # A request makes a few hundred objects and drops them; looking for cycles every 700 of them is waste.
 GC_THRESHOLD = 50_000
 KEEP_ALIVE_S = 75
 BACKLOG = 4096
+# uvicorn's main loop turns ten times a second.
+TICKS_A_LOOK = 10
 
 
 class ListenError(Exception):
@@ -34,6 +37,15 @@ class Server(uvicorn.Server):
         """Capture none: uvicorn would raise them again before our own work is put away."""
         yield
 
+    async def on_tick(self, counter: int) -> bool:
+        """Drop the clients that have stopped reading; uvicorn would keep them and their answers for ever."""
+        if counter % TICKS_A_LOOK == 0:
+            now_s = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.drop_if_stuck(now_s)
+        return await super().on_tick(counter)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -49,7 +61,7 @@ def make_server(app: App, settings: Settings, ready: Callable[[], None]) -> Serv
     config = uvicorn.Config(
         app,
         loop="none",
-        http=limited(settings.limits.max_header_bytes, settings.limits.body_s),
+        http=limited(settings.limits.max_header_bytes, settings.limits.body_s, settings.deadlines.client_s),
         ws="none",
         lifespan="off",
         log_config=None,
