@@ -28,13 +28,19 @@ def refused(body: bytes) -> tuple[str | None, str]:
 
 def test_reads_what_routing_needs() -> None:
     ask = read(stream=True, max_tokens=10, n=2, user="u", session_id="s", models=["a/b"], provider={"sort": "price"})
-    assert (ask.dialect, ask.model, ask.models, ask.stream) == ("openai_chat", "acme/m1", ("a/b",), True)
+    assert (ask.dialect, ask.model, ask.models, ask.stream) == ("openai_chat", "acme/m1", ("acme/m1", "a/b"), True)
     assert (ask.max_tokens, ask.n, ask.user, ask.session_id) == (10, 2, "u", "s")
     assert ask.preferences == {"sort": "price"}
 
 
 def test_the_first_fallback_stands_in_for_a_missing_model() -> None:
-    assert DIALECT.read(jsons.encode({"models": ["a/b", "c/d"], "messages": HELLO})).model == "a/b"
+    ask = DIALECT.read(jsons.encode({"models": ["a/b", "c/d"], "messages": HELLO}))
+    assert (ask.model, ask.models) == ("a/b", ("a/b", "c/d"))
+
+
+def test_the_model_named_is_tried_before_those_to_fall_back_on_and_once() -> None:
+    assert read(model="c/d", models=["a/b", "c/d"]).models == ("c/d", "a/b")
+    assert read(model="c/d", models=[]).models == ()
 
 
 def test_a_prompt_stands_in_for_messages() -> None:

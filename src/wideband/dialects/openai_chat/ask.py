@@ -235,7 +235,9 @@ def read(body: bytes) -> Ask:
     for name in ("tools", "functions"):
         if name in fields:
             chars += len(bytes(fields[name]))
-    models = tuple(told.models or ())
+    fallbacks = tuple(told.models or ())
+    # Told by name, a model comes first; with nothing to fall back on there is no list.
+    models = tuple(dict.fromkeys((told.model, *fallbacks))) if told.model and fallbacks else fallbacks
     options, usage = told.stream_options, told.usage
     return Ask(
         dialect=words.NAME,
