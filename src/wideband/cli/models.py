@@ -48,7 +48,7 @@ def _print_table(models: Sequence[Model], shown: Catalogue, market: Market) -> N
 
     now_ns = clock.now_ns()
     table = Table("Model", "Prompt", "Completion", "Context", "Endpoints", "Providers", box=None, pad_edge=False)
-    for column in table.columns[:5]:
+    for column in table.columns:
         column.no_wrap = True
     for column in table.columns[1:5]:
         column.justify = "right"
@@ -63,6 +63,8 @@ def _print_table(models: Sequence[Model], shown: Catalogue, market: Market) -> N
         )
     Console().print(table)
     click.echo(f"{len(models)} models. Prices are USD per million tokens at the cheapest endpoint, now.")
+    if all(model.simulated for model in market.catalogue.models.values()):
+        click.echo("No provider's key is set: what can be used is simulated. `wideband providers` says what to set.")
 
 
 def _price(endpoints: Sequence[Endpoint], now_ns: int) -> tuple[str, str]:
@@ -86,6 +88,6 @@ def _nothing(query: str, market: Market) -> str:
     if market.catalogue.models:
         return f"No usable model fits `{query}`; `wideband models --all` also lists those without a key."
     return (
-        "No real model can be used yet: no provider's key is set and no local server answers. "
-        "`wideband providers` says which variables to set; until then `wideband serve` offers the simulated sandbox."
+        "No model can be used: no provider's key is set, no local server answers, and the sandbox is off. "
+        "`wideband providers` says which variables to set."
     )

@@ -6,7 +6,11 @@ from typing import Any, TypeVar
 
 import click
 
-from wideband.config import ConfigError, Market, load_market, load_settings
+from wideband.config import ConfigError, Market, load_market, load_settings, wants_sandbox
+from wideband.sandbox.rows import market as sandbox_rows
+
+# The sandbox has an address only while it runs.
+NOWHERE = "http://127.0.0.1:0"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,8 +28,13 @@ def market_options(function: F) -> F:
 
 
 def read_market(home: Path | None, config_file: Path | None) -> Market:
-    """Return the market of a home and a file; what is wrong with them ends the command with a list."""
+    """Return the market that `serve` would open with a home and a file, the sandbox included when it would start it.
+
+    What is wrong with them ends the command with a list.
+    """
     try:
-        return load_market(load_settings(home=home, config_file=config_file))
+        settings = load_settings(home=home, config_file=config_file)
+        market = load_market(settings)
+        return load_market(settings, sandbox_rows(NOWHERE)) if wants_sandbox(settings, market) else market
     except ConfigError as error:
         raise click.ClickException(str(error)) from None

@@ -87,6 +87,12 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
     )
 
 
+def wants_sandbox(settings: Settings, market: Market) -> bool:
+    """Say whether the simulated market belongs beside this one: asked for, or nothing else could answer."""
+    mode = settings.sandbox.mode
+    return mode == "on" or (mode == "auto" and not any(market.catalogue.endpoints.values()))
+
+
 def _read_rows(settings: Settings) -> Sheet:
     words = Words(dialects=DIALECTS, quirks=QUIRKS)
     sheet = load_snapshot(settings.home, words)

@@ -12,7 +12,7 @@ from typing import Any
 
 from wideband import __version__
 from wideband.clock import now_ns
-from wideband.config import Market, Settings, load_market
+from wideband.config import Market, Settings, load_market, wants_sandbox
 from wideband.gateway.exchange import Exchange
 from wideband.sandbox.rows import market as sandbox_rows
 from wideband.server.build import Parts, build
@@ -101,9 +101,8 @@ def _stop(server: Server) -> None:
 
 async def open_market(settings: Settings) -> tuple[Market, Sandbox | None]:
     """Load the catalogue; start the sandbox when it is asked for, or when nothing else could answer."""
-    mode = settings.sandbox.mode
-    market = None if mode == "on" else await asyncio.to_thread(load_market, settings)
-    if market is not None and (mode == "off" or any(market.catalogue.endpoints.values())):
+    market = await asyncio.to_thread(load_market, settings)
+    if not wants_sandbox(settings, market):
         return market, None
     sandbox = await Sandbox.start(settings.sandbox.seed, settings.sandbox.speedup)
     return load_market(settings, extra_rows=sandbox_rows(sandbox.url)), sandbox

@@ -49,8 +49,17 @@ def test_json_is_the_apis_model_objects(home: Path) -> None:
     assert (row["id"], row["object"], row["pricing"]["prompt"]) == ("openai/gpt-4o-mini", "model", "0.00000015")
 
 
-def test_without_any_key_it_says_what_to_do(home: Path) -> None:
+def test_without_any_key_the_sandbox_is_shown_as_what_it_is(home: Path) -> None:
     result = run(home)
+    assert result.exit_code == 0
+    assert "sandbox/fast (simulated)" in result.stdout
+    assert "wideband providers" in result.stdout
+
+
+def test_with_nothing_at_all_it_says_what_to_do(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    file.write_text('[sandbox]\nmode = "off"\n')
+    result = run(home, "--config", str(file))
     assert result.exit_code == 1
     assert "wideband providers" in result.stderr
 
