@@ -61,6 +61,9 @@ def _print_table(models: Sequence[Model], shown: Catalogue, market: Market) -> N
         table.add_row(
             name, *_price(endpoints, now_ns), _tokens(model.context_length), count, _names(endpoints), style=style
         )
+    # Only the names of providers may be cut off on a narrow screen.
+    for column in table.columns[:5]:
+        column.min_width = max(len(str(cell)) for cell in (column.header, *column.cells))
     Console().print(table)
     click.echo(f"{len(models)} models. Prices are USD per million tokens at the cheapest endpoint, now.")
     if all(model.simulated for model in market.catalogue.models.values()):
