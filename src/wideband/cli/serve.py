@@ -53,6 +53,9 @@ def _greet(running: Running) -> None:
     real = [found for found in market.found if not market.known.providers[found.slug].simulated]
     if real:
         click.echo("providers: " + ", ".join(f"{found.name} ({found.how})" for found in real))
+    for missing in market.missing:
+        if missing.named:
+            click.echo(f"{missing.name} is not used: {missing.reason}")
     if running.sandbox_url is not None:
         click.echo(
             ("The " if real else "No provider key and no local server was found: the ")

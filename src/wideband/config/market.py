@@ -31,12 +31,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider that cannot be used; `needs` lists the variables to set, `reason` says it in words."""
+    """A provider that cannot be used; `needs` lists the variables to set, `reason` says it in words.
+
+    `named` says that the file names it: somebody counts on it.
+    """
 
     slug: str
     name: str
     needs: tuple[str, ...]
     reason: str
+    named: bool = False
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +63,7 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
     refused. Local servers are asked unless WIDEBAND_DISCOVER is 0.
     """
     env = environment(environ)
-    sheet = _read_rows(settings)
+    sheet, named = _read_rows(settings)
     providers, models, endpoints = extra_rows or NO_ROWS
     _refuse_mixing(sheet, providers, models, endpoints)
     keys, found, missing = _with_keys(sheet.providers.values(), env)
@@ -83,7 +87,7 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
         known=catalogue(sheet, extra),
         provider_keys=keys,
         found=tuple(found),
-        missing=tuple(missing),
+        missing=tuple(msgspec.structs.replace(each, named=each.slug in named) for each in missing),
     )
 
 
@@ -93,17 +97,18 @@ def wants_sandbox(settings: Settings, market: Market) -> bool:
     return mode == "on" or (mode == "auto" and not any(market.catalogue.endpoints.values()))
 
 
-def _read_rows(settings: Settings) -> Sheet:
+def _read_rows(settings: Settings) -> tuple[Sheet, frozenset[str]]:
+    """Return all rows, and the slugs of the providers that the file names."""
     words = Words(dialects=DIALECTS, quirks=QUIRKS)
     sheet = load_snapshot(settings.home, words)
     if settings.config_file is None:
-        return sheet
+        return sheet, frozenset()
     document, text = read_toml(settings.config_file)
     sheet, problems = read_sheet(document, sheet, words)
     problems += read_sections(document)[1]
     if problems:
         raise ConfigError(located(problems, settings.config_file, text))
-    return sheet
+    return sheet, frozenset(row["slug"] for row in document.get("provider", ()))
 
 
 def _with_keys(

@@ -147,3 +147,9 @@ def test_simulated_rows_are_usable_and_marked(home: Path) -> None:
 def test_simulated_rows_never_stand_under_a_real_name(home: Path, slug: str, model: str) -> None:
     with pytest.raises(ConfigError, match="is a real row's name"):
         load_market(Settings(home=home), simulated(slug, model), QUIET)
+
+
+def test_a_provider_that_the_file_names_and_nobody_can_use_is_pointed_out(home: Path) -> None:
+    pointed_out = [(each.slug, each.reason) for each in market(home, ROWS).missing if each.named]
+    assert pointed_out == [("box", "set BOX_KEY")]
+    assert not any(each.named for each in market(home, ROWS, BOX_KEY="k").missing)
