@@ -120,6 +120,7 @@ def test_measures_text_by_its_length_and_media_by_a_fixed_rule() -> None:
         ({"fallbacks": [{"model": "a", "provider": "b"}]}, "fallbacks.0"),
         ({"fallbacks": [{"model": "a"}] * 4}, "fallbacks"),
         ({"fallbacks": [{"model": "a"}], "models": ["b"]}, "fallbacks"),
+        ({"messages": []}, "messages"),
     ],
 )
 def test_refuses_wrong_types_naming_the_field(fields: dict[str, Any], param: str) -> None:
@@ -138,9 +139,12 @@ def test_refuses_wrong_types_naming_the_field(fields: dict[str, Any], param: str
         b"{",
         b'{"model": }',
         b'{"model":"m","max_tokens":1}',
-        b'{"model":"m","max_tokens":1,"messages":[],"x":"\xff"}',
-        b'{"model":"m","max_tokens":1,"messages":[],"x":"\\ud800"}',
-        b'{"model":"m","max_tokens":1,"messages":[],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"y"}],"x":"\xff"}',
+        b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"y"}],"x":"\\ud800"}',
+        b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"y"}],"x":'
+        + b"[" * 100_000
+        + b"]" * 100_000
+        + b"}",
     ],
 )
 def test_refuses_what_is_no_request_with_a_remedy(data: bytes) -> None:
