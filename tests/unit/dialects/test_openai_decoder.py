@@ -49,6 +49,25 @@ def test_the_older_function_call_is_a_call() -> None:
     assert events[1:] == [ToolArgs(0, "{"), ToolArgs(0, "}"), Finished("tool_calls", "function_call")]
 
 
+@pytest.mark.parametrize("index", [{}, {"index": 0}])
+@pytest.mark.parametrize("together", [True, False])
+def test_calls_of_one_function_are_told_apart_without_ids(index: dict[str, Any], together: bool) -> None:
+    first, second = (call(name="f", arguments=f'{{"x":{at}}}', **index) for at in (1, 2))
+    pieces = [[first, second]] if together else [[first], [second]]
+    events = heard(*(chunk(said(tool_calls=piece)) for piece in pieces), chunk(said("stop")))
+    opened = [event for event in events if isinstance(event, ToolOpened)]
+    assert [(event.index, event.name) for event in opened] == [(0, "f"), (1, "f")]
+    assert opened[0].id != opened[1].id
+    said_by = [(event.index, event.fragment) for event in events if isinstance(event, ToolArgs)]
+    assert said_by == [(0, '{"x":1}'), (1, '{"x":2}')]
+
+
+def test_a_name_said_again_while_arguments_are_under_way_is_the_same_call() -> None:
+    pieces = ("{", '"x":1}', "")
+    events = heard(*(chunk(said(tool_calls=[call(name="f", arguments=piece)])) for piece in pieces))
+    assert sum(isinstance(event, ToolOpened) for event in events) == 1
+
+
 def test_missing_ids_are_made_up_unique_and_stable() -> None:
     frame = chunk(said("tool_calls", tool_calls=[call(index=0, name="f"), call(index=1, name="f")]))
     ids = [event.id for event in heard(frame) if isinstance(event, ToolOpened)]

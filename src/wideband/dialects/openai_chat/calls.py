@@ -9,7 +9,7 @@ from wideband.wire import jsons
 
 
 class _Call:
-    __slots__ = ("held", "id", "index", "name", "opened")
+    __slots__ = ("held", "id", "index", "name", "opened", "said")
 
     def __init__(self, index: int, call_id: str) -> None:
         self.index = index
@@ -17,6 +17,14 @@ class _Call:
         self.name = ""
         self.opened = False
         self.held: list[str] = []
+        self.said: list[str] = []
+
+    def is_whole(self) -> bool:
+        """Tell whether the arguments said so far are a JSON object."""
+        try:
+            return isinstance(jsons.decode("".join(self.said).encode("utf-8", "replace")), dict)
+        except jsons.DecodeError:
+            return False
 
 
 class Calls:
@@ -33,14 +41,25 @@ class Calls:
     def events(self, entries: Any, choice: int, *, whole: bool) -> list[Event]:
         """Read a `tool_calls` array; in a `whole` message every entry without an index is a call of its own."""
         events: list[Event] = []
+        told: set[int] = set()
         for entry in rows(entries):
             function = obj(entry.get("function"))
             name, call_id = text(function.get("name")), text(entry.get("id"))
-            call = self._find(entry.get("index"), call_id, name, whole=whole)
+            fragment = _fragment(function.get("arguments"))
+            index = entry.get("index")
+            call = self._find(index, call_id, name, whole=whole)
+            # A name again, with no id to tell: in the same piece, or with arguments after whole ones, it is a new call.
+            again = name and call.name and not call_id
+            if again and (call.index in told or (fragment and call.is_whole())):
+                call = self._new(None)
+                if type(index) is int:
+                    self._by_index[index] = call
+            told.add(call.index)
             if name and not call.name:
                 call.name = name
-            if fragment := _fragment(function.get("arguments")):
+            if fragment:
                 call.held.append(fragment)
+                call.said.append(fragment)
             if call.name:
                 events.extend(_release(call, choice))
         return events
