@@ -10,6 +10,9 @@ from wideband.catalog.rows import Rates
 
 _MILLION = 1_000_000
 _HALF = 500_000
+# A million dollars. What is said to cost more is nonsense of a provider's counts or a caller's limit, and sums of it
+# would not fit the ledger's 64 bits.
+MOST_NANO = 10**15
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -25,11 +28,16 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
 
 
 def charge(rates: Rates, usage: Usage, images: int = 0) -> Charge:
-    """Price a usage. Parts of the prompt or completion that add up to more than it are cut to fit."""
+    """Price a usage. Parts of the prompt or completion that add up to more than it are cut to fit.
+
+    Neither direction costs more than `MOST_NANO`.
+    """
     prompt, discount = _prompt_nano(rates, usage)
-    completion = _completion_nano(rates, usage)
+    completion = min(_completion_nano(rates, usage), MOST_NANO)
     if images:
         prompt += rates.image * images
+    if prompt > MOST_NANO:
+        prompt, discount = MOST_NANO, 0
     return Charge(prompt + completion + rates.request, prompt, completion, discount)
 
 
@@ -76,4 +84,5 @@ def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int) -> int
     """Return the most a text generation within these counts can cost, in nano-dollars, rounded up."""
     prompt = max(rates.prompt, rates.cache_read or 0, rates.cache_write or 0, rates.cache_write_1h or 0)
     completion = max(rates.completion, rates.reasoning or 0)
-    return -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION) + rates.request
+    most = -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION)
+    return min(most, 2 * MOST_NANO) + rates.request

@@ -92,6 +92,7 @@ def test_measures_text_by_its_length_and_media_by_a_fixed_rule() -> None:
         ({"max_tokens": "9"}, "max_tokens"),
         ({"max_tokens": True}, "max_tokens"),
         ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_tokens": 2**53}, "max_tokens"),
         ({"messages": {}}, "messages"),
         ({"messages": [3]}, "messages.0"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),

@@ -312,3 +312,11 @@ def test_counts_that_cannot_be_read_do_not_cost_the_answer() -> None:
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": None},
     )
     assert events == [Started(), Finished("stop", "end_turn")]
+
+
+def test_counts_that_nobody_can_have_are_none() -> None:
+    events = stream(
+        {"type": "message_start", "message": {"usage": {"input_tokens": -3, "cache_read_input_tokens": 10**30}}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2**53}},
+    )
+    assert {event.usage for event in events if isinstance(event, Counted)} == {Usage()}

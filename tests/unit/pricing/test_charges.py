@@ -3,6 +3,7 @@
 from wideband.canon.usage import Usage
 from wideband.catalog.rows import Rates
 from wideband.pricing import Charge, charge, hold_amount, nano_from_usd, usd_from_nano, usd_per_token
+from wideband.pricing.charges import MOST_NANO
 
 # Three dollars a million in, fifteen out, a tenth for what was cached, a quarter more for what is written.
 SONNET = Rates(
@@ -75,3 +76,11 @@ def test_money_is_written_as_short_as_it_is_exact() -> None:
     assert nano_from_usd("-2") == -2_000_000_000
     assert usd_per_token(280_000_000) == "0.00000028"
     assert usd_per_token(0) == "0"
+
+
+def test_absurd_counts_cost_a_million_dollars_a_direction_and_no_more() -> None:
+    absurd = 2**53
+    usage = Usage(prompt_tokens=absurd, cached_tokens=absurd // 2, completion_tokens=absurd)
+    assert charge(SONNET, usage) == Charge(2 * MOST_NANO, MOST_NANO, MOST_NANO, 0)
+    # Sums of thousands of them fit 64 bits: a ledger that cannot be written refuses everybody.
+    assert 4000 * hold_amount(SONNET, absurd, 10**30) < 2**63

@@ -81,7 +81,7 @@ class _Fallback(msgspec.Struct, forbid_unknown_fields=True):
 class _Body(msgspec.Struct):
     messages: Annotated[list[_Turn], msgspec.Meta(min_length=1)]
     model: str | None = None
-    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, lt=words.MOST_TOKENS)] | None = None
     system: str | list[_Block] | None = None
     tools: list[_Tool] | None = None
     tool_choice: _Typed | None = None

@@ -20,6 +20,8 @@ REASONING_FORMAT = "anthropic-claude-v1"
 SYSTEM_MARK = "<system>\n{}\n</system>"
 DEFAULT_MAX_TOKENS = 4096
 MAX_CACHE_MARKS = 4
+# JSON numbers are exact up to here in every reader; no count is larger, a provider's or a caller's.
+MOST_TOKENS = 2**53
 MIN_BUDGET, MAX_BUDGET = 1024, 128_000
 
 # Body fields that are words to this gateway, not to a provider.
@@ -166,21 +168,26 @@ def merge_usage(held: WireUsage, raw: msgspec.Raw) -> bool:
     return True
 
 
+def _count(value: int | None) -> int:
+    """Return a count; no provider can make it negative or absurd."""
+    return value if value is not None and 0 < value < MOST_TOKENS else 0
+
+
 def decode_usage(wire: WireUsage) -> Usage:
     """Say Anthropic's disjoint counts in the canonical inclusive way."""
-    read = max(wire.cache_read_input_tokens or 0, 0)
+    read = _count(wire.cache_read_input_tokens)
     parts = wire.cache_creation or _CacheCreation()
-    hour = max(parts.ephemeral_1h_input_tokens or 0, 0)
+    hour = _count(parts.ephemeral_1h_input_tokens)
     total = wire.cache_creation_input_tokens
-    short = max(parts.ephemeral_5m_input_tokens or 0 if total is None else total - hour, 0)
+    short = _count(parts.ephemeral_5m_input_tokens if total is None else total - hour)
     thinking = wire.output_tokens_details.thinking_tokens if wire.output_tokens_details else None
     return Usage(
-        prompt_tokens=max(wire.input_tokens or 0, 0) + read + short + hour,
-        completion_tokens=max(wire.output_tokens or 0, 0),
+        prompt_tokens=_count(wire.input_tokens) + read + short + hour,
+        completion_tokens=_count(wire.output_tokens),
         cached_tokens=read,
         cache_write_tokens=short,
         cache_write_1h_tokens=hour,
-        reasoning_tokens=max(thinking or 0, 0),
+        reasoning_tokens=_count(thinking),
     )
 
 
