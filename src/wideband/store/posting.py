@@ -1,6 +1,5 @@
 """Batches of holds and settlements, and the one transaction that writes a batch."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ import apsw
 from wideband.accounts.rows import Hold, Settlement
 from wideband.accounts.windows import DAY_NS
 from wideband.store.database import transaction
+from wideband.wire import jsons
 
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
 
@@ -35,7 +35,6 @@ class Batch:
     def __init__(self, resting: dict[str, tuple[float, Hold]] | None = None) -> None:
         self.resting = resting if resting is not None else {}
         self.holds: dict[str, Hold] = {}
-        self.ended: list[str] = []
         self.postings: list[Posting] = []
 
     def __bool__(self) -> bool:
@@ -47,8 +46,8 @@ class Batch:
     def add_posting(self, posting: Posting) -> None:
         self.postings.append(posting)
         hold_id = posting.settlement.id
-        if self.resting.pop(hold_id, None) is None and self.holds.pop(hold_id, None) is None:
-            self.ended.append(hold_id)
+        if self.resting.pop(hold_id, None) is None:
+            self.holds.pop(hold_id, None)
 
     def ripen(self, until_s: float) -> None:
         """Have written what came until then."""
@@ -63,44 +62,48 @@ class Batch:
 
 
 class _Rows:
-    """A statement over many rows at once, `head VALUES (...), (...) tail`.
+    """A statement over many rows at once, `head VALUES (...), (...)`.
 
     Each step of a statement hands the interpreter's lock over and has to win it back; beside a busy event loop that
     costs far more than the step. So a batch is a few wide statements, in few sizes so that they stay prepared.
     """
 
-    def __init__(self, head: str, width: int, tail: str = "") -> None:
+    def __init__(self, head: str, width: int) -> None:
         row = f"({', '.join('?' * width)})"
-        self._texts = [(size, f"{head} VALUES {', '.join([row] * size)}{tail}") for size in _SIZES]
+        self._texts = [(size, f"{head} VALUES {', '.join([row] * size)}") for size in _SIZES]
 
-    def run(self, db: apsw.Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-        """Run over all rows; return what comes back."""
-        found: list[tuple[Any, ...]] = []
+    def run(self, db: apsw.Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Run over all rows."""
         at = 0
         for size, text in self._texts:
             while len(rows) - at >= size:
-                values = [value for row in rows[at : at + size] for value in row]
-                found.extend(db.execute(text, values))
+                db.execute(text, [value for row in rows[at : at + size] for value in row])
                 at += size
-        return found
 
 
-_SETTLED = _Rows("SELECT id FROM ledger WHERE id IN (", 1, ")")
+_SETTLED = "SELECT id FROM ledger WHERE id IN (SELECT value FROM json_each(?))"
+_UNHOLD = "DELETE FROM hold WHERE id IN (SELECT value FROM json_each(?))"
 _HOLDS = _Rows("INSERT INTO hold (id, account_id, key_hash, amount_nano, created_ns, expires_ns, model)", 7)
-_UNHOLD = _Rows("DELETE FROM hold WHERE id IN (", 1, ")")
-_LEDGER = _Rows("INSERT INTO ledger (id, kind, account_id, key_hash, amount_nano, at_ns)", 6)
-_OUTBOX = _Rows("INSERT INTO outbox (seq, id, payload)", 3)
-_ACCOUNTS = _Rows(
-    "UPDATE account SET charged_nano = charged_nano + new.column2 FROM (", 2, ") AS new WHERE account.id = new.column1"
-)
-_KEYS = _Rows(
-    "UPDATE key SET charged_nano = charged_nano + new.column2 FROM (", 2, ") AS new WHERE key.hash = new.column1"
-)
-_SPEND = _Rows(
-    "INSERT INTO spend (kind, owner, day, amount_nano)",
-    4,
-    " ON CONFLICT (kind, owner, day) DO UPDATE SET amount_nano = spend.amount_nano + excluded.amount_nano",
-)
+_POSTINGS = _Rows("INSERT INTO posting (seq, id, kind, account_id, key_hash, amount_nano, at_ns, day, payload)", 9)
+
+# All that one settlement changes, done inside the database: a row inserted into this view is a settlement posted.
+_POST = """
+CREATE TEMP VIEW IF NOT EXISTS posting AS
+  SELECT 0 AS seq, '' AS id, '' AS kind, '' AS account_id, '' AS key_hash, 0 AS amount_nano, 0 AS at_ns, 0 AS day,
+    x'' AS payload;
+CREATE TEMP TRIGGER IF NOT EXISTS post INSTEAD OF INSERT ON posting BEGIN
+  INSERT INTO ledger (id, kind, account_id, key_hash, amount_nano, at_ns)
+    VALUES (NEW.id, NEW.kind, NEW.account_id, NEW.key_hash, NEW.amount_nano, NEW.at_ns);
+  INSERT INTO outbox (seq, id, payload) VALUES (NEW.seq, NEW.id, NEW.payload);
+  DELETE FROM hold WHERE id = NEW.id;
+  UPDATE account SET charged_nano = charged_nano + NEW.amount_nano WHERE id = NEW.account_id AND NEW.amount_nano > 0;
+  UPDATE key SET charged_nano = charged_nano + NEW.amount_nano WHERE hash = NEW.key_hash AND NEW.amount_nano > 0;
+  INSERT INTO spend (kind, owner, day, amount_nano)
+    SELECT 'account', NEW.account_id, NEW.day, NEW.amount_nano WHERE NEW.amount_nano > 0
+    UNION ALL SELECT 'key', NEW.key_hash, NEW.day, NEW.amount_nano WHERE NEW.amount_nano > 0
+    ON CONFLICT (kind, owner, day) DO UPDATE SET amount_nano = spend.amount_nano + excluded.amount_nano;
+END;
+"""
 
 
 class Poster:
@@ -108,6 +111,7 @@ class Poster:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
+        db.execute(_POST)
         # Numbers are never used twice, also when everything was shipped and the outbox is empty.
         numbers = db.execute(
             "SELECT value FROM meta WHERE name = 'outbox_seq' UNION ALL SELECT coalesce(max(seq), 0) FROM outbox"
@@ -119,16 +123,9 @@ class Poster:
         db = self._db
         with transaction(db):
             new = self._new(batch.postings)
-            settlements = [posting.settlement for posting in new]
-            _LEDGER.run(
-                db,
-                [
-                    (s.id, posting.kind, s.account_id, s.key_hash, s.charge_nano, s.at_ns)
-                    for posting, s in zip(new, settlements, strict=True)
-                ],
-            )
-            _OUTBOX.run(db, [(seq, s.id, s.record) for seq, s in enumerate(settlements, self._seq + 1)])
-            _UNHOLD.run(db, [(hold_id,) for hold_id in batch.ended])
+            _POSTINGS.run(db, [_row(seq, posting) for seq, posting in enumerate(new, self._seq + 1)])
+            if len(new) < len(batch.postings):
+                db.execute(_UNHOLD, (_ids(batch.postings),))
             _HOLDS.run(
                 db,
                 [
@@ -136,7 +133,6 @@ class Poster:
                     for h in batch.holds.values()
                 ],
             )
-            _add_up(db, settlements)
         self._seq += len(new)
         for posting in new:
             posting.is_new = True
@@ -145,7 +141,7 @@ class Poster:
         """Return the postings whose id the ledger does not hold, each id once."""
         if not postings:
             return []
-        seen = {hold_id for (hold_id,) in _SETTLED.run(self._db, [(p.settlement.id,) for p in postings])}
+        seen = {hold_id for (hold_id,) in self._db.execute(_SETTLED, (_ids(postings),))}
         first: dict[str, Posting] = {}
         for posting in postings:
             if posting.settlement.id not in seen:
@@ -153,18 +149,10 @@ class Poster:
         return list(first.values())
 
 
-def _add_up(db: apsw.Connection, settlements: list[Settlement]) -> None:
-    """Add charges to the totals: one update per account, key and day, however many charges."""
-    accounts: Counter[str] = Counter()
-    keys: Counter[str] = Counter()
-    days: Counter[tuple[str, str, int]] = Counter()
-    for s in settlements:
-        if s.charge_nano:
-            day = s.at_ns // DAY_NS
-            accounts[s.account_id] += s.charge_nano
-            keys[s.key_hash] += s.charge_nano
-            days["account", s.account_id, day] += s.charge_nano
-            days["key", s.key_hash, day] += s.charge_nano
-    _ACCOUNTS.run(db, list(accounts.items()))
-    _KEYS.run(db, list(keys.items()))
-    _SPEND.run(db, [(*owner, amount) for owner, amount in days.items()])
+def _row(seq: int, posting: Posting) -> tuple[Any, ...]:
+    s = posting.settlement
+    return (seq, s.id, posting.kind, s.account_id, s.key_hash, s.charge_nano, s.at_ns, s.at_ns // DAY_NS, s.record)
+
+
+def _ids(postings: list[Posting]) -> str:
+    return jsons.encode([posting.settlement.id for posting in postings]).decode()
