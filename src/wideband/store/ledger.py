@@ -102,7 +102,7 @@ class LocalLedger:
             return None
         fault = self._book.hold(hold, key)
         if fault is None:
-            self._writer.put(hold)
+            self._writer.rest(hold)
         return fault
 
     async def settle(self, settlement: Settlement) -> None:
@@ -166,6 +166,7 @@ class LocalLedger:
     async def _sweep(self, sweep_s: float) -> None:
         while True:
             await asyncio.sleep(sweep_s)
+            self._writer.nudge()
             for hold in self._book.expired(now_ns()):
                 self.interrupt(hold.id, "The request did not end before its hold expired.")
 

@@ -5,8 +5,10 @@ It knows nothing of event loops: what became of a batch is told to callbacks, on
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -41,7 +43,12 @@ class _Call:
             self.future.set_exception(error)
 
 
-_Job = Hold | Posting | _Call | None
+class _Nudge:
+    """Nothing to do but look at the holds."""
+
+
+_NUDGE = _Nudge()
+_Job = Posting | _Call | _Nudge | None
 
 
 class Writer:
@@ -63,15 +70,25 @@ class Writer:
         self._committed = committed
         self._failed = failed
         self._queue: SimpleQueue[_Job] = SimpleQueue()
+        self._holds: deque[tuple[float, Hold]] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, job: Hold | Posting) -> None:
-        """Queue a hold or a settlement; callable from any thread."""
-        self._queue.put(job)
+    def put(self, posting: Posting) -> None:
+        """Queue a settlement; callable from any thread."""
+        self._queue.put(posting)
+
+    def rest(self, hold: Hold) -> None:
+        """Keep a hold until it is worth writing. The writer is not woken for it: `nudge` it now and then."""
+        self._holds.append((monotonic_s(), hold))
+
+    def nudge(self) -> None:
+        """Have holds looked at that nobody came to settle."""
+        if self._holds:
+            self._queue.put(_NUDGE)
 
     def call(self, function: Callable[[apsw.Connection], T]) -> "Future[T]":
         """Queue a function of the connection, which opens its own transaction. Raises `Faulted` after `close`."""
@@ -103,23 +120,28 @@ class Writer:
     def _gather(self, batch: Batch) -> list[_Call]:
         """Wait for work and add all that is there to the batch."""
         calls: list[_Call] = []
+        jobs: list[_Job] = []
         wait_s = RETRY_S if batch else batch.ripe_in(HOLD_REST_S, monotonic_s())
-        try:
-            self._take(self._queue.get(timeout=wait_s), batch, calls)
-            for _ in range(min(self._queue.qsize(), MAX_BATCH)):
-                self._take(self._queue.get_nowait(), batch, calls)
-        except Empty:
-            pass
+        with suppress(Empty):
+            jobs.append(self._queue.get(timeout=wait_s))
+        # Nobody else takes from the queue, so that many are there.
+        jobs.extend(self._queue.get_nowait() for _ in range(min(self._queue.qsize(), MAX_BATCH)))
+        # After the jobs were taken: a hold was put to rest before its settlement was queued, so it is here by now.
+        while self._holds:
+            at_s, hold = self._holds.popleft()
+            batch.add_hold(hold, at_s)
+        for job in jobs:
+            self._take(job, batch, calls)
         return calls
 
     def _take(self, job: _Job, batch: Batch, calls: list[_Call]) -> None:
         match job:
             case Posting():
                 batch.add_posting(job)
-            case Hold():
-                batch.add_hold(job, monotonic_s())
             case _Call():
                 calls.append(job)
+            case _Nudge():
+                pass
             case None:
                 self._stopping = True
 
