@@ -19,7 +19,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     `fields` is the body's top level, every value still the caller's bytes. `prompt_chars` measures the prompt for
     estimates. `needs` are parameter names as in `supported_parameters` ("tools", "tool_choice", "response_format",
     "structured_outputs", "reasoning", "temperature"...); `modalities` are input kinds beside text ("image", "file",
-    "audio"). `preferences` is the caller's `provider` object as plain JSON, checked by routing.
+    "audio"). `preferences` is the caller's `provider` object as plain JSON, checked by routing. `hides_reasoning` asks
+    for an answer without the thinking, which is charged all the same.
     """
 
     dialect: str
@@ -35,6 +36,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     preferences: dict[str, Any] = {}
     session_id: str | None = None
     user: str | None = None
+    hides_reasoning: bool = False
     fields: dict[str, msgspec.Raw] = {}
 
 
@@ -71,6 +73,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     created_s: int
     include_usage: bool = False
+    hides_reasoning: bool = False
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

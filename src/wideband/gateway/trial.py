@@ -72,6 +72,7 @@ class Trial:
             provider=endpoint.provider.name,
             created_s=work.created_ns // 1_000_000_000,
             include_usage=work.ask.include_usage,
+            hides_reasoning=work.ask.hides_reasoning,
         )
         self.committed = False
         self.broke: Fault | None = None

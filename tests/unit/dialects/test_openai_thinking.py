@@ -1,8 +1,10 @@
-"""How endpoints of Chat Completions are asked to think: one ask, in each one's own words."""
+"""How endpoints of Chat Completions are asked to think, each in its own words, and what is shown of it."""
 
 from typing import Any
 
+import msgspec
 import pytest
+from tests.unit.dialects.openai_chunks import CLOSING, ENVELOPE, chunk, chunks, heard, said, written
 
 from wideband.canon.request import Message, ReasoningAsk, Request, Text
 from wideband.dialects.base import Draft, Target
@@ -49,3 +51,53 @@ def test_no_thinking_is_asked_of_an_endpoint_that_cannot() -> None:
     draft = drafted(ReasoningAsk(effort="high"), to)
     assert set(jsons.decode(draft.body)) == {"model", "messages", "max_tokens"}
     assert [(loss.feature, loss.detail) for loss in draft.losses] == [("unsupported_field", "reasoning")]
+
+
+# What is not to be shown.
+
+HIDING = msgspec.structs.replace(ENVELOPE, hides_reasoning=True)
+DETAIL = {"type": "reasoning.text", "text": "hm", "signature": "s"}
+THOUGHTS: list[dict[str, Any]] = [
+    {"reasoning": "hm"},
+    {"reasoning_content": "hm"},
+    {"reasoning": "hm", "reasoning_details": [DETAIL]},
+    {"reasoning_details": [{"type": "from the future"}]},
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "hides"),
+    [
+        ({}, False),
+        ({"reasoning": {"effort": "low"}}, False),
+        ({"reasoning": {"exclude": True}}, True),
+        ({"include_reasoning": False}, True),
+        ({"include_reasoning": True}, False),
+    ],
+)
+def test_a_caller_can_ask_not_to_be_shown_the_thinking(fields: dict[str, Any], hides: bool) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}]} | fields
+    assert DIALECT.read(jsons.encode(body)).hides_reasoning is hides
+
+
+@pytest.mark.parametrize("thought", THOUGHTS)
+def test_hidden_thinking_is_in_neither_lanes_stream(thought: dict[str, Any]) -> None:
+    frames = chunk(said(role="assistant", content="", **thought)), chunk(said(content="a")), chunk(said("stop"))
+    decoder, relay = DIALECT.stream_decoder(), DIALECT.relay(HIDING)
+    passed = b"".join(relay.feed(frame, decoder.feed(frame)) for frame in frames) + relay.close(CLOSING)
+    for told in (chunks(passed), written(heard(*frames), envelope=HIDING)):
+        deltas = [choice["delta"] for one in told for choice in one["choices"]]
+        assert "".join(delta.get("content") or "" for delta in deltas) == "a"
+        assert deltas[0]["role"] == "assistant"
+        assert not any("reason" in name for delta in deltas for name in delta)
+
+
+@pytest.mark.parametrize("thought", THOUGHTS)
+def test_hidden_thinking_is_in_neither_lanes_whole_answer(thought: dict[str, Any]) -> None:
+    message = {"role": "assistant", "content": "a", **thought}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = jsons.encode({"id": "c", "model": "m", "created": 1, "choices": [choice]})
+    relayed = DIALECT.relay_reply(body, HIDING, CLOSING)
+    encoded, _ = DIALECT.encode_reply(DIALECT.decode_reply(body), HIDING, CLOSING)
+    for told in (relayed, encoded):
+        assert jsons.decode(told)["choices"][0]["message"] == {"role": "assistant", "content": "a", "refusal": None}

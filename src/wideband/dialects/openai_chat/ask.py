@@ -253,6 +253,7 @@ def read(body: bytes) -> Ask:
         preferences=told.provider or {},
         session_id=told.session_id,
         user=told.user,
+        hides_reasoning=told.include_reasoning is False or bool(told.reasoning and told.reasoning.exclude),
         fields=fields,
     )
 

@@ -45,9 +45,10 @@ class StreamEncoder:
 
     def feed(self, events: list[Event]) -> bytes:
         written = b""
+        hides = self._envelope.hides_reasoning
         for event in events:
             write = _WRITERS.get(type(event))
-            if write is not None:
+            if write is not None and not (hides and is_reasoning(event)):
                 written += write(self, event)
         return written
 
@@ -156,6 +157,14 @@ class StreamEncoder:
     def finished(self, event: Finished) -> bytes:
         self._ends.append(event)
         return b""
+
+
+def is_reasoning(event: Event) -> bool:
+    """Tell whether an event is of the model's thinking."""
+    kind = type(event)
+    if kind is OpaqueDelta:
+        return event.kind == "reasoning_detail"  # type: ignore[union-attr]  # kind says so
+    return kind is ReasoningDelta or kind is ReasoningSealed
 
 
 _WRITERS: dict[type, Callable[[StreamEncoder, Any], bytes]] = {

@@ -12,7 +12,7 @@ import msgspec
 
 from wideband.canon.events import Counted, Event, Failed, Finished, ReasoningDelta, ToolArgs, ToolOpened
 from wideband.dialects.base import Closing, Envelope
-from wideband.dialects.openai_chat.encoder import StreamEncoder
+from wideband.dialects.openai_chat.encoder import StreamEncoder, is_reasoning
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 
@@ -82,6 +82,8 @@ class Relay:
         for event in events:
             if type(event) in _ENDING:
                 return self._ending(data, events)
+        if self._envelope.hides_reasoning and any(map(is_reasoning, events)):
+            return self._encoder.feed(events)
         at = data.find(_CHOICES)
         try:
             if data[:at] != self._seen:

@@ -19,6 +19,8 @@ Message = dict[str, Any]
 
 # The provider's top-level fields that are not the client's.
 _WITHHELD = frozenset({"error", "x_groq"})
+# A message's thinking, in all its spellings.
+_THOUGHTS = frozenset({"reasoning", "reasoning_content", "reasoning_details", "thinking"})
 
 
 def decode_reply(body: bytes) -> Reply:
@@ -50,7 +52,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
     losses: list[Loss] = []
     body = _top(envelope) | {name: reply.extras[name] for name in words.REPLY_EXTRAS if name in reply.extras}
     choices = [_choice(choice, losses) for choice in reply.choices or (Choice(),)]
-    _tell_fault(choices, reply, envelope, closing)
+    _finish(choices, reply, envelope, closing)
     body["choices"] = choices
     return jsons.encode(body | _end(closing)), losses
 
@@ -76,7 +78,7 @@ def _reshaped(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
         message = words.obj(given.get("message"))
         told["message"] = {key: value for key, value in message.items() if value is not None} | told["message"]
         told.update({key: value for key, value in given.items() if key not in told and key != "error"})
-    _tell_fault(choices, reply, envelope, closing)
+    _finish(choices, reply, envelope, closing)
     kept = {key: value for key, value in fields.items() if key not in _WITHHELD}
     told_top = _top(envelope) | {"system_fingerprint": fields.get("system_fingerprint")}
     return jsons.encode(kept | told_top | {"choices": choices} | _end(closing))
@@ -100,7 +102,11 @@ def _end(closing: Closing) -> dict[str, Json]:
     return end
 
 
-def _tell_fault(choices: list[dict[str, Json]], reply: Reply, envelope: Envelope, closing: Closing) -> None:
+def _finish(choices: list[dict[str, Json]], reply: Reply, envelope: Envelope, closing: Closing) -> None:
+    """Take out what the caller does not want to see, and tell of the fault if there is one."""
+    if envelope.hides_reasoning:
+        for choice in choices:
+            choice["message"] = {name: told for name, told in choice["message"].items() if name not in _THOUGHTS}
     fault = closing.fault or reply.fault
     if fault is not None and choices:
         choices[0]["finish_reason"] = "error"
