@@ -22,7 +22,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """Exactly one per request that passed the key check, whatever became of it.
+    """Exactly one per request that was understood, whatever became of it.
 
     Money is integer nano-dollars; `created_ns` is unix nanoseconds UTC; durations are milliseconds. `status` is what
     the caller was told (499 when it left first); `lane` is fast, translated or none.
