@@ -19,6 +19,7 @@ from wideband.cli import COMMANDS, main
 from wideband.config.outside import shipped
 from wideband.config.settings import Settings
 from wideband.config.snapshot import PROVIDERS_FILE
+from wideband.dialects.losses import LOSSES
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 WIDTH = 100
@@ -70,6 +71,11 @@ def faults() -> str:
     return _table(heading, rows)
 
 
+def losses() -> str:
+    """Return everything that can get lost between two protocols."""
+    return _table(("loss", "what it is"), sorted(LOSSES.items()))
+
+
 def providers() -> str:
     """Return every remote provider with the variables that hold its key."""
     rows = [
@@ -108,6 +114,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "settings": settings,
     "faults": faults,
+    "losses": losses,
     "providers": providers,
     "local_providers": local_providers,
 }
