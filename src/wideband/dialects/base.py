@@ -19,8 +19,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     `fields` is the body's top level, every value still the caller's bytes. `prompt_chars` measures the prompt for
     estimates. `needs` are parameter names as in `supported_parameters` ("tools", "tool_choice", "response_format",
     "structured_outputs", "reasoning", "temperature"...); `modalities` are input kinds beside text ("image", "file",
-    "audio"). `preferences` is the caller's `provider` object as plain JSON, checked by routing. `hides_reasoning` asks
-    for an answer without the thinking, which is charged all the same.
+    "audio"), `images` how many images there are. `preferences` is the caller's `provider` object as plain JSON, checked
+    by routing. `hides_reasoning` asks for an answer without the thinking, which is charged all the same.
     """
 
     dialect: str
@@ -33,6 +33,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     prompt_chars: int = 0
     needs: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
+    images: int = 0
     preferences: dict[str, Any] = {}
     session_id: str | None = None
     user: str | None = None

@@ -135,6 +135,7 @@ class Session:
                 self._rates(endpoint, prompt_tokens),
                 prompt_tokens,
                 output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
+                ask.images,
             )
             for endpoint in plan.endpoints
         )
@@ -263,7 +264,7 @@ class Session:
         work, ask, key = self.work, self.work.ask, self.caller.key
         usage = work.meter.usage(ask.prompt_chars) if trial is not None else Usage()
         rates = self._rates(trial.endpoint, usage.prompt_tokens) if trial is not None else None
-        charged = charge(rates, usage) if rates is not None else Charge(0, 0, 0)
+        charged = charge(rates, usage, ask.images) if rates is not None else Charge(0, 0, 0)
         router = None
         if self.caller.metadata and self._plan is not None:
             served = trial.endpoint if trial is not None else None

@@ -80,9 +80,9 @@ def _completion_nano(rates: Rates, usage: Usage) -> int:
     return (cost + _HALF) // _MILLION
 
 
-def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int) -> int:
-    """Return the most a text generation within these counts can cost, in nano-dollars, rounded up."""
+def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int, images: int = 0) -> int:
+    """Return the most a generation within these counts can cost, in nano-dollars, rounded up."""
     prompt = max(rates.prompt, rates.cache_read or 0, rates.cache_write or 0, rates.cache_write_1h or 0)
     completion = max(rates.completion, rates.reasoning or 0)
     most = -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION)
-    return min(most, 2 * MOST_NANO) + rates.request
+    return min(most + rates.image * images, 2 * MOST_NANO) + rates.request

@@ -1,4 +1,4 @@
-"""What passes between client and provider beside the answer: headers on the way out, refusals on the way back."""
+"""What passes between client and provider beside the answer: headers and images out, refusals back."""
 
 from typing import Any
 
@@ -93,3 +93,34 @@ async def test_a_key_is_shown_as_the_provider_wants_it() -> None:
     await on.ask(ASK)
     headers = on.upstream.sent[0].call.headers
     assert (headers["x-api-key"], headers.get("authorization")) == (SECRET, None)
+
+
+# -- images that have a price ----------------------------------------------------------------------------------------
+
+PICTURE = "data:image/png;base64,aGk="
+SHOWN: dict[str, list[dict[str, Any]]] = {
+    "openai_chat": [{"type": "image_url", "image_url": {"url": PICTURE}}] * 2,
+    "anthropic_messages": [{"type": "image", "source": {"type": "url", "url": "https://a.example/b.png"}}] * 2,
+}
+
+
+@pytest.mark.parametrize("dialect", SHOWN)
+async def test_images_are_held_for_and_charged_by_the_piece(dialect: str) -> None:
+    whole = {
+        "id": "c",
+        "model": "m",
+        "created": 1,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "A cat."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+    }
+    row = endpoint("a")
+    fee = msgspec.structs.replace(row.price.base, image=7_000_000)
+    dear = msgspec.structs.replace(row, price=msgspec.structs.replace(row.price, base=fee))
+    costs, holds = [], []
+    for one in (row, dear):
+        on = stage({"a": [Act(body=[jsons.encode(whole)])]}, one, dialect=dialect)
+        client = await on.ask({**ASK, "messages": [{"role": "user", "content": SHOWN[dialect]}]})
+        assert client.status == 200
+        costs.append(on.ledger.settlements[0].charge_nano)
+        holds.append(on.ledger.holds[0].amount_nano)
+    assert costs[1] - costs[0] == holds[1] - holds[0] == 14_000_000

@@ -4,6 +4,7 @@ It reads types and sizes, never meanings: `request` does that.
 """
 
 import re
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -141,7 +142,7 @@ def _parse(body: bytes) -> tuple[_Body, dict[str, msgspec.Raw]]:
 
 def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
     model, models = _models(found)
-    modalities = _modalities(found.messages)
+    media = _media(found.messages)
     return Ask(
         dialect=words.NAME,
         model=model,
@@ -149,9 +150,10 @@ def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
         stream=bool(found.stream),
         include_usage=True,
         max_tokens=found.max_tokens,
-        prompt_chars=_prompt_chars(fields, modalities),
+        prompt_chars=_prompt_chars(fields, bool(media)),
         needs=_needs(found),
-        modalities=modalities,
+        modalities=frozenset(media),
+        images=media["image"],
         preferences=found.provider or {},
         session_id=found.session_id,
         user=found.metadata.user_id if found.metadata else None,
@@ -188,15 +190,16 @@ def _needs(found: _Body) -> frozenset[str]:
     return frozenset(name for name, is_asked in asked.items() if is_asked)
 
 
-def _modalities(turns: list[_Turn]) -> frozenset[str]:
-    kinds: set[str] = set()
+def _media(turns: list[_Turn]) -> Counter[str]:
+    """Return how much input of which kinds beside text there is."""
+    kinds: list[str] = []
     for turn in turns:
         if type(turn.content) is list:
             for block in turn.content:
-                kinds.add(block.type)
+                kinds.append(block.type)
                 if block.type == "tool_result" and _MEDIA_NAME.search(block.content):
-                    kinds.update(_inner_kinds(block.content))
-    return frozenset(_MEDIA[kind] for kind in kinds if kind in _MEDIA)
+                    kinds.extend(_inner_kinds(block.content))
+    return Counter(_MEDIA[kind] for kind in kinds if kind in _MEDIA)
 
 
 def _inner_kinds(content: msgspec.Raw) -> list[str]:
@@ -206,9 +209,9 @@ def _inner_kinds(content: msgspec.Raw) -> list[str]:
         raise refusal(error, "messages.content.") from None
 
 
-def _prompt_chars(fields: dict[str, msgspec.Raw], modalities: frozenset[str]) -> int:
+def _prompt_chars(fields: dict[str, msgspec.Raw], has_media: bool) -> int:
     chars = sum(len(fields[name]) for name in ("system", "messages", "tools") if name in fields)
-    if modalities:
+    if has_media:
         inline = [len(found[1]) for found in _INLINE.finditer(fields["messages"])]
         chars += len(inline) * MEDIA_CHARS - sum(inline)
     return chars

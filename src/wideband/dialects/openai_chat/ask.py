@@ -1,6 +1,7 @@
 """A caller's body, checked and measured without being decoded: one typed pass that tells every wrong field by name."""
 
 import re
+from collections import Counter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -231,7 +232,7 @@ def read(body: bytes) -> Ask:
         fields = jsons.fields(body)
     except jsons.DecodeError as error:
         raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
-    chars, modalities = _measure(told)
+    chars, media = _measure(told)
     for name in ("tools", "functions"):
         if name in fields:
             chars += len(bytes(fields[name]))
@@ -249,7 +250,8 @@ def read(body: bytes) -> Ask:
         n=told.n or 1,
         prompt_chars=chars,
         needs=_needs(told, fields),
-        modalities=modalities,
+        modalities=frozenset(media),
+        images=media["image"],
         preferences=told.provider or {},
         session_id=told.session_id,
         user=told.user,
@@ -258,9 +260,9 @@ def read(body: bytes) -> Ask:
     )
 
 
-def _measure(told: Body) -> tuple[int, frozenset[str]]:
-    """Return how many characters the model has to read, and which kinds of input beside text there are."""
-    chars, kinds = len(told.prompt or ""), set[str]()
+def _measure(told: Body) -> tuple[int, Counter[str]]:
+    """Return how many characters the model has to read, and how much input of which kinds beside text there is."""
+    chars, media = len(told.prompt or ""), Counter[str]()
     for message in told.messages or ():
         content = message.content
         if isinstance(content, str):
@@ -269,12 +271,12 @@ def _measure(told: Body) -> tuple[int, frozenset[str]]:
             for part in content:
                 if part.text is not None:
                     chars += len(part.text)
-                else:
-                    kinds.add(part.type)
+                elif part.type in words.MODALITIES:
+                    media[words.MODALITIES[part.type]] += 1
         for call in message.tool_calls or ():
             if call.function is not None and isinstance(call.function.arguments, str):
                 chars += len(call.function.arguments)
-    return chars, frozenset(words.MODALITIES[kind] for kind in kinds if kind in words.MODALITIES)
+    return chars, media
 
 
 def _needs(told: Body, fields: dict[str, msgspec.Raw]) -> frozenset[str]:
