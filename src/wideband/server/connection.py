@@ -1,6 +1,9 @@
 """One client connection: uvicorn's httptools protocol with limits on headers, and word of a client that leaves."""
 
 import asyncio
+import fcntl
+import struct
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +100,7 @@ class Connection(HttpToolsProtocol):
 
         Only while nothing is added to what it is sent can be seen whether it reads.
         """
-        unread_bytes = self.transport.get_write_buffer_size()
+        unread_bytes = self._unread()
         answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # it begins as None
         steady = answered or self.flow.write_paused
         if not (steady and unread_bytes >= self._unread_bytes > 0):
@@ -107,6 +110,17 @@ class Connection(HttpToolsProtocol):
         elif now_s - self._stuck_since_s >= self.client_s:
             self.transport.abort()
         self._unread_bytes = unread_bytes
+
+    def _unread(self) -> int:
+        """Return how much the client has not taken; 0 when what there is has left this process.
+
+        The kernel may hold megabytes for the client, so that only its queue tells whether a slow one reads.
+        """
+        buffered = self.transport.get_write_buffer_size()
+        if not buffered:
+            return 0
+        queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0" * 4)
+        return buffered + int(struct.unpack("i", queued)[0])
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature; our text is JSON
         self._refuse(400, _MALFORMED)

@@ -1,5 +1,6 @@
 """The inference routes: raw ASGI, one coroutine from the request to its answer."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -46,6 +47,10 @@ class Inference:
             await _refuse(dialect, response, error.fault, name)
         except ClientLeftError:
             return
+        except asyncio.CancelledError:
+            # The server stops. The session has settled and said so; who was still sending a request is told here.
+            if not response.started:
+                await _refuse(dialect, response, STOPPING, name)
         except Exception:
             log.exception("request %s failed on a defect of ours", name)
             if response.started:
@@ -80,6 +85,7 @@ class Inference:
             raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message, retry_after_s=2.0))
 
 
+STOPPING = Fault(kind=FaultKind.UNAVAILABLE, message="The server is stopping. Try again shortly.", retry_after_s=2.0)
 INTERNAL = Fault(kind=FaultKind.INTERNAL, message="Internal Server Error")
 
 

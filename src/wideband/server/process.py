@@ -25,7 +25,7 @@ from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
 from wideband.wire import jsons
 
-CANCELLED_S = 5.0
+CANCELLED_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,10 @@ async def serve_app(parts: Parts, settings: Settings, sock: socket.socket, ready
         loop.add_signal_handler(number, _stop, server)
     await server.serve([sock])
     if left := list(server.server_state.tasks):
-        await asyncio.wait(left, timeout=CANCELLED_S)
+        _, stuck = await asyncio.wait(left, timeout=CANCELLED_S)
+        if stuck:  # their clients do not even take the end
+            server.hang_up()
+            await asyncio.wait(stuck, timeout=CANCELLED_S)
 
 
 def _stop(server: Server) -> None:

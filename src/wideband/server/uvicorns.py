@@ -46,6 +46,12 @@ class Server(uvicorn.Server):
                     connection.drop_if_stuck(now_s)
         return await super().on_tick(counter)
 
+    def hang_up(self) -> None:
+        """Close every connection at once."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.transport.abort()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:

@@ -15,7 +15,7 @@ MAX_HEADERS = 128
 # Bytes that carry no body (chunk sizes and extensions, trailers): more of them in a row than this is an attack.
 MAX_IDLE_BYTES = 64 * 1024
 # Reading pauses when this much waits for the caller, and goes on when all of it was taken.
-HIGH_WATER_BYTES = 256 * 1024
+HIGH_WATER_BYTES = 64 * 1024
 # A connection that was closed while it was idle says so within a round trip. One that is lost later was working.
 STALE_S = 2.0
 
