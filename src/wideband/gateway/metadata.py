@@ -116,7 +116,11 @@ def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] |
     passing = fault.status in {429, 503} or (fault.rule.retryable and fault.status not in FINAL)
     if retry_after_s is None and passing:
         retry_after_s = DEFAULT_RETRY_AFTER_S
-    return msgspec.structs.replace(fault, details=details, retry_after_s=retry_after_s)
+    message = fault.message
+    if fault.kind is FaultKind.PROVIDER_AUTH:
+        # In the provider's words alone it would read as if the caller's own key were wrong.
+        message = f"{provider_name or 'The provider'} refused the key or account that this server has there: {message}"
+    return msgspec.structs.replace(fault, message=message, details=details, retry_after_s=retry_after_s)
 
 
 def fault_headers(fault: Fault, generation_id: str | None) -> dict[str, str]:

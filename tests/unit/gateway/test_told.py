@@ -46,6 +46,14 @@ async def test_a_providers_key_is_neither_told_nor_recorded(act: Any, message: s
     assert SECRET.encode() not in on.ledger.settlements[0].record
 
 
+@pytest.mark.parametrize("status", [401, 402])
+async def test_a_refused_key_is_said_to_be_the_servers_and_not_the_callers(status: int) -> None:
+    client = await stage({"a": [refusal(status, "Incorrect API key provided.")]}).ask(ASK)
+    assert client.status == 502
+    told = "A refused the key or account that this server has there: Incorrect API key provided."
+    assert client.json["error"]["message"] == told
+
+
 async def test_a_stand_in_for_a_key_is_no_secret() -> None:
     on = stage({"a": [refusal(400, "none of the tools exists")]})
     on.exchange.provider_keys["a"] = "none"
