@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections import defaultdict
 
@@ -11,6 +10,7 @@ from wideband.upstream.address import Address, address_of, head_of
 from wideband.upstream.base import Call
 from wideband.upstream.causes import fault_of, lost
 from wideband.upstream.line import Incoming, Line, StaleError
+from wideband.upstream.names import Names
 
 KEEPALIVE_S = 55.0
 SWEEP_S = 15.0
@@ -24,8 +24,9 @@ Origin = tuple[str, int, bool]
 class RawUpstream:
     """Pools of connections by origin, the last used first. Make and use it on one event loop."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, names: Names | None = None) -> None:
         self._tls = tls
+        self._names = names or Names()
         self._idle: defaultdict[Origin, list[Line]] = defaultdict(list)
         self._lines: dict[Line, Origin] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -78,19 +79,21 @@ class RawUpstream:
     async def _dial(self, address: Address, connect_s: float) -> Line:
         """Connect to the first of the host's addresses that answers, each having its share of the time."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-        hosts = list(dict.fromkeys(str(row[4][0]) for row in found))
+        hosts = await self._names.addresses(address.host)
         tls, name = (self._context(), address.host) if address.tls else (None, None)
-        for left in range(len(hosts), 0, -1):
-            host = hosts[-left]
+        error = OSError("the name has no address")
+        for host in hosts:
             try:
                 async with asyncio.timeout(connect_s / len(hosts)):
                     dialling = loop.create_connection(self._line, host, address.port, ssl=tls, server_hostname=name)
-                    return (await dialling)[1]
-            except OSError:
-                if left == 1:
-                    raise
-        raise OSError("the name has no address")
+                    line = (await dialling)[1]
+            except OSError as lost_way:
+                error = lost_way
+            else:
+                self._names.reached(address.host, host)
+                return line
+        self._names.lost(address.host)
+        raise error
 
     def _line(self) -> Line:
         return Line(self._rest, self._forget)
