@@ -22,8 +22,9 @@ THINKING: list[tuple[ReasoningAsk, tuple[str, ...], dict[str, Any]]] = [
     (ReasoningAsk(effort="low"), (), {"reasoning_effort": "low"}),
     (ReasoningAsk(effort="max"), (), {"reasoning_effort": "xhigh"}),
     (ReasoningAsk(enabled=True), (), {"reasoning_effort": "medium"}),
-    (ReasoningAsk(enabled=False), (), {"reasoning_effort": "none"}),
-    (ReasoningAsk(adaptive=True), (), {"reasoning_effort": "medium"}),
+    (ReasoningAsk(enabled=False), (), {}),
+    (ReasoningAsk(effort="none"), (), {"reasoning_effort": "none"}),
+    (ReasoningAsk(adaptive=True), (), {}),
     (ReasoningAsk(max_tokens=100), (), {"reasoning_effort": "low"}),
     (ReasoningAsk(max_tokens=900), (), {"reasoning_effort": "high"}),
     (ReasoningAsk(exclude=True), (), {}),
@@ -51,6 +52,11 @@ def test_no_thinking_is_asked_of_an_endpoint_that_cannot() -> None:
     draft = drafted(ReasoningAsk(effort="high"), to)
     assert set(jsons.decode(draft.body)) == {"model", "messages", "max_tokens"}
     assert [(loss.feature, loss.detail) for loss in draft.losses] == [("unsupported_field", "reasoning")]
+
+
+def test_only_an_endpoint_known_to_reason_is_told_not_to() -> None:
+    to = Target(model="u", provider="p", supported_parameters=frozenset({"reasoning"}))
+    assert jsons.decode(drafted(ReasoningAsk(enabled=False), to).body)["reasoning_effort"] == "none"
 
 
 # What is not to be shown.

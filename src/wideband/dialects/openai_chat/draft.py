@@ -10,7 +10,7 @@ from wideband.dialects import edits
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
-from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, reasoning_object
+from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, goes_without_saying, reasoning_object
 from wideband.dialects.openai_chat.turns import encode_messages
 from wideband.dialects.quirks import Edit, apply, edit, holding, is_null
 from wideband.wire import jsons
@@ -80,7 +80,7 @@ def encode_request(request: Request, target: Target) -> Draft:
         if request.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = request.parallel_tool_calls
     body |= {name: value for name, value in _knobs(request, losses).items() if value is not None}
-    if request.reasoning is not None:
+    if request.reasoning is not None and not goes_without_saying(request.reasoning, target):
         body["reasoning"] = reasoning_object(request.reasoning)
     if request.dialect == words.NAME:
         body |= request.extras

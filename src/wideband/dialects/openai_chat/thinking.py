@@ -34,7 +34,7 @@ def _effort(ask: ReasoningAsk, max_tokens: int | None) -> Effort | None:
     if ask.max_tokens is not None:
         share = ask.max_tokens / max(max_tokens or 4 * ask.max_tokens, 1)
         return next((effort for effort in ("low", "medium") if share <= _RATIOS[effort]), "high")
-    return "medium" if ask.enabled or ask.adaptive else None
+    return "medium" if ask.enabled else None
 
 
 def _as_effort(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
@@ -81,7 +81,19 @@ _SPELLINGS: Final[dict[str, Callable[[ReasoningAsk, int | None], Fields]]] = {
 }
 
 
+def goes_without_saying(ask: ReasoningAsk, target: Target) -> bool:
+    """Tell whether thinking as the model sees fit is asked of an endpoint that has no word for it."""
+    open_ended = ask.adaptive and ask.effort is None and ask.max_tokens is None
+    return open_ended and not target.quirks & {"openrouter", *_SPELLINGS}
+
+
 def encode_reasoning_ask(ask: ReasoningAsk, target: Target, max_tokens: int | None) -> Fields:
-    """Return the top-level fields that ask an endpoint to think so much."""
+    """Return the top-level fields that ask an endpoint to think so much.
+
+    Not to think is what a model that cannot does anyway, and it may refuse to be told: only those that are known to
+    reason are.
+    """
+    if ask.enabled is False and ask.effort is None and not target.quirks & _SPELLINGS.keys():
+        return {"reasoning_effort": "none"} if "reasoning" in (target.supported_parameters or ()) else {}
     spell = next((_SPELLINGS[name] for name in _SPELLINGS if name in target.quirks), _as_effort)
     return spell(ask, max_tokens)
