@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp
 
+from wideband.dialects.base import Dialect
 from wideband.dialects.registry import COUNTERS, DIALECTS
-from wideband.server.inference import Inference
+from wideband.server.inference import Inference, refuse_method
 from wideband.server.respond import Receive, Scope, Send
 
 PREFIXES = ("/api/v1", "/v1")
@@ -21,11 +22,18 @@ class App:
     def __init__(self, inference: Inference, management: ASGIApp) -> None:
         self._management = management
         self._posts: dict[str, Handler] = {}
+        self._dialects: dict[str, Dialect] = {}
         for prefix in PREFIXES:
             for dialect in DIALECTS.values():
-                self._posts[prefix + dialect.path] = _bound(inference.chat, dialect.name)
+                self._add(prefix + dialect.path, inference.chat, dialect)
             for name, counter in COUNTERS.items():
-                self._posts[prefix + counter.path] = _bound(inference.count, name)
+                self._add(prefix + counter.path, inference.count, DIALECTS[name])
+
+    def _add(self, path: str, method: Callable[..., Awaitable[None]], dialect: Dialect) -> None:
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            await method(dialect, scope, receive, send)
+
+        self._posts[path], self._dialects[path] = handle, dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,13 +46,7 @@ class App:
             if handler is not None:
                 await handler(scope, receive, send)
                 return
+        elif (dialect := self._dialects.get(scope["path"])) is not None:
+            await refuse_method(dialect, scope, send)
+            return
         await self._management(scope, receive, send)
-
-
-def _bound(method: Callable[..., Awaitable[None]], dialect_name: str) -> Handler:
-    dialect = DIALECTS[dialect_name]
-
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        await method(dialect, scope, receive, send)
-
-    return handle

@@ -89,6 +89,13 @@ STOPPING = Fault(kind=FaultKind.UNAVAILABLE, message="The server is stopping. Tr
 INTERNAL = Fault(kind=FaultKind.INTERNAL, message="Internal Server Error")
 
 
+async def refuse_method(dialect: Dialect, scope: Scope, send: Send) -> None:
+    """Answer anything but a POST to an inference route."""
+    message = f"{scope['path']} takes POST, not {scope['method']}."
+    fault = Fault(kind=FaultKind.METHOD_NOT_ALLOWED, message=message)
+    await _refuse(dialect, Response(scope, send), fault, generation_id())
+
+
 async def _refuse(dialect: Dialect, response: Response, fault: Fault, name: str) -> None:
     fault = metadata.for_caller(fault, None, None)
     await response.reply(fault.status, metadata.fault_headers(fault, name), dialect.encode_fault(fault, None))
