@@ -8,6 +8,8 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+# What most chunks of a live stream are: one whole event, written in the usual way.
+_LONE = re.compile(rb"(?:event: ([^\r\n]*)\n)?data: ([^\r\n]*)\n\n")
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +43,9 @@ class Decoder:
             chunk = self._trimmed(chunk)
         if not chunk:
             return []
+        if not (self._held or self._data or self._event) and (lone := _LONE.fullmatch(chunk)):
+            self._check(len(b"data: ") + len(lone[2]))
+            return [Frame(lone[2], _name(lone[1]) if lone[1] else None)]
         lines = chunk.split(b"\n") if b"\r" not in chunk else _LINE_END.split(chunk)
         # A CR ends its line at once; the LF that may follow in the next chunk belongs to it.
         self._after_cr = chunk.endswith(b"\r")
@@ -99,7 +104,11 @@ class Decoder:
             self._data.append(value.removeprefix(b" "))
             self._data_bytes += len(line)
         elif name == b"event":
-            self._event = value.removeprefix(b" ").decode("utf-8", "replace") or None
+            self._event = _name(value.removeprefix(b" "))
+
+
+def _name(raw: bytes) -> str | None:
+    return raw.decode("utf-8", "replace") or None
 
 
 def encode(data: bytes, event: str | None = None) -> bytes:

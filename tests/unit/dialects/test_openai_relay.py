@@ -143,3 +143,40 @@ def test_the_role_is_said_once_a_choice_at_least() -> None:
     roles = [choice["index"] for one in told for choice in one["choices"] if "role" in choice["delta"]]
     assert roles == [0, 1]
     assert fold(heard(*frames, DONE)).choices[1].parts == (Text(text="ab"),)
+
+
+HEAD = b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m",'
+MORE_TEXT = [
+    b'"choices":[{"index":0,"delta":{"content":" on"},"finish_reason":null}]}',
+    b'"choices":[{"index":0,"delta":{"content":"\\"\\\\"},"logprobs":null,"finish_reason":null}]}',
+    b'"choices":[{"index":0,"delta":{"content":"\xc3\xa9"},"finish_reason":null}],"usage":null}',
+    b'"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}],"usage":null,"obfuscation":"aZ9"}',
+]
+NOT_ONLY_TEXT = [
+    b'"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}',
+    b'"choices":[{"index":1,"delta":{"content":"a"},"finish_reason":null}]}',
+    b'"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"error":{"code":500,"message":"x"}}',
+    b'"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"id":"chatcmpl-1"}',
+    b'"choices":[{"index":0,"delta":{"content":"a","reasoning_content":"b"},"finish_reason":null}]}',
+]
+
+
+def passed_on(*rests: bytes) -> list[bytes]:
+    relay, decoder = DIALECT.relay(ENVELOPE), DIALECT.stream_decoder()
+    opening = b'"choices":[{"index":0,"delta":{"role":"assistant","content":"He"},"finish_reason":null}]}'
+    return [relay.feed(sse.Frame(HEAD + rest), decoder.feed(sse.Frame(HEAD + rest))) for rest in (opening, *rests)][1:]
+
+
+@pytest.mark.parametrize("rest", MORE_TEXT)
+def test_more_text_keeps_its_bytes_behind_our_address(rest: bytes) -> None:
+    [written] = passed_on(rest)
+    assert written.endswith(rest + b"\n\n")
+    assert b"chatcmpl-1" not in written
+    assert ENVELOPE.id.encode() in written
+
+
+@pytest.mark.parametrize("rest", NOT_ONLY_TEXT)
+def test_what_is_more_than_text_is_looked_at(rest: bytes) -> None:
+    assert b"chatcmpl-1" not in b"".join(passed_on(rest))
+    assert b'"error"' not in b"".join(passed_on(rest))
+    assert b"reasoning_content" not in b"".join(passed_on(rest))

@@ -6,11 +6,21 @@ replaced by what `StreamEncoder` writes for those events. So is the end, which i
 """
 
 import contextlib
+import re
 from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.events import Counted, Event, Failed, Finished, ReasoningDelta, ToolArgs, ToolOpened
+from wideband.canon.events import (
+    Counted,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    ToolArgs,
+    ToolOpened,
+)
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.openai_chat.encoder import StreamEncoder, is_reasoning
 from wideband.wire import jsons
@@ -60,6 +70,13 @@ class _Rest(msgspec.Struct, gc=False):
 
 _read_rest = jsons.Reader(_Rest)
 
+# What most chunks are from `choices` on, as most providers write it: more text of the one answer, and nothing else. All
+# but the text is fixed, and the decoder has read the text, so nothing is left to be checked.
+_PLAIN: Final = re.compile(
+    rb'"choices":\[\{"index":0,"delta":\{"content":"(?:[^"\\\x00-\x1f]|\\.)*+"\},(?:"logprobs":null,)?'
+    rb'"finish_reason":null\}\](?:,"usage":null)?(?:,"obfuscation":"\w*")?\}'
+)
+
 _CHOICES: Final = b'"choices"'
 _ADDRESS: Final = frozenset({"id", "object", "created", "model", "provider", "choices"})
 # Not the provider's to say to the client: counts and faults are told at the end, with the money.
@@ -74,11 +91,13 @@ class Relay:
         self._encoder = StreamEncoder(envelope)
         self._envelope = envelope
         # The bytes before `choices`, the same in nearly every chunk of a stream, and what stands in their place.
-        self._seen: bytes | None = None
+        self._seen = b""
         self._head = b""
 
     def feed(self, frame: Frame, events: list[Event]) -> bytes:
         data = frame.data
+        if self._is_more_text(data, events):
+            return self._head + data[len(self._seen) :] + b"\n\n"
         for event in events:
             if type(event) in _ENDING:
                 return self._ending(data, events)
@@ -100,6 +119,16 @@ class Relay:
 
     def close(self, closing: Closing) -> bytes:
         return self._encoder.close(closing)
+
+    def _is_more_text(self, data: bytes, events: list[Event]) -> bool:
+        return (
+            len(events) == 1
+            and type(events[0]) is TextDelta
+            and self._seen != b""
+            and data.startswith(self._seen)
+            and self._encoder.said_role(0)
+            and _PLAIN.fullmatch(data, len(self._seen)) is not None
+        )
 
     def _learn(self, before: bytes) -> None:
         """Exchange the address in the bytes before `choices`. Raises `DecodeError` when they are no such thing."""
