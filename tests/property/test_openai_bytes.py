@@ -136,6 +136,47 @@ def test_any_frames_end_in_one_finish_or_one_fault(told: list[Frame]) -> None:
     assert lanes[0] == lanes[1]
 
 
+# A stream under one address, as nearly all are: mostly plain text, with here and there something more.
+spoken = st.sampled_from(["a", " b", "", '"', "\\", "\u00e9", "\n", "choices", '"choices":[']).map(jsons.encode)
+plain_deltas = spoken.map(lambda text: b'{"content":%b}' % text)
+odd_deltas = st.sampled_from(
+    [b"{}", b'{"content":null}', b'{"content":"a","reasoning_content":"t"}', b'{"refusal":"n"}']
+)
+ends = st.sampled_from(
+    [b"", b"", b',"usage":null', b',"obfuscation":"aZ9"', b',"id":null', b',"usage":{"prompt_tokens":3}']
+)
+addressed = st.builds(
+    lambda index, delta, logprobs, finish, end: Frame(
+        b'{"id":"u-1","model":"up","choices":[{"index":%b,"delta":%b%b,"finish_reason":%b}]%b}'
+        % (index, delta, logprobs, finish, end)
+    ),
+    st.sampled_from([b"0", b"0", b"0", b"1", b"-1"]),
+    plain_deltas | plain_deltas | odd_deltas,
+    st.sampled_from([b"", b',"logprobs":null', b',"logprobs":{"content":[]}']),
+    st.sampled_from([b"null", b"null", b"null", b'""', b'"stop"']),
+    ends,
+)
+
+
+@fuzz
+@given(st.lists(addressed, max_size=6))
+def test_a_stream_under_one_address_is_readdressed_and_means_the_same(told: list[Frame]) -> None:
+    decoder, relay, encoder = DIALECT.stream_decoder(), DIALECT.relay(ENVELOPE), DIALECT.stream_encoder(ENVELOPE)
+    relayed = written = b""
+    for frame in told:
+        heard = decoder.feed(frame)
+        relayed += relay.feed(frame, heard)
+        written += encoder.feed(heard)
+    relayed, written = (
+        lane + end.close(Closing(usage=Usage())) for lane, end in ((relayed, relay), (written, encoder))
+    )
+    for frame in sse.Decoder().feed(relayed)[:-1]:
+        chunk = jsons.decode(frame.data)
+        assert (chunk["id"], chunk["model"], chunk["provider"]) == ("gen-1", "acme/m1", "Box")
+        assert all(choice["index"] >= 0 for choice in chunk["choices"])
+    assert meaning(relayed) == meaning(written)
+
+
 def meaning(stream: bytes) -> Any:
     reader, decoder = sse.Decoder(), DIALECT.stream_decoder()
     events = [event for frame in reader.feed(stream) for event in decoder.feed(frame)]

@@ -73,6 +73,10 @@ def test_text_that_looks_like_an_address_is_left_alone() -> None:
             b'{"id":"u",\n"choices":[{"index":0,\n"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}'
         ),
         Frame(b'{"choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}'),
+        Frame(
+            b'{"id":"u","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}],"id":null}'
+        ),
+        chunk(said(role="assistant", content="a", index=-1)),
         chunk(said(content="a")),
         chunk(said(role="assistant", content=[{"type": "text", "text": "a"}])),
         chunk(said(role="assistant", content="a"), provider="Somebody", usage={"prompt_tokens": 1}),

@@ -7,7 +7,7 @@ replaced by what `StreamEncoder` writes for those events. So is the end, which i
 
 import contextlib
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -48,24 +48,24 @@ class _Delta(msgspec.Struct, gc=False):
 class _Choice(msgspec.Struct, gc=False):
     """A choice as strict clients need it: these keys are there and of these types."""
 
-    index: int
+    index: Annotated[int, msgspec.Meta(ge=0)]
     delta: _Delta
     finish_reason: None
 
 
 class _Rest(msgspec.Struct, gc=False):
-    """A chunk from `choices` on; an address standing after them is not where it can be exchanged."""
+    """A chunk from `choices` on; an address standing after them, be it null, is not where it can be exchanged."""
 
     choices: list[_Choice]
-    id: Any = None
-    object: Any = None
-    created: Any = None
-    model: Any = None
-    provider: Any = None
+    id: Any = msgspec.UNSET
+    object: Any = msgspec.UNSET
+    created: Any = msgspec.UNSET
+    model: Any = msgspec.UNSET
+    provider: Any = msgspec.UNSET
 
     @property
     def is_addressed(self) -> bool:
-        return (self.id, self.object, self.created, self.model, self.provider) != (None,) * 5
+        return (self.id, self.object, self.created, self.model, self.provider) != (msgspec.UNSET,) * 5
 
 
 _read_rest = jsons.Reader(_Rest)
