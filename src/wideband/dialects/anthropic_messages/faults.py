@@ -1,11 +1,11 @@
 """Error objects of the Messages protocol, both ways."""
 
-import re
 from typing import Any
 
 import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
+from wideband.dialects.excerpts import excerpt, kind_of_status, masked, unsaid
 from wideband.wire import jsons
 
 # OpenRouter's table of error types in Anthropic's words; what is not here is an `api_error`.
@@ -60,10 +60,6 @@ _PHRASES: tuple[tuple[str, FaultKind], ...] = (
     ("credit balance is too low", FaultKind.PROVIDER_AUTH),
 )
 
-_RAW_LIMIT = 1000
-_SECRET = re.compile(r"\b(?:sk|key)-[\w*.-]{6,}")
-
-
 # Of OpenRouter's finer types, those that Anthropic's own words hide; a gateway behind this one says them.
 _FINE_KINDS: dict[str, FaultKind] = {
     "content_policy_violation": FaultKind.CONTENT_POLICY,
@@ -86,16 +82,16 @@ class _Body(msgspec.Struct):
 def decode_error(error: WireError, status: int, raw: bytes) -> Fault:
     """Make the fault of an error object; `status` 0 stands for an error told inside a stream."""
     message = error.message
-    kind = _FINE_KINDS.get(error.error_type or "") or _KINDS.get(error.type or "") or _kind_of_status(status)
+    kind = _FINE_KINDS.get(error.error_type or "") or _KINDS.get(error.type or "") or kind_of_status(status, _STATUSES)
     if kind is FaultKind.PROVIDER_REJECTED and message:
         lowered = message.lower()
         kind = next((found for phrase, found in _PHRASES if phrase in lowered), kind)
     return Fault(
         kind=kind,
-        message=_masked(message) if message else _unsaid(status),
+        message=masked(message) if message else unsaid(status),
         provider_status=status or None,
         provider_code=error.type,
-        raw=_masked(raw[:_RAW_LIMIT].decode("utf-8", "replace")) or None,
+        raw=excerpt(raw),
     )
 
 
@@ -134,17 +130,3 @@ def encode_error(fault: Fault, request_id: str | None) -> dict[str, Any]:
 def encode_fault(fault: Fault, request_id: str | None) -> bytes:
     """Write the body of an error answer."""
     return jsons.encode(encode_error(fault, request_id))
-
-
-def _kind_of_status(status: int) -> FaultKind:
-    if status in _STATUSES:
-        return _STATUSES[status]
-    return FaultKind.PROVIDER_REJECTED if 400 <= status < 500 else FaultKind.PROVIDER_ERROR
-
-
-def _unsaid(status: int) -> str:
-    return f"The provider answered with status {status} and no reason." if status else "The provider gave no reason."
-
-
-def _masked(text: str) -> str:
-    return _SECRET.sub("[key]", text)

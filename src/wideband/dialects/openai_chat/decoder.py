@@ -17,6 +17,7 @@ from wideband.canon.events import (
     TextDelta,
 )
 from wideband.canon.faults import Fault, FaultKind
+from wideband.dialects.excerpts import excerpt
 from wideband.dialects.openai_chat import faults, words
 from wideband.dialects.openai_chat.calls import Calls
 from wideband.dialects.openai_chat.reasoning import Blocks
@@ -182,7 +183,8 @@ class StreamDecoder:
         error = faults.find_error(answer)
         if error is not None:
             return self._fail_with(faults.decode_error(error))
-        return self._fail_with(_garbled("The provider's stream cannot be read.", data))
+        message = "The provider's stream cannot be read."
+        return self._fail_with(Fault(kind=FaultKind.PROVIDER_GARBLED, message=message, raw=excerpt(data)))
 
     def _suspect(self, data: bytes, *, named_error: bool) -> list[Event]:
         """Look closer at a chunk that says `error`, or has neither choices nor counts."""
@@ -201,11 +203,6 @@ class StreamDecoder:
 
 def _error_object(error: Any) -> dict[str, Any]:
     return error if isinstance(error, dict) else {"message": error}
-
-
-def _garbled(message: str, data: bytes) -> Fault:
-    raw = data[: faults.RAW_LIMIT].decode("utf-8", "replace")
-    return Fault(kind=FaultKind.PROVIDER_GARBLED, message=message, raw=raw[: faults.RAW_LIMIT])
 
 
 def _said(delta: Delta, index: int, choice: _Choice, events: list[Event], *, whole: bool) -> None:

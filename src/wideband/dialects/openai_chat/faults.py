@@ -4,10 +4,9 @@ import re
 from typing import Any
 
 from wideband.canon.faults import Fault, FaultKind
+from wideband.dialects.excerpts import excerpt, kind_of_status, masked, unsaid
 from wideband.dialects.openai_chat.words import obj, rows, text
 from wideband.wire import jsons
-
-RAW_LIMIT = 500
 
 # A provider's own code or type for an error; the first of code, type and status to be found here decides.
 _CODES: dict[str, FaultKind] = {
@@ -85,7 +84,6 @@ _PHRASES: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
 )
 
 _REFUSALS = frozenset({FaultKind.PROVIDER_REJECTED, FaultKind.PROVIDER_AUTH})
-_SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|gsk|xai|key|pplx|csk|nvapi|fw)[-_][\w*.-]{6,}|AIza[\w-]{10,})")
 _RETRY = re.compile(r"(?:try again|retry) in ([\d.]{1,12})\s*(ms|s)\b", re.IGNORECASE)
 _TAG = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -155,30 +153,21 @@ def _fault(error: dict[str, Any], status: int, body: bytes) -> Fault:
     wait = _RETRY.search(said or "")
     return Fault(
         kind=_kind(codes, said or "", status),
-        message=_masked(said) if said else _unsaid(status),
+        message=masked(said) if said else unsaid(status),
         param=text(error.get("param")),
         provider_status=status or None,
         provider_code=codes[0][:100] if codes else None,
         retry_after_s=_seconds(wait) if wait else None,
-        raw=_masked(body[: 4 * RAW_LIMIT].decode("utf-8", "replace"))[:RAW_LIMIT] or None,
+        raw=excerpt(body),
     )
 
 
 def _kind(codes: list[str], said: str, status: int) -> FaultKind:
-    kind = next((_CODES[code.lower()] for code in codes if code.lower() in _CODES), None) or _status_kind(status)
+    coded = next((_CODES[code.lower()] for code in codes if code.lower() in _CODES), None)
+    kind = coded or kind_of_status(status, _STATUSES)
     if kind in _REFUSALS or (kind is FaultKind.PROVIDER_ERROR and status == 0):
         return next((found for phrase, found in _PHRASES if phrase.search(said)), kind)
     return kind
-
-
-def _status_kind(status: int) -> FaultKind:
-    if status in _STATUSES:
-        return _STATUSES[status]
-    return FaultKind.PROVIDER_REJECTED if 400 <= status < 500 else FaultKind.PROVIDER_ERROR
-
-
-def _unsaid(status: int) -> str:
-    return f"The provider answered with status {status} and no reason." if status else "The provider gave no reason."
 
 
 def _seconds(wait: re.Match[str]) -> float | None:
@@ -186,10 +175,6 @@ def _seconds(wait: re.Match[str]) -> float | None:
         return float(wait[1]) / (1000 if wait[2].lower() == "ms" else 1)
     except ValueError:
         return None
-
-
-def _masked(words: str) -> str:
-    return _SECRET.sub("[key]", words)
 
 
 def encode_error(fault: Fault, provider_name: str | None = None) -> dict[str, Any]:
