@@ -18,23 +18,21 @@ from bench.subjects import Direct, Subject, Upstreams, Wideband
 from wideband.store.archive import Archive
 from wideband.store.audit import audit
 
-RESTARTS = 5
-QUICK_RESTARTS = 2
 PEER_RESTARTS = 1
 # Of a report that goes into a file: wide enough for every peer.
 WIDTH = 200
 
 
 class Effort(msgspec.Struct, frozen=True):
-    """How long a run may take: rounds, and seconds for each figure in a round."""
+    """How long a run may take: rounds, seconds for each figure in a round, and starts of Wideband beside the first."""
 
     rounds: int
     seconds: float
     restarts: int
 
 
-FULL = Effort(rounds=5, seconds=2.0, restarts=RESTARTS)
-QUICK = Effort(rounds=2, seconds=0.6, restarts=QUICK_RESTARTS)
+FULL = Effort(rounds=5, seconds=2.0, restarts=5)
+QUICK = Effort(rounds=2, seconds=0.6, restarts=2)
 
 
 def arguments() -> argparse.Namespace:

@@ -11,17 +11,19 @@ from bench.machine import Process, environment, free_port
 from bench.traffic import OPENAI, PATHS, SCRIPTS, Dialect, Lane, Route, Script, request
 
 START_S = 60
+# What whole replies come from.
+NGINX_UPSTREAM, OWN_UPSTREAM = "nginx", "own"
 
 
 class Upstreams:
     """The mock upstreams: one for whole replies, nginx if there is one, and our own for streams."""
 
     def __init__(self, folder: Path) -> None:
-        self.whole = "nginx" if nginx.available() else "own"
+        self.whole = NGINX_UPSTREAM if nginx.available() else OWN_UPSTREAM
         self.stream_port, self.reply_port = free_port(), free_port()
         own = [sys.executable, "-m", "bench.mock"]
         self._processes = [Process([*own, str(self.stream_port)], folder / "mock.log")]
-        if self.whole == "nginx":
+        if self.whole == NGINX_UPSTREAM:
             self._processes.append(nginx.mock(folder / "nginx-mock", self.reply_port))
         else:
             self._processes.append(Process([*own, str(self.reply_port)], folder / "mock-replies.log"))

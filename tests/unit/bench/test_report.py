@@ -68,6 +68,11 @@ def test_what_was_not_taken_is_not_passed_over() -> None:
     assert "NOISY" in text
 
 
+@pytest.mark.parametrize(("upstream", "is_said"), [("own", True), ("nginx", False)])
+def test_a_missing_nginx_is_said(upstream: str, is_said: bool) -> None:
+    assert ("nginx is not on this machine" in shown(Results(upstream=upstream, thermometer_ms=[10.0]))) is is_said
+
+
 def test_results_survive_the_way_to_a_file(tmp_path: Path) -> None:
     results = Results(quick=True, thermometer_ms=[1.0], figures={"wideband": {"start": [0.5]}})
     write(results, tmp_path / "new" / "results.json")
