@@ -1,4 +1,4 @@
-"""Writes what code knows into docs/reference: commands' help, settings, kinds of fault, providers.
+"""Writes what code knows into docs/reference: commands' help, settings, kinds of fault, losses, quirks, providers.
 
 Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand. With `--check` it
 writes nothing and fails when a page is stale.
@@ -20,6 +20,7 @@ from wideband.config.outside import shipped
 from wideband.config.settings import Settings
 from wideband.config.snapshot import PROVIDERS_FILE
 from wideband.dialects.losses import LOSSES
+from wideband.dialects.quirks import QUIRKS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 WIDTH = 100
@@ -76,6 +77,11 @@ def losses() -> str:
     return _table(("loss", "what it is"), sorted(LOSSES.items()))
 
 
+def quirks() -> str:
+    """Return every oddity that a row can name."""
+    return _table(("quirk", "what it says"), [(name, quirk.description) for name, quirk in sorted(QUIRKS.items())])
+
+
 def providers() -> str:
     """Return every remote provider with the variables that hold its key."""
     rows = [
@@ -115,6 +121,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "faults": faults,
     "losses": losses,
+    "quirks": quirks,
     "providers": providers,
     "local_providers": local_providers,
 }
