@@ -11,7 +11,7 @@ from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
 from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, goes_without_saying, reasoning_object
-from wideband.dialects.openai_chat.turns import encode_messages
+from wideband.dialects.openai_chat.turns import cache_field, encode_messages
 from wideband.dialects.quirks import Edit, apply, edit, holding, is_null
 from wideband.wire import jsons
 
@@ -105,9 +105,7 @@ def _knobs(request: Request, losses: list[Loss]) -> Body:
         "user": request.user,
         "metadata": request.metadata,
         "prompt_cache_key": request.cache_key,
-        "cache_control": {"type": "ephemeral"} | ({"ttl": request.cache.ttl} if request.cache.ttl else {})
-        if request.cache
-        else None,
+        **cache_field(request.cache),
         "stream": True if request.stream else None,
     }
 
@@ -139,10 +137,7 @@ def _tool(tool: Tool, request: Request, losses: list[Loss]) -> Json:
         function |= tool.extras
     elif tool.extras:
         losses.append(Loss("tool_extras", ", ".join(sorted(tool.extras))))
-    told: Body = {"type": "function", "function": function}
-    if tool.cache is not None:
-        told["cache_control"] = {"type": "ephemeral"} | ({"ttl": tool.cache.ttl} if tool.cache.ttl else {})
-    return told
+    return {"type": "function", "function": function, **cache_field(tool.cache)}
 
 
 def _tool_choice(choice: ToolChoice, tools: list[Json], losses: list[Loss]) -> Body:

@@ -137,7 +137,7 @@ def _call(part: ToolCall) -> Row:
     if not part.arguments.strip():
         # A call without arguments is streamed as no text at all; as a message it has to be JSON.
         row["function"]["arguments"] = "{}"
-    return row | _cached(part.cache)
+    return row | cache_field(part.cache)
 
 
 def _result(result: ToolResult, media: list[Row], losses: list[Loss]) -> Row:
@@ -160,7 +160,7 @@ def _result(result: ToolResult, media: list[Row], losses: list[Loss]) -> Row:
     if result.is_error:
         losses.append(Loss("tool_error"))
         text = f"Error: {text}" if text else "Error."
-    content: Json = [{"type": "text", "text": text, **_cached(result.cache)}] if result.cache else text
+    content: Json = [{"type": "text", "text": text, **cache_field(result.cache)}] if result.cache else text
     return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
 
@@ -191,7 +191,8 @@ def _unsaid(part: Part, feature: str) -> Loss:
     return Loss(feature, type(part).__name__.lower())
 
 
-def _cached(mark: CacheMark | None) -> Row:
+def cache_field(mark: CacheMark | None) -> Row:
+    """Return the field that marks a cache breakpoint, or nothing."""
     if mark is None:
         return {}
     return {"cache_control": {"type": "ephemeral"} | ({"ttl": mark.ttl} if mark.ttl else {})}
@@ -211,7 +212,7 @@ def _part_losses(part: Part) -> list[Loss]:
 
 
 def _text(part: Text) -> Row:
-    return {"type": "text", "text": part.text, **_cached(part.cache)}
+    return {"type": "text", "text": part.text, **cache_field(part.cache)}
 
 
 def _refusal(part: Refusal) -> Row:
@@ -222,21 +223,21 @@ def _image(part: Image) -> Row:
     image: Row = {"url": part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"}
     if part.detail:
         image["detail"] = part.detail
-    return {"type": "image_url", "image_url": image, **_cached(part.cache)}
+    return {"type": "image_url", "image_url": image, **cache_field(part.cache)}
 
 
 def _file(part: File) -> Row:
     if part.text is not None:
-        return {"type": "text", "text": part.text, **_cached(part.cache)}
+        return {"type": "text", "text": part.text, **cache_field(part.cache)}
     if part.url is not None:
-        return {"type": "text", "text": f"(A file is attached: {part.url})", **_cached(part.cache)}
+        return {"type": "text", "text": f"(A file is attached: {part.url})", **cache_field(part.cache)}
     file: Row = {"filename": part.filename} if part.filename else {}
     if part.file_id is not None:
         file["file_id"] = part.file_id
     else:
         file.setdefault("filename", "file.pdf" if part.media_type in {None, "application/pdf"} else "file")
         file["file_data"] = f"data:{part.media_type or 'application/pdf'};base64,{part.data or ''}"
-    return {"type": "file", "file": file, **_cached(part.cache)}
+    return {"type": "file", "file": file, **cache_field(part.cache)}
 
 
 def _audio(part: Audio) -> Row:
