@@ -52,7 +52,6 @@ _AUTHOR_BY_ORGANISATION = {
     "minimaxai": "minimax",
     "xiaomimimo": "xiaomi",
     "meta-models": "meta",
-    "sao10k": "sao10k",
     "primeintellect": "prime-intellect",
     "bytedance": "bytedance-seed",
 }

@@ -81,7 +81,10 @@ def _completion_nano(rates: Rates, usage: Usage) -> int:
 
 
 def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int, images: int = 0) -> int:
-    """Return the most a generation within these counts can cost, in nano-dollars, rounded up."""
+    """Return the most that texts and images within these counts can cost, in nano-dollars, rounded up.
+
+    Sound has rates of its own, which are not held for: an estimate cannot tell how many of the tokens are sound.
+    """
     prompt = max(rates.prompt, rates.cache_read or 0, rates.cache_write or 0, rates.cache_write_1h or 0)
     completion = max(rates.completion, rates.reasoning or 0)
     most = -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION)
