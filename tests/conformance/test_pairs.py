@@ -298,3 +298,10 @@ def test_the_tables_name_only_cases_and_rows_that_exist() -> None:
             assert rows.keys() <= cases
             assert set().union(*rows.values()) <= LOSSES.keys()
     assert SEEN.keys() == set(FaultKind)
+
+
+def test_what_nobody_knows_of_a_message_is_recorded_when_it_cannot_be_said() -> None:
+    body = b'{"model":"m","messages":[{"role":"user","content":"Hello","mood":"calm","name":null}]}'
+    request = DIALECTS[CHAT].decode_request(body)
+    draft = DIALECTS[MESSAGES].encode_request(request, TARGETS[MESSAGES])
+    assert [loss for loss in draft.losses if loss.feature == "message_extras"] == [Loss("message_extras", "mood")]

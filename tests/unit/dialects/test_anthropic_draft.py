@@ -108,6 +108,12 @@ def test_only_a_system_message_becomes_the_question() -> None:
     assert losses == ["system_position"]
 
 
+def test_a_picture_in_a_system_message_is_recorded_as_lost() -> None:
+    picture = Message(role="system", parts=(Text(text="Like this:"), Image(url="https://example.org/a.png")))
+    body, losses = encode(picture, said("user", "Hi"))
+    assert (body["system"], losses) == ("Like this:", ["system_media"])
+
+
 def test_empty_text_is_never_sent() -> None:
     body, losses = encode(said("user", "", "Hi", "  \n"), said("assistant", ""), said("user", "there"))
     assert body["messages"] == [

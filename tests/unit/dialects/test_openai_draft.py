@@ -277,6 +277,13 @@ def test_elsewhere_a_system_message_amid_the_others_is_said_by_the_user_and_in_o
     assert losses == ["system_position", "system_position"]
 
 
+def test_a_picture_in_a_system_message_amid_the_others_is_recorded_as_lost() -> None:
+    late = Message(role="system", parts=(Text(text="Like this:"), Image(url="https://example.org/a.png")))
+    body, losses = sent(HELLO, late)
+    assert body["messages"][0]["content"][1]["text"] == "<system>\nLike this:\n</system>"
+    assert losses == ["system_media", "system_position"]
+
+
 def test_a_text_that_was_a_part_only_to_bear_a_mark_is_a_string_again() -> None:
     marked = Text(text="Hello", cache=CacheMark())
     assert told_messages(Message(role="user", parts=(marked,))) == [{"role": "user", "content": "Hello"}]

@@ -21,7 +21,24 @@ from wideband.canon.request import (
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.wire import jsons
 
-_MESSAGE_EXTRAS = ("provider_specific_fields", "configuration_update", "model", "prefix")
+# What a message says that has a place in `Message`; all else is `extras`.
+_KNOWN = frozenset(
+    {
+        "cache_control",
+        "content",
+        "function_call",
+        "name",
+        "prompt_cache_breakpoint",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "refusal",
+        "role",
+        "tool_call_id",
+        "tool_calls",
+        *words.OPAQUE_FIELDS,
+    }
+)
 
 
 def cache_mark(raw: dict[str, Json]) -> CacheMark | None:
@@ -76,7 +93,7 @@ def _assistant(told: dict[str, Any], at: int) -> Message:
 
 
 def _extras(told: dict[str, Any]) -> dict[str, Json]:
-    return {name: told[name] for name in _MESSAGE_EXTRAS if told.get(name) is not None}
+    return {name: value for name, value in told.items() if name not in _KNOWN and value is not None}
 
 
 def _marked(parts: tuple[Part, ...], told: dict[str, Any]) -> tuple[Part, ...]:

@@ -64,6 +64,8 @@ def _is_amid(message: Message, rows: list[Row]) -> bool:
 def _remind(parts: tuple[Part, ...], rows: list[Row], losses: list[Loss]) -> None:
     """Say a system message in a user turn, in the last one where the last turn is a user's."""
     losses.append(Loss("system_position", "said in a user turn"))
+    if any(not isinstance(part, Text) for part in parts):
+        losses.append(Loss("system_media"))
     said = "\n".join(part.text for part in parts if isinstance(part, Text))
     reminder: Row = {"type": "text", "text": _SYSTEM_MARK.format(said)}
     if rows[-1]["role"] != "user":
