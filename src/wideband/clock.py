@@ -5,5 +5,4 @@ import time
 now_ns = time.time_ns
 monotonic_ns = time.monotonic_ns
 monotonic_s = time.monotonic
-process_ns = time.process_time_ns
 sleep = time.sleep
