@@ -3,7 +3,7 @@
 from typing import Any
 
 from wideband.canon.request import Loss, ReasoningAsk, Request, Tool
-from wideband.dialects import quirks
+from wideband.dialects import budgets, quirks
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.anthropic_messages.turns import Turns
@@ -113,10 +113,10 @@ def _thinking(
 
 def _budget(ask: ReasoningAsk, max_tokens: int, losses: list[Loss]) -> int | None:
     """Return the tokens to think with, of which the answer's `max_tokens` must hold more; None when it cannot."""
-    if max_tokens <= words.MIN_BUDGET:
+    if max_tokens <= budgets.LEAST:
         return None
-    wanted = ask.max_tokens or int(max_tokens * words.EFFORT_RATIOS.get(ask.effort or "medium", 0.5))
-    budget = min(max(min(wanted, words.MAX_BUDGET), words.MIN_BUDGET), max_tokens - 1)
+    wanted = ask.max_tokens or int(max_tokens * budgets.SHARES[ask.effort or "medium"])
+    budget = min(budgets.within(wanted), max_tokens - 1)
     if ask.max_tokens is not None and budget != ask.max_tokens:
         words.note(losses, "reasoning_budget", f"{ask.max_tokens} changed to {budget}")
     return budget

@@ -7,7 +7,7 @@ import msgspec
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Loss
-from wideband.dialects import quirks
+from wideband.dialects import budgets, quirks
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.wire import jsons
@@ -76,7 +76,7 @@ def _settle_limits(fields: dict[str, Any], ask: Ask, target: Target, losses: lis
     thinking = jsons.decode(fields["thinking"]) if "thinking" in fields else None
     if not isinstance(thinking, dict) or (thinking.get("budget_tokens") or 0) < limit:
         return
-    if limit <= words.MIN_BUDGET:
+    if limit <= budgets.LEAST:
         del fields["thinking"]
         losses.append(Loss("reasoning", "no room to think"))
     else:

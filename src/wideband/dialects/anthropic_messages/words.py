@@ -22,7 +22,6 @@ DEFAULT_MAX_TOKENS = 4096
 MAX_CACHE_MARKS = 4
 # JSON numbers are exact up to here in every reader; no count is larger, a provider's or a caller's.
 MOST_TOKENS = 2**53
-MIN_BUDGET, MAX_BUDGET = 1024, 128_000
 
 # Body fields that are words to this gateway, not to a provider.
 GATEWAY_FIELDS = frozenset(
@@ -67,8 +66,6 @@ BLOCK_FEATURES: dict[str, str] = {
     "web_fetch_tool_result": "server_tool_blocks",
     "web_search_tool_result": "server_tool_blocks",
 }
-
-EFFORT_RATIOS: dict[str, float] = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
 
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_TOOL_ID = re.compile(r"[^A-Za-z0-9-]")

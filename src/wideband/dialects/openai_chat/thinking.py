@@ -4,21 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from wideband.canon.request import Effort, Json, ReasoningAsk
+from wideband.dialects import budgets
 from wideband.dialects.base import Target
 
 Fields = dict[str, Json]
-
-# The share of the answer's length that each effort may spend on thinking.
-_RATIOS: Final[dict[Effort, float]] = {
-    "none": 0.0,
-    "minimal": 0.1,
-    "low": 0.2,
-    "medium": 0.5,
-    "high": 0.8,
-    "xhigh": 0.95,
-    "max": 0.95,
-}
-_MIN_BUDGET, _MAX_BUDGET = 1024, 128_000
 
 
 def _is_off(ask: ReasoningAsk) -> bool:
@@ -33,7 +22,7 @@ def _effort(ask: ReasoningAsk, max_tokens: int | None) -> Effort | None:
         return "none"
     if ask.max_tokens is not None:
         share = ask.max_tokens / max(max_tokens or 4 * ask.max_tokens, 1)
-        return next((effort for effort in ("low", "medium") if share <= _RATIOS[effort]), "high")
+        return next((effort for effort in ("low", "medium") if share <= budgets.SHARES[effort]), "high")
     return "medium" if ask.enabled else None
 
 
@@ -64,7 +53,7 @@ def _as_switch_and_budget(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
     if ask.max_tokens is not None:
         fields["thinking_budget"] = ask.max_tokens
     elif ask.effort is not None and max_tokens is not None:
-        budget = max(min(int(max_tokens * _RATIOS[ask.effort]), _MAX_BUDGET), _MIN_BUDGET)
+        budget = budgets.within(int(max_tokens * budgets.SHARES[ask.effort]))
         fields |= {"thinking_budget": budget} if budget < max_tokens else {}
     return fields
 
