@@ -132,7 +132,18 @@ def read_sections(document: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]
             values[name] = read_fields(table, kind, place)
         else:
             place.note("", f"must be a table: write `[{name}]`")
+    _check_hold(values, problems)
     return values, problems
+
+
+def _check_hold(values: dict[str, dict[str, Any]], problems: list[Problem]) -> None:
+    """See to it that no hold ends before its request can: what is settled after its hold has expired is not charged."""
+    total_s = values.get("deadlines", {}).get("total_s", Deadlines().total_s)
+    hold_s = values.get("holds", {}).get("hold_s", Holds().hold_s)
+    if hold_s <= total_s:
+        section = "holds" if "hold_s" in values.get("holds", {}) else "deadlines"
+        text = f"a hold ({hold_s:g} s) must outlive the longest request ({total_s:g} s): raise holds.hold_s above it"
+        Place(table=section, nth=0, problems=problems).note("hold_s" if section == "holds" else "total_s", text)
 
 
 def _config_file(named: Path | str | None, home: Path) -> Path | None:

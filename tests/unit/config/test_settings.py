@@ -59,6 +59,14 @@ def test_every_fault_of_a_file_is_named_with_its_line(tmp_path: Path) -> None:
     ]
 
 
+def test_a_hold_must_outlive_the_longest_request(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    assert fixes_of(file, "[holds]\nhold_s = 60\n")[0].startswith("2: [holds] `hold_s`: a hold (60 s) must outlive")
+    assert fixes_of(file, "[deadlines]\ntotal_s = 9000\n")[0].startswith("2: [deadlines] `total_s`: a hold (3600 s)")
+    file.write_text("[holds]\nhold_s = 9001\n[deadlines]\ntotal_s = 9000\n")
+    assert load_settings(config_file=file, environ={}).holds.hold_s == 9001
+
+
 def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
     (fix,) = fixes_of(tmp_path / "w.toml", "[server]\nport = \n")
     assert fix.startswith("2: is no TOML: ")
