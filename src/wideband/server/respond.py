@@ -21,6 +21,7 @@ class Response:
         self.gone = False
         self._on_gone: Callable[[], None] | None = None
         self._head: MutableMapping[str, Any] | None = None
+        self._opening = asyncio.Lock()
         if self._connection is not None:
             self._connection.gone_calls.append(self._left)
 
@@ -56,10 +57,19 @@ class Response:
         await self.end(body)
 
     async def _pass(self, message: MutableMapping[str, Any]) -> None:
-        head, self._head = self._head, None
-        if head is None:
+        if self._head is None:
             await self._send(message)
             return
+        # A comment that keeps the line open may come while the first piece waits for a client that does not read.
+        async with self._opening:
+            head = self._head
+            if head is None:
+                await self._send(message)
+            else:
+                await self._open(head, message)
+                self._head = None
+
+    async def _open(self, head: MutableMapping[str, Any], message: MutableMapping[str, Any]) -> None:
         cycle = getattr(self._send, "__self__", None)
         if not isinstance(cycle, RequestResponseCycle):
             await self._send(head)
