@@ -57,17 +57,20 @@ class Response:
         await self.end(body)
 
     async def _pass(self, message: MutableMapping[str, Any]) -> None:
-        if self._head is None:
+        if self._unsent() is None:
             await self._send(message)
             return
         # A comment that keeps the line open may come while the first piece waits for a client that does not read.
         async with self._opening:
-            head = self._head
+            head = self._unsent()
             if head is None:
                 await self._send(message)
             else:
                 await self._open(head, message)
                 self._head = None
+
+    def _unsent(self) -> MutableMapping[str, Any] | None:
+        return self._head
 
     async def _open(self, head: MutableMapping[str, Any], message: MutableMapping[str, Any]) -> None:
         cycle = getattr(self._send, "__self__", None)
