@@ -3,54 +3,76 @@
 import asyncio
 from collections.abc import Mapping
 
-from wideband.canon.faults import Faulted
+from wideband.canon.faults import Faulted, FaultKind
 from wideband.dialects.base import Counter, Dialect
 from wideband.dialects.registry import COUNTERS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Exchange
+from wideband.gateway.sink import Sink
+from wideband.gateway.watch import Watch
 from wideband.upstream.base import Call
 
 MAX_COUNT_BYTES = 64 * 1024
 
 
-async def count_tokens(exchange: Exchange, dialect: Dialect, body: bytes, passed: Mapping[str, str]) -> bytes:
-    """Return the body of the answer. Raises `Faulted` for a body that cannot be understood or an unknown model.
+async def count_tokens(
+    exchange: Exchange, dialect: Dialect, body: bytes, passed: Mapping[str, str], sink: Sink
+) -> bytes:
+    """Return the body of the answer. Raises `Faulted`: a body not understood, an unknown model, a client that left.
 
-    `passed` are headers of the client's that a provider gets too.
+    `passed` are headers of the client's that a provider gets too; when the client of `sink` leaves, the provider is
+    hung up on at once.
     """
     counter = COUNTERS[dialect.name]
     ask = counter.read(body)
     model = exchange.catalogue.resolve(ask.model)
     if model is None:
         raise Faulted(metadata.unknown_model(ask.model, exchange.catalogue))
-    for endpoint in exchange.catalogue.endpoints.get(model, ()):
-        if endpoint.provider.dialect == dialect.name and "no_count_tokens" not in endpoint.provider.quirks:
-            address = exchange.address(endpoint)
-            draft = counter.encode(ask, address.target)
-            call = Call(
-                url=address.url + draft.path,
-                body=draft.body,
-                headers={**address.headers, **draft.headers, **passed},
-                connect_s=exchange.terms.connect_s,
-                first_byte_s=exchange.terms.keepalive_s,
-            )
-            counted = await _ask(exchange, counter, call)
-            if counted is not None:
-                return counter.encode_reply(counted)
+    watch = Watch(exchange.terms.total_s)
+    sink.on_gone(watch.client_gone)
+    try:
+        for endpoint in exchange.catalogue.endpoints.get(model, ()):
+            if endpoint.provider.dialect == dialect.name and "no_count_tokens" not in endpoint.provider.quirks:
+                address = exchange.address(endpoint)
+                draft = counter.encode(ask, address.target)
+                call = Call(
+                    url=address.url + draft.path,
+                    body=draft.body,
+                    headers={**address.headers, **draft.headers, **passed},
+                    connect_s=exchange.terms.connect_s,
+                    first_byte_s=exchange.terms.keepalive_s,
+                )
+                counted = await _ask(exchange, counter, call, watch)
+                if counted is not None:
+                    return counter.encode_reply(counted)
+    finally:
+        watch.close()
     return counter.encode_reply(counter.estimate(body))
 
 
-async def _ask(exchange: Exchange, counter: Counter, call: Call) -> int | None:
-    """Return the provider's count, or None when it gives none: an estimate is then better than an error."""
+async def _ask(exchange: Exchange, counter: Counter, call: Call, watch: Watch) -> int | None:
+    """Return the provider's count, or None when it gives none: an estimate is then better than an error.
+
+    Raises `Faulted` (cancelled) when the client left.
+    """
+    watch.check()
     answer = None
     try:
-        async with asyncio.timeout(call.connect_s + call.first_byte_s):
-            answer = await exchange.upstream.send(call)
-            if answer.status == 200:
-                return counter.decode(await answer.read(MAX_COUNT_BYTES))
-    except (Faulted, TimeoutError):
+        watch.arm(call.connect_s + call.first_byte_s, FaultKind.PROVIDER_TIMEOUT)
+        watch.phase = "reading"
+        answer = await exchange.upstream.send(call)
+        if answer.status == 200:
+            return counter.decode(await answer.read(MAX_COUNT_BYTES))
+    except Faulted:
         return None
+    except asyncio.CancelledError:
+        fault = watch.fault()
+        if fault is None:
+            raise
+        if fault.kind is FaultKind.CANCELLED:
+            raise Faulted(fault) from None
     finally:
+        watch.phase = "idle"
         if answer is not None:
             answer.release()
     return None

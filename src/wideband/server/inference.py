@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from wideband.accounts.rows import Key
 from wideband.canon.faults import Fault, Faulted, FaultKind
@@ -10,13 +10,16 @@ from wideband.dialects.base import Dialect
 from wideband.gateway import metadata
 from wideband.gateway.counting import count_tokens
 from wideband.gateway.exchange import Caller, Exchange
-from wideband.gateway.session import Session
+from wideband.gateway.session import INTERNAL, Session
 from wideband.ids import generation_id
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
 from wideband.server.respond import Receive, Response, Scope, Send
 
 log = logging.getLogger("wideband.server")
+
+Headers = Mapping[bytes, bytes]
+Answering = Callable[[Dialect, Headers, Receive, Response, str], Awaitable[None]]
 
 # A client's header -> the dialect whose upstreams get it, and by which name.
 _PASSED = {
@@ -35,47 +38,25 @@ class Inference:
 
     async def chat(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one generation request."""
-        response, name = Response(scope, send), generation_id()
-        try:
-            headers = dict(scope["headers"])
-            key = authenticate(headers, self._exchange.ledger, management=False)
-            self._admit()
-            body = await self._body(receive, headers, response)
-            caller = _caller(headers, key)
-            await Session(self._exchange, dialect, caller, response, name).answer(body)
-        except Faulted as error:
-            await _refuse(dialect, response, error.fault, name)
-        except ClientLeftError:
-            return
-        except asyncio.CancelledError:
-            # The server stops. The session has settled and said so; who was still sending a request is told here.
-            if not response.started:
-                await _refuse(dialect, response, STOPPING, name)
-        except Exception:
-            log.exception("request %s failed on a defect of ours", name)
-            if response.started:
-                raise
-            await _refuse(dialect, response, INTERNAL, name)
-        finally:
-            response.close()
+        await _answer(self._chat, dialect, scope, receive, send)
 
     async def count(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to count tokens; nothing is held, charged or recorded."""
-        response, name = Response(scope, send), generation_id()
-        try:
-            headers = dict(scope["headers"])
-            authenticate(headers, self._exchange.ledger, management=False)
-            body = await self._body(receive, headers, response)
-            counted = await count_tokens(self._exchange, dialect, body, _passed(headers).get(dialect.name, {}))
-            await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
-        except Faulted as error:
-            await _refuse(dialect, response, error.fault, name)
-        except ClientLeftError:
-            return
-        finally:
-            response.close()
+        await _answer(self._count, dialect, scope, receive, send)
 
-    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes], response: Response) -> bytes:
+    async def _chat(self, dialect: Dialect, headers: Headers, receive: Receive, response: Response, name: str) -> None:
+        key = authenticate(headers, self._exchange.ledger, management=False)
+        self._admit()
+        body = await self._body(receive, headers, response)
+        await Session(self._exchange, dialect, _caller(headers, key), response, name).answer(body)
+
+    async def _count(self, dialect: Dialect, headers: Headers, receive: Receive, response: Response, name: str) -> None:
+        authenticate(headers, self._exchange.ledger, management=False)
+        body = await self._body(receive, headers, response)
+        counted = await count_tokens(self._exchange, dialect, body, _passed(headers).get(dialect.name, {}), response)
+        await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
+
+    async def _body(self, receive: Receive, headers: Headers, response: Response) -> bytes:
         arrived = response.body_arrived
         return await read_body(receive, headers, self._max_body_bytes, self._body_s, arrived=arrived)
 
@@ -86,7 +67,28 @@ class Inference:
 
 
 STOPPING = Fault(kind=FaultKind.UNAVAILABLE, message="The server is stopping. Try again shortly.", retry_after_s=2.0)
-INTERNAL = Fault(kind=FaultKind.INTERNAL, message="Internal Server Error")
+
+
+async def _answer(answering: Answering, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request; what keeps it from its answer is told in the dialect, a defect of ours too."""
+    response, name = Response(scope, send), generation_id()
+    try:
+        await answering(dialect, dict(scope["headers"]), receive, response, name)
+    except Faulted as error:
+        await _refuse(dialect, response, error.fault, name)
+    except ClientLeftError:
+        return
+    except asyncio.CancelledError:
+        # The server stops. The session has settled and said so; who was still sending a request is told here.
+        if not response.started:
+            await _refuse(dialect, response, STOPPING, name)
+    except Exception:
+        log.exception("request %s failed on a defect of ours", name)
+        if response.started:
+            raise
+        await _refuse(dialect, response, INTERNAL, name)
+    finally:
+        response.close()
 
 
 async def refuse_method(dialect: Dialect, scope: Scope, send: Send) -> None:
@@ -101,7 +103,7 @@ async def _refuse(dialect: Dialect, response: Response, fault: Fault, name: str)
     await response.reply(fault.status, metadata.fault_headers(fault, name), dialect.encode_fault(fault, None))
 
 
-def _caller(headers: Mapping[bytes, bytes], key: Key) -> Caller:
+def _caller(headers: Headers, key: Key) -> Caller:
     def text(name: bytes) -> str | None:
         value = headers.get(name)
         return value.decode("latin-1")[:512] if value else None
@@ -118,7 +120,7 @@ def _caller(headers: Mapping[bytes, bytes], key: Key) -> Caller:
     )
 
 
-def _passed(headers: Mapping[bytes, bytes]) -> dict[str, dict[str, str]]:
+def _passed(headers: Headers) -> dict[str, dict[str, str]]:
     passed: dict[str, dict[str, str]] = {}
     for name, (dialect, told) in _PASSED.items():
         if name in headers:
