@@ -12,6 +12,7 @@ from wideband.pricing.shapes import architecture_object, endpoint_object, model_
 from wideband.routing.health import Health
 
 DEFAULT_PAGE, MAX_PAGE = 500, 1000
+MAX_DIGITS = 15
 # 0 is operational; below it an endpoint is asked later than others.
 _STATUS = {"healthy": 0, "half_open": -1, "resting": -2}
 
@@ -89,8 +90,9 @@ def whole_number(query: Query, name: str, default: int, least: int) -> int:
     text = query.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or int(text) < least:
-        raise invalid(f"`{name}` must be a whole number, {least} or more, not `{text}`.", name)
+    # More digits than any list has rows are more than `int` takes.
+    if not text.isdecimal() or len(text) > MAX_DIGITS or int(text) < least:
+        raise invalid(f"`{name}` must be a whole number, {least} or more, not `{text[:40]}`.", name)
     return int(text)
 
 

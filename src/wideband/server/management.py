@@ -1,5 +1,6 @@
 """The routes that are not inference: catalogue, records, keys, health and metrics, on Starlette."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,13 +17,16 @@ from wideband.clock import now_ns
 from wideband.dialects.registry import DIALECTS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Exchange
+from wideband.gateway.session import INTERNAL
 from wideband.ids import key_secret
 from wideband.metering.record import Generation
 from wideband.server import listing, shapes
 from wideband.server.auth import authenticate
-from wideband.server.body import read_body
+from wideband.server.body import ClientLeftError, read_body
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.wire import jsons
+
+log = logging.getLogger("wideband.server")
 
 MAX_FORM_BYTES = 64 * 1024
 FORM_S = 10.0
@@ -180,13 +184,18 @@ class Management:
 
 
 def _guarded(handler: Endpoint) -> Endpoint:
-    """Answer faults in the shape of the API."""
+    """Answer faults in the shape of the API, defects of ours too."""
 
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
         except Faulted as error:
             return _fault(request, error.fault)
+        except ClientLeftError:
+            return Response(status_code=499)  # which nobody reads
+        except Exception:
+            log.exception("%s %s failed on a defect of ours", request.method, request.url.path)
+            return _fault(request, INTERNAL)
 
     return answer
 

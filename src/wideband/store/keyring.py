@@ -163,5 +163,7 @@ def account_rows(db: apsw.Connection) -> list[tuple[Account, int, int]]:
 def _check(key: Key) -> None:
     if key.limit_nano is not None and not 0 <= key.limit_nano <= MAX_INTEGER:
         raise invalid("a limit has to be an amount of zero or more", "limit")
+    if key.expires_ns is not None and not 0 <= key.expires_ns <= MAX_INTEGER:
+        raise invalid("a key expires before 2262, or never: then leave the time out", "expires_at")
     if key.limit_reset not in (None, *get_args(LimitReset)):
         raise invalid("limit_reset has to be daily, weekly, monthly or null", "limit_reset")

@@ -50,6 +50,14 @@ def test_pages_link_to_the_next_one() -> None:
     assert listing.page(rows, "/api/v1/models", {}) == (rows, {"next": None})
 
 
+@pytest.mark.parametrize("text", ["-1", "1.5", "many", "", "9" * 5000])
+def test_a_page_that_is_no_number_is_named(text: str) -> None:
+    with pytest.raises(Faulted) as caught:
+        listing.page([], "/api/v1/models", {"offset": text})
+    assert caught.value.fault.param == "offset"
+    assert len(caught.value.fault.message) < 200
+
+
 def test_an_unknown_model_is_not_found_with_a_hint() -> None:
     with pytest.raises(Faulted, match="acme/cheap") as caught:
         listing.model(ROWS, "acme/chep", 0)

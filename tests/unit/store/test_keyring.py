@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 from tests.unit.store.money import make_hold, make_key, settle_hold
 
@@ -57,6 +58,13 @@ async def test_a_grant_by_another_process_can_be_spent_at_once(ledger: LocalLedg
             keyring.grant("acme", 0)
         with pytest.raises(Faulted, match="`wideband credits open nobody`"):
             keyring.grant("nobody", 5)
+
+
+@pytest.mark.parametrize("expires_ns", [-1, 2**63])
+async def test_a_time_that_no_row_can_hold_is_refused(ledger: LocalLedger, expires_ns: int) -> None:
+    with pytest.raises(Faulted) as caught:
+        await ledger.create_key(msgspec.structs.replace(make_key(), expires_ns=expires_ns))
+    assert caught.value.fault.param == "expires_at"
 
 
 async def test_a_change_gets_its_turn_while_the_server_writes_without_pause(ledger: LocalLedger) -> None:

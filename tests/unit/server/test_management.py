@@ -1,0 +1,67 @@
+"""The management API answers in its own shape, also where something of ours is broken."""
+
+from typing import Any, cast
+
+import httpx
+import msgspec
+import pytest
+from tests.unit.gateway.stage import KEY, MemoryLedger, stage
+
+from wideband.accounts.rows import Key
+from wideband.server.management import Management
+from wideband.server.respond import Receive, Scope, Send
+
+
+class Broken(MemoryLedger):
+    """Knows every key and fails at everything else."""
+
+    def key_for(self, _hash: str) -> Key:
+        return KEY
+
+    async def credits(self, _account_id: str) -> tuple[int, int]:
+        raise RuntimeError("secret detail")
+
+
+class Managing(Broken):
+    """Takes every key for one that manages."""
+
+    def key_for(self, _hash: str) -> Key:
+        return msgspec.structs.replace(KEY, management=True)
+
+
+@pytest.fixture
+def http() -> httpx.AsyncClient:
+    exchange = stage({}).exchange
+    exchange.ledger = cast("Any", Broken())
+    app = Management(exchange, str, lambda: None).app()
+    headers = {"authorization": "Bearer key"}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here", headers=headers)
+
+
+async def test_a_defect_is_told_in_the_shape_of_the_api_and_logged(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await http.get("/api/v1/credits")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, 500)
+    assert "secret" not in answer.text
+    assert "secret detail" in caplog.text
+
+
+async def test_a_route_that_is_none_is_not_found_in_the_dialect_of_who_asks(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/nothing")).json()["error"]["code"] == 404
+    anthropic = await http.get("/v1/nothing", headers={"anthropic-version": "2023-06-01"})
+    assert (anthropic.status_code, anthropic.json()["type"]) == (404, "error")
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_form_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None: ...
+
+    exchange = stage({}).exchange
+    exchange.ledger = cast("Any", Managing())
+    headers = [(b"authorization", b"Bearer key")]
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/keys", "query_string": b"", "headers": headers}
+    await Management(exchange, str, lambda: None).app()(scope, cast("Receive", receive), cast("Send", send))
+    assert caplog.text == ""
