@@ -50,7 +50,7 @@ def test_every_generated_part_stands_on_a_page() -> None:
 
 def test_every_route_is_documented() -> None:
     nothing = cast(Any, None)
-    routes = [route for route in Management(nothing, nothing, nothing).app().routes if isinstance(route, Route)]
+    routes = [route for route in Management(nothing, nothing).app().routes if isinstance(route, Route)]
     served = {
         (method, re.sub(r"^/api/v1|^/v1|:path", "", route.path.replace(":path", "")))
         for route in routes

@@ -30,7 +30,6 @@ def build(
     upstream: Upstream,
     *,
     metrics_text: Callable[[Metrics, Exchange], str],
-    ready: Callable[[], str | None],
 ) -> Parts:
     """Assemble the application of one process."""
     metrics = Metrics()
@@ -45,7 +44,7 @@ def build(
     )
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
-    management = Management(exchange, lambda: metrics_text(metrics, exchange), ready)
+    management = Management(exchange, lambda: metrics_text(metrics, exchange))
     return Parts(App(inference, management.app()), exchange, metrics)
 
 

@@ -35,11 +35,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Management:
-    """Handlers over one exchange; `metrics_text` and `ready` come from the process that serves."""
+    """Handlers over one exchange; `metrics_text` comes from the process that serves."""
 
-    def __init__(self, exchange: Exchange, metrics_text: Callable[[], str], ready: Callable[[], str | None]) -> None:
-        self._exchange = exchange
-        self._metrics_text, self._ready = metrics_text, ready
+    def __init__(self, exchange: Exchange, metrics_text: Callable[[], str]) -> None:
+        self._exchange, self._metrics_text = exchange, metrics_text
 
     def app(self) -> Starlette:
         """Return the routes under /api/v1 and /v1, and those for machines that watch."""
@@ -176,7 +175,7 @@ class Management:
         return _json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
-        reason = self._ready()
+        reason = await self._exchange.ledger.failure()
         return _json({"status": "ready"}) if reason is None else _json({"status": "not ready", "reason": reason}, 503)
 
     async def metrics(self, request: Request) -> Response:  # noqa: ARG002  a route's signature

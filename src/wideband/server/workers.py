@@ -133,7 +133,7 @@ async def work(settings: Settings, number: int, sandbox_url: str | None, ready: 
         upstream = CLIENTS[settings.upstream.client]()
         stack.push_async_callback(upstream.close)
         counters = Counters(settings.home, number)
-        parts = build(settings, market, ledger, upstream, metrics_text=counters.text, ready=lambda: None)
+        parts = build(settings, market, ledger, upstream, metrics_text=counters.text)
         writer = spawn(counters.keep_writing(parts.metrics, parts.exchange), name="metrics")
         stack.callback(writer.cancel)
         stack.callback(counters.forget)

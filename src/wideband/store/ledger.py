@@ -93,7 +93,7 @@ class LocalLedger:
 
     def decide(self, hold: Hold) -> Fault | None:
         """Set money aside, or say why not; does not wait for anything."""
-        if self._writer.failure is not None or self._closed:
+        if self._refuses:
             return _cannot_write(self._writer.failure)
         key = self.key_for(hold.key_hash)
         if key is None:
@@ -126,6 +126,10 @@ class LocalLedger:
         hold = self._book.holds.get(hold_id)
         if hold is not None and hold_id not in self._settling:
             self.submit(interrupted(hold, now_ns(), why), "release").add_done_callback(_look)
+
+    @property
+    def _refuses(self) -> bool:
+        return self._closed or self._writer.failure is not None
 
     def _check(self, settlement: Settlement) -> None:
         known = settlement.account_id in self._book.accounts and (
@@ -193,6 +197,9 @@ class LocalLedger:
         if account_id not in self._book.accounts:
             return 0, 0
         return self._book.granted[account_id], self._book.by_account[account_id].charged
+
+    async def failure(self) -> str | None:
+        return _cannot_write(self._writer.failure).message if self._refuses else None
 
     async def balance(self) -> dict[str, Any]:
         await self._call(lambda _: None)  # what was queued before is written

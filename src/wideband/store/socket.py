@@ -32,6 +32,7 @@ _METHODS: dict[str, tuple[Any, Any]] = {
     "keys": (tuple[str | None], list[Key]),
     "change_key": (tuple[str, KeyChange], Key | None),
     "delete_key": (tuple[str], bool),
+    "failure": (tuple[()], str | None),
     "balance": (tuple[()], dict[str, Any]),
 }
 
@@ -265,6 +266,13 @@ class RemoteLedger:
     async def delete_key(self, key_hash: str) -> bool:
         deleted: bool = await self._line.ask("delete_key", key_hash)
         return deleted
+
+    async def failure(self) -> str | None:
+        try:
+            reason: str | None = await self._line.ask("failure")
+        except Faulted as error:
+            return error.fault.message
+        return reason
 
     async def balance(self) -> dict[str, Any]:
         figures: dict[str, Any] = await self._line.ask("balance")

@@ -18,6 +18,9 @@ class Broken(MemoryLedger):
     def key_for(self, _hash: str) -> Key:
         return KEY
 
+    async def failure(self) -> str:
+        return "The disk is full."
+
     async def credits(self, _account_id: str) -> tuple[int, int]:
         raise RuntimeError("secret detail")
 
@@ -33,7 +36,7 @@ class Managing(Broken):
 def http() -> httpx.AsyncClient:
     exchange = stage({}).exchange
     exchange.ledger = cast("Any", Broken())
-    app = Management(exchange, str, lambda: None).app()
+    app = Management(exchange, str).app()
     headers = {"authorization": "Bearer key"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here", headers=headers)
 
@@ -53,6 +56,11 @@ async def test_a_route_that_is_none_is_not_found_in_the_dialect_of_who_asks(http
     assert (anthropic.status_code, anthropic.json()["type"]) == (404, "error")
 
 
+async def test_a_server_whose_ledger_takes_nothing_is_not_ready_and_says_why(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "reason": "The disk is full."})
+
+
 async def test_a_client_that_leaves_in_the_middle_of_a_form_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
@@ -63,5 +71,5 @@ async def test_a_client_that_leaves_in_the_middle_of_a_form_is_no_defect(caplog:
     exchange.ledger = cast("Any", Managing())
     headers = [(b"authorization", b"Bearer key")]
     scope: Scope = {"type": "http", "method": "POST", "path": "/v1/keys", "query_string": b"", "headers": headers}
-    await Management(exchange, str, lambda: None).app()(scope, cast("Receive", receive), cast("Send", send))
+    await Management(exchange, str).app()(scope, cast("Receive", receive), cast("Send", send))
     assert caplog.text == ""

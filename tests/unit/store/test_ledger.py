@@ -232,9 +232,11 @@ async def test_a_full_disk_refuses_new_requests_and_loses_nothing(
         assert refusal is not None
         assert (refusal.kind, refusal.status) == (FaultKind.UNAVAILABLE, 503)
         assert "cannot be written" in refusal.message
+        assert await ledger.failure() == refusal.message
         ledger._writer.call(lambda db: db.pragma("max_page_count", 1_000_000)).result()
         await asyncio.gather(*(ledger.settle(settle_hold(hold, 10)) for hold in running))
     assert await ledger.hold(make_hold(key)) is None
+    assert await ledger.failure() is None
     figures = await balanced(ledger)
     assert (figures["requests"], figures["charged_nano"]) == (201, 2_001)
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "WARNING"]

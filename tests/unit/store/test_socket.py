@@ -69,6 +69,7 @@ async def test_a_worker_asks_and_is_answered_as_beside_the_ledger(worker: Remote
     assert await worker.delete_key(key.hash) is True
     assert worker.key_for(key.hash) is None
     assert (await worker.balance())["balanced"] is True
+    assert await worker.failure() is None
 
 
 async def test_what_the_ledger_refuses_is_refused_through_the_socket(worker: RemoteLedger) -> None:
@@ -132,6 +133,7 @@ async def test_without_the_server_every_call_fails_at_once(server: LedgerServer,
         assert refusal.kind is FaultKind.UNAVAILABLE
         with pytest.raises(Faulted):
             await worker.settle(settle_hold(hold, 1))
+        assert await worker.failure() == refusal.message
     assert worker.key_for(key.hash) == key
 
 
