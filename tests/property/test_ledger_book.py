@@ -76,7 +76,6 @@ class BookMachine(RuleBasedStateMachine):
                 id=hold.id,
                 account_id="acme",
                 key_hash=hold.key_hash,
-                held_nano=hold.amount_nano,
                 charge_nano=charge,
                 at_ns=self.now_ns,
                 record=b"{}",

@@ -53,7 +53,6 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     account_id: str
     key_hash: str
-    held_nano: int
     charge_nano: int
     at_ns: int
     record: bytes

@@ -63,10 +63,14 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     target: Target
 
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"Address({self.url!r})"
+
 
 @dataclass
 class Exchange:
-    """The shared state of the gateway. `catalogue` may be exchanged whole while requests run."""
+    """The shared state of the gateway."""
 
     catalogue: Catalogue
     provider_keys: dict[str, str] = field(repr=False)
@@ -101,7 +105,3 @@ class Exchange:
                 ),
             )
         return found
-
-    def exchange_rows(self, catalogue: Catalogue, provider_keys: dict[str, str]) -> None:
-        """Take new rows; requests under way keep the ones they began with."""
-        self.catalogue, self.provider_keys, self._addresses = catalogue, provider_keys, {}

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 import msgspec
 
@@ -22,7 +21,7 @@ from wideband.gateway.trial import Trial
 from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
 from wideband.ids import seed
-from wideband.metering.meter import Facts, Meter
+from wideband.metering.meter import CHARS_A_TOKEN, Facts, Meter
 from wideband.pricing import Charge, charge, hold_amount, resolve
 from wideband.routing.failover import tries
 from wideband.routing.plan import plan
@@ -30,8 +29,6 @@ from wideband.routing.plans import Outcome, Plan, Refused, Wish
 from wideband.routing.preferences import decode_preferences
 from wideband.tasks import spawn
 from wideband.wire import jsons
-
-CHARS_PER_TOKEN = 4
 
 NOTHING_ANSWERED = Fault(kind=FaultKind.INTERNAL, message="Nothing answered.")
 STOPPED = Fault(kind=FaultKind.CANCELLED, message="The server stopped before the answer was complete.")
@@ -117,18 +114,22 @@ class Session:
                 models.append(model)
         wish = Wish(
             models=tuple(models),
-            prompt_tokens=ask.prompt_chars // CHARS_PER_TOKEN,
+            prompt_tokens=ask.prompt_chars // CHARS_A_TOKEN,
             max_tokens=ask.max_tokens,
             needs=ask.needs,
             modalities=ask.modalities,
             preferences=decode_preferences(ask.preferences),
         )
-        return plan(wish, catalogue, self.exchange.health, self.created_ns, seed(), self._rates_for(wish.prompt_tokens))
+
+        def rates_of(endpoint: Endpoint) -> Rates:
+            return self._rates(endpoint, wish.prompt_tokens)
+
+        return plan(wish, catalogue, self.exchange.health, self.created_ns, seed(), rates_of)
 
     async def _hold(self, plan: Plan) -> Fault | None:
         """Set aside what the dearest endpoint of the plan could charge."""
         ask, terms = self.work.ask, self.exchange.terms
-        prompt_tokens = ask.prompt_chars // CHARS_PER_TOKEN
+        prompt_tokens = ask.prompt_chars // CHARS_A_TOKEN
         output_tokens = (ask.max_tokens or terms.default_output_tokens) * ask.n
         amount = max(
             hold_amount(
@@ -153,9 +154,6 @@ class Session:
         if fault is None:
             self._held_nano = amount
         return fault
-
-    def _rates_for(self, prompt_tokens: int) -> Callable[[Endpoint], Rates]:
-        return lambda endpoint: resolve(endpoint.price, self.created_ns, prompt_tokens)
 
     def _rates(self, endpoint: Endpoint, prompt_tokens: int) -> Rates:
         return resolve(endpoint.price, self.created_ns, prompt_tokens)
@@ -246,7 +244,6 @@ class Session:
                     id=self.id,
                     account_id=self.caller.key.account_id,
                     key_hash=self.caller.key.hash,
-                    held_nano=self._held_nano,
                     charge_nano=record.cost_nano,
                     at_ns=now_ns(),
                     record=jsons.encode(record),

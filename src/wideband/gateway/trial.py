@@ -59,7 +59,7 @@ class _Reader:
 
 
 class Trial:
-    """A try in progress. After `run` returned None the caller is being answered by it: `tail` finishes the answer."""
+    """A try in progress. After `run` returned None the caller is being answered by it; how it broke is in `broke`."""
 
     def __init__(self, work: Work, endpoint: Endpoint, lane: Lane) -> None:
         self.work = work

@@ -24,13 +24,12 @@ Histogram = dict[int, int]
 class Minute:
     """One minute. `tries` counts those that tell something about the endpoint: not rate-limited, not the caller's."""
 
-    __slots__ = ("downs", "limited", "number", "tps", "tries", "ttft_ms")
+    __slots__ = ("downs", "number", "tps", "tries", "ttft_ms")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.tries = 0
         self.downs = 0
-        self.limited = 0
         self.ttft_ms: Histogram = {}
         self.tps: Histogram = {}
 
@@ -59,11 +58,10 @@ class Minutes:
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome into its minute; one older than the newest minute goes into the newest."""
-        minute = self._minute(outcome.at_ns // MINUTE_NS)
         fault = outcome.fault
         if fault is not None and fault.kind is FaultKind.PROVIDER_RATE_LIMITED:
-            minute.limited += 1
             return
+        minute = self._minute(outcome.at_ns // MINUTE_NS)
         down = fault is not None and fault.rule.counts_as_down
         if down or succeeded(outcome):
             minute.tries += 1

@@ -55,7 +55,6 @@ def interrupted(hold: Hold, at_ns: int, why: str) -> Settlement:
         id=hold.id,
         account_id=hold.account_id,
         key_hash=hold.key_hash,
-        held_nano=hold.amount_nano,
         charge_nano=0,
         at_ns=at_ns,
         record=jsons.encode(record),

@@ -37,7 +37,6 @@ def charge_of(amount_nano: int, at_ns: int = NOON, hold_id: str = "gen-1") -> Se
         id=hold_id,
         account_id="local",
         key_hash="k",
-        held_nano=0,
         charge_nano=amount_nano,
         at_ns=at_ns,
         record=b"{}",
