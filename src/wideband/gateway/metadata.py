@@ -68,18 +68,10 @@ def router_metadata(
             }
             for one in tried
         ],
-        "routing_funnel": funnel(plan),
+        "routing_funnel": [step.shown for step in plan.funnel],
         "losses": [{"feature": loss.feature, "detail": loss.detail} for loss in losses],
         "simulated": served.simulated if served else False,
     }
-
-
-def funnel(plan: Plan) -> list[dict[str, Any]]:
-    """Return the plan's funnel as JSON."""
-    return [
-        {"step": step.step, "endpoint_count": step.endpoint_count, **({"reason": step.reason} if step.reason else {})}
-        for step in plan.funnel
-    ]
 
 
 def _summary(plan: Plan, tried: tuple[Try, ...], provider: str | None) -> str:

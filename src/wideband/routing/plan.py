@@ -74,11 +74,7 @@ def _nothing_left(wish: Wish, row: Filter | None, had: list[Sequence[Endpoint]],
         "requested_models": list(wish.models),
     }
     details: dict[str, Any] = {
-        "routing_funnel": [
-            {"step": step.step, "endpoint_count": step.endpoint_count}
-            | ({"reason": step.reason} if step.reason else {})
-            for step in funnel
-        ],
+        "routing_funnel": [step.shown for step in funnel],
         "failed_routing_step": row.step if row else INITIAL,
         "availability": availability,
     }

@@ -49,6 +49,12 @@ class FunnelStep(msgspec.Struct, frozen=True, gc=False):
     endpoint_count: int
     reason: str | None = None
 
+    @property
+    def shown(self) -> dict[str, Json]:
+        """The step as callers are shown it."""
+        shown: dict[str, Json] = {"step": self.step, "endpoint_count": self.endpoint_count}
+        return shown | {"reason": self.reason} if self.reason else shown
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoints in the order in which to try them, and the funnel that led there.
