@@ -13,8 +13,8 @@ from wideband.config import ConfigError, load_settings
 from wideband.server.child import SandboxError
 from wideband.server.process import Running, serve
 from wideband.server.uvicorns import ListenError
-from wideband.server.workers import serve_many
-from wideband.store.serverlock import HomeLockedError
+from wideband.server.workers import WorkerError, serve_many
+from wideband.store.serverlock import HomeError
 
 
 @click.command(help="Serve the API on this machine.")
@@ -43,7 +43,7 @@ def command(
         run = serve if settings.workers == 1 else serve_many
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, _greet))
-    except (ConfigError, HomeLockedError, ListenError, SandboxError) as error:
+    except (ConfigError, HomeError, ListenError, SandboxError, WorkerError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from wideband import __version__
 from wideband.clock import now_ns
 from wideband.config import Market, Settings, load_market, wants_sandbox
@@ -23,6 +25,7 @@ from wideband.server.metrics import Metrics, render
 from wideband.server.uvicorns import Server, listen, make_server
 from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
+from wideband.store.serverlock import HomeError
 from wideband.wire import jsons
 
 CANCELLED_S = 2.0
@@ -54,9 +57,16 @@ class Opened:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Opened]:
-    """Open a home: the ledger first, so that a second server is refused before it does anything; put all away after."""
+    """Open a home: the ledger first, so that a second server is refused before it does anything; put all away after.
+
+    Raises `HomeError`, `ConfigError`, `SandboxError`.
+    """
     async with AsyncExitStack() as stack:
-        ledger = LocalLedger(settings.home)
+        try:
+            ledger = LocalLedger(settings.home)
+        except (OSError, apsw.Error) as error:
+            message = f"`{settings.home}` cannot be used: {error}. Put it right, or name another home with --home."
+            raise HomeError(message) from error
         stack.push_async_callback(ledger.close)
         hub = Hub(ledger)
         hub.start()

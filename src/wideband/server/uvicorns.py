@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import socket
@@ -19,6 +20,11 @@ KEEP_ALIVE_S = 75
 BACKLOG = 4096
 # uvicorn's main loop turns ten times a second.
 TICKS_A_LOOK = 10
+
+_REMEDIES = {
+    errno.EADDRINUSE: "Is another server there? Choose another port with --port (0 for any free one).",
+    errno.EACCES: "Choose a port above 1023 with --port.",
+}
 
 
 class ListenError(Exception):
@@ -92,9 +98,7 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
         sock.bind((host, port))
     except OSError as error:
         sock.close()
-        raise ListenError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}. Is another server there? "
-            "Choose another port with --port (0 for any free one)."
-        ) from error
+        remedy = _REMEDIES.get(error.errno or 0, "Name an address of this machine with --host.")
+        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror or error}. {remedy}") from error
     sock.set_inheritable(True)
     return sock

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from wideband.clock import monotonic_ns
@@ -59,6 +59,10 @@ async def serve_many(settings: Settings, ready: Ready) -> None:
         forget_running(settings.home)
 
 
+class WorkerError(Exception):
+    """A worker did not start; the text says which."""
+
+
 class Crew:
     """The worker processes; one that dies is replaced."""
 
@@ -69,7 +73,7 @@ class Crew:
         self._stopping = False
 
     async def start(self) -> None:
-        """Start all and wait until each one serves."""
+        """Start all and wait until each one serves. Raises `WorkerError`."""
         await asyncio.gather(*(self._launch(number) for number in range(self._settings.workers)))
         self._keepers = [
             spawn(self._keep(number), name=f"keeper of worker {number}") for number in range(self._settings.workers)
@@ -101,10 +105,12 @@ class Crew:
         )
         if process.stdout is None:
             raise RuntimeError("workers are started with a pipe for their output")
-        async with asyncio.timeout(READY_S):
-            line = await process.stdout.readline()
+        line = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READY_S):
+                line = await process.stdout.readline()
         if line != READY_LINE:
-            raise RuntimeError(f"worker {number} did not start; its log says why")
+            raise WorkerError(f"worker {number} did not start; what it logged above says why")
 
     async def _keep(self, number: int) -> None:
         while not self._ending():
@@ -117,7 +123,7 @@ class Crew:
                 await asyncio.sleep(PAUSE_S)
             try:
                 await self._launch(number)
-            except (RuntimeError, TimeoutError, OSError) as error:
+            except (WorkerError, OSError) as error:
                 log.error("worker %d: %s", number, error)  # noqa: TRY400  the reason is whole; a trace adds nothing
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 FILE = "server.lock"
 
 
-class HomeLockedError(Exception):
+class HomeError(Exception):
+    """Nothing can be served from a home; the text says why, and what to do."""
+
+
+class HomeLockedError(HomeError):
     """Another server works in this home; the text says which, and what to do."""
 
 
