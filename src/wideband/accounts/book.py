@@ -88,13 +88,14 @@ class Book:
             left = key.limit_nano - spent - of_key.held
             if hold.amount_nano > left:
                 what = f"the key `{key.name}` has ${usd_from_nano(max(left, 0))} left of its {_WORDS[key.limit_reset]}"
-                return _refusal(hold, what, key.limit_nano, left)
+                return _refusal(hold, what, "raise the limit", key.limit_nano, left)
         if self.accounts[hold.account_id].prepaid:
             granted = self.granted[hold.account_id]
             left = granted - of_account.charged - of_account.held
             if hold.amount_nano > left:
                 what = f"the account `{hold.account_id}` has ${usd_from_nano(max(left, 0))} left of its credits"
-                return _refusal(hold, what, granted, left)
+                remedy = f"add credits (`wideband credits grant {hold.account_id} USD`)"
+                return _refusal(hold, what, remedy, granted, left)
         self.holds[hold.id] = hold
         of_key.held += hold.amount_nano
         of_account.held += hold.amount_nano
@@ -130,10 +131,10 @@ class Book:
         ]
 
 
-def _refusal(hold: Hold, what: str, limit_nano: int, left_nano: int) -> Fault:
+def _refusal(hold: Hold, what: str, remedy: str, limit_nano: int, left_nano: int) -> Fault:
     needed = usd_from_nano(hold.amount_nano)
     return Fault(
         kind=FaultKind.PAYMENT_REQUIRED,
-        message=f"This request needs up to ${needed}, but {what}; lower max_tokens or raise the limit.",
+        message=f"This request needs up to ${needed}, but {what}; lower max_tokens or {remedy}.",
         details={"limit": usd_from_nano(limit_nano), "remaining": usd_from_nano(left_nano), "needed": needed},
     )

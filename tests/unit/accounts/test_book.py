@@ -133,6 +133,7 @@ def test_a_prepaid_account_is_asked_after_the_key(book: Book) -> None:
     fault = book.hold(hold_of(1, hold_id="b"), KEY)
     assert fault is not None
     assert "the account `local` has $0 left of its credits" in fault.message
+    assert "`wideband credits grant local USD`" in fault.message
     book.put_account(Account(id="local", name="local", created_ns=0, prepaid=True), 51)
     assert book.hold(hold_of(1, hold_id="b"), KEY) is None
 
