@@ -8,9 +8,9 @@ import msgspec
 
 from wideband.accounts.rows import Key
 from wideband.canon.faults import invalid
+from wideband.catalog.rows import NANO
 from wideband.store.base import KeyChange
 
-NANO = 10**9
 MAX_LIMIT_USD = Decimal(10) ** 9
 
 Unset = msgspec.UnsetType

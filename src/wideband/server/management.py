@@ -21,6 +21,7 @@ from wideband.gateway.session import INTERNAL
 from wideband.ids import key_secret
 from wideband.metering.record import Generation
 from wideband.server import listing, shapes
+from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
 from wideband.server.keyforms import KeyForm, changes, new_key
@@ -41,7 +42,7 @@ class Management:
         self._exchange, self._metrics_text = exchange, metrics_text
 
     def app(self) -> Starlette:
-        """Return the routes under /api/v1 and /v1, and those for machines that watch."""
+        """Return the routes under each prefix, and those for machines that watch."""
         versioned: list[tuple[str, str, Endpoint]] = [
             ("GET", "/models", self.models),
             ("GET", "/models/count", self.models_count),
@@ -61,7 +62,7 @@ class Management:
         ]
         routes = [
             Route(prefix + path, _guarded(handler), methods=[method])
-            for prefix in ("/api/v1", "/v1")
+            for prefix in PREFIXES
             for method, path, handler in versioned
         ]
         routes += [
