@@ -286,7 +286,6 @@ class Session:
             dialect_out=trial.dialect.name if trial is not None else None,
             lane=trial.lane.name if trial is not None else "none",
             requested_model=ask.model,
-            model=ask.model,
             streamed=ask.stream,
             status=499 if cancelled else 200 if trial is not None or fault is None else fault.status,
             usage=usage,

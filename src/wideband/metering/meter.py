@@ -34,7 +34,7 @@ _COUNTS = tuple(name for name in Usage.__struct_fields__ if name != "source")
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a record needs beside what the meter saw: who asked, what was told and charged (nano-dollars).
 
-    `served` is the endpoint whose try committed; `model` names the model of the record when none did. `at_ns` is
+    `served` is the endpoint whose try committed; without one the record names the model that was asked for. `at_ns` is
     the monotonic end of the request.
     """
 
@@ -48,7 +48,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     dialect_out: str | None
     lane: str
     requested_model: str
-    model: str
     streamed: bool
     status: int
     usage: Usage
@@ -232,7 +231,7 @@ class Meter:
         served, fault, usage = facts.served, facts.fault, facts.usage
         answer = self._answer() if served is not None else _NO_ANSWER
         return Generation(
-            model=served.model if served else facts.model,
+            model=served.model if served else facts.requested_model,
             provider=served.provider.slug if served else None,
             provider_name=served.provider.name if served else None,
             endpoint_id=served.id if served else None,
@@ -281,7 +280,7 @@ _NO_ANSWER = {
 }
 _RECORDED_COUNTS = tuple(name for name in _COUNTS if name in Generation.__struct_fields__)
 _COPIED_FACTS = tuple(
-    name for name in Facts.__struct_fields__ if name in Generation.__struct_fields__ and name not in {"model", "fault"}
+    name for name in Facts.__struct_fields__ if name in Generation.__struct_fields__ and name != "fault"
 )
 
 

@@ -61,7 +61,6 @@ def facts(usage: Usage, **over: Any) -> Facts:
         "dialect_out": "anthropic_messages",
         "lane": "translated",
         "requested_model": "alias",
-        "model": "author/model",
         "streamed": True,
         "status": 200,
         "usage": usage,
