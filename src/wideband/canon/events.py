@@ -60,12 +60,13 @@ class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolOpened(msgspec.Struct, frozen=True, gc=False):
-    """The model begins a tool call; `index` counts the calls of a choice from 0."""
+    """The model begins a tool call; `index` counts the calls of a choice from 0. A `custom` tool gets free text."""
 
     index: int
     id: str
     name: str
     choice: int = 0
+    custom: bool = False
 
 
 class ToolArgs(msgspec.Struct, frozen=True, gc=False):

@@ -85,7 +85,7 @@ def _part(kind: str, text: str, facts: dict[str, Json]) -> Part:
         case "refusal":
             return Refusal(text=text)
         case "tool":
-            return ToolCall(id=facts["id"], name=facts["name"], arguments=text)
+            return ToolCall(id=facts["id"], name=facts["name"], arguments=text, custom=facts.get("custom", False))
         case "opaque":
             return Opaque(dialect=facts["dialect"], kind=facts["kind"], raw=facts["raw"])
         case _:
@@ -144,7 +144,7 @@ def _take(draft: _Draft, event: Event) -> None:
         case ReasoningDelta() | ReasoningSealed():
             _take_reasoning(draft, event)
         case ToolOpened():
-            draft.slot("tool", event.index)[1].update(id=event.id, name=event.name)
+            draft.slot("tool", event.index)[1].update(id=event.id, name=event.name, custom=event.custom)
         case ToolArgs():
             pieces, facts = draft.slot("tool", event.index)
             facts.setdefault("id", "")
@@ -198,7 +198,7 @@ def _unfold_choice(choice: Choice) -> list[Event]:
     at, events, tools = choice.index, list[Event](), 0
     for block, part in enumerate(choice.parts):
         if isinstance(part, ToolCall):
-            events.extend((ToolOpened(tools, part.id, part.name, at), ToolArgs(tools, part.arguments, at)))
+            events.extend((ToolOpened(tools, part.id, part.name, at, part.custom), ToolArgs(tools, part.arguments, at)))
             tools += 1
         else:
             events.extend(_unfold_part(part, at, block))

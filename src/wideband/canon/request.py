@@ -6,6 +6,7 @@ import msgspec
 
 Json = Any
 Role = Literal["system", "user", "assistant"]
+Task = Literal["generate", "embed", "rerank"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -69,11 +70,12 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call the model made; `arguments` is the JSON text exactly as written."""
+    """A call the model made; `arguments` is the JSON text exactly as written, of a `custom` tool the free text."""
 
     id: str
     name: str
     arguments: str
+    custom: bool = False
     cache: CacheMark | None = None
 
 
@@ -93,6 +95,27 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Text as a model's own token ids; only in what is to be embedded."""
+
+    ids: tuple[int, ...]
+
+
+class Vector(msgspec.Struct, frozen=True, kw_only=True):
+    """An embedding: its numbers, or them as base64 of little-endian float32, whichever the provider gave."""
+
+    values: tuple[float, ...] = ()
+    base64: str | None = None
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """How relevant the document at `index` of the request is; `document` is what the provider repeats of it."""
+
+    index: int
+    relevance: float
+    document: Json = None
+
+
 class Opaque(msgspec.Struct, frozen=True, kw_only=True):
     """A block only `dialect` understands: carried unchanged to the same dialect, a loss to any other."""
 
@@ -101,7 +124,7 @@ class Opaque(msgspec.Struct, frozen=True, kw_only=True):
     raw: Json
 
 
-Part = Text | Image | File | Audio | Reasoning | ToolCall | ToolResult | Refusal | Opaque
+Part = Text | Image | File | Audio | Reasoning | ToolCall | ToolResult | Refusal | Tokens | Vector | Score | Opaque
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,11 +141,16 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A function offered to the model; `parameters` is a JSON Schema object or None."""
+    """A function offered to the model; `parameters` is a JSON Schema object or None.
+
+    A `custom` tool takes free text in place of arguments; `grammar` is OpenAI's `format` object, which bounds it.
+    """
 
     name: str
     description: str | None = None
     parameters: dict[str, Json] | None = None
+    custom: bool = False
+    grammar: Json = None
     strict: bool | None = None
     cache: CacheMark | None = None
     deferred: bool = False
@@ -183,16 +211,38 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     top_logprobs: int | None = None
 
 
+class EmbedAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of embeddings; `input_type` is "query", "document"... or a provider's own word."""
+
+    dimensions: int | None = None
+    base64: bool = False
+    input_type: str | None = None
+    title: str | None = None
+
+
+class RankAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a ranking."""
+
+    top_n: int | None = None
+    return_documents: bool | None = None
+    max_tokens_per_document: int | None = None
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A whole request, decoded from `dialect`.
 
     `extras` holds top-level fields this vocabulary has no word for, by their name in the source dialect; they reach
-    an upstream of the same dialect unchanged and are losses elsewhere.
+    an upstream of the same dialect unchanged and are losses elsewhere. To be embedded are the `messages`, each of them
+    one input; to be ranked all of them but the first, which is the query. The answer to one input is one `Choice` that
+    holds a `Vector`; a ranking is one `Choice` of `Score` parts, best first.
     """
 
     dialect: str
     model: str
     messages: tuple[Message, ...]
+    task: Task = "generate"
+    embed: EmbedAsk | None = None
+    rank: RankAsk | None = None
     tools: tuple[Tool | ServerTool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None

@@ -7,10 +7,16 @@ from typing import Literal
 
 import msgspec
 
-AuthStyle = Literal["bearer", "x-api-key", "api-key", "none"]
+from wideband.canon.request import Task
+
+AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "aws-sigv4", "google-adc", "none"]
+# How requests are packed where a platform serves somebody else's protocol in its own way.
+Carriage = Literal["bedrock", "vertex"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 NANO = 1_000_000_000
+
+_TASKS: dict[str, Task] = {"embeddings": "embed", "rerank": "rerank"}
 
 
 class Rates(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -62,11 +68,20 @@ class DataPolicy(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int | None = None
 
 
+class Voice(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect that a provider speaks beside its first; what is None is as in the provider's own row."""
+
+    base_url: str | None = None
+    auth: AuthStyle | None = None
+    quirks: frozenset[str] = frozenset()
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who serves models.
 
     `base_url` may hold `{NAME}` fields filled from the environment (Azure's resource). `key_env` lists variables, the
-    first set one wins. `local` marks servers found on this machine; `simulated` the sandbox.
+    first set one wins. `dialect` is the one it is asked in when the caller's own is none it speaks; `also` are the
+    others. `carriage` names how its platform packs requests. `local` marks servers found on this machine; `simulated` the sandbox.
     """
 
     slug: str
@@ -78,6 +93,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     headers: dict[str, str] = {}
     quirks: frozenset[str] = frozenset()
+    also: dict[str, Voice] = {}
+    carriage: Carriage | None = None
     data_policy: DataPolicy = DataPolicy()
     headquarters: str | None = None
     datacenters: tuple[str, ...] = ()
@@ -113,6 +130,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def author(self) -> str:
         return self.id.partition("/")[0]
+
+    @property
+    def task(self) -> Task:
+        """What it can be asked to do, by what it answers with."""
+        return next((_TASKS[kind] for kind in self.output_modalities if kind in _TASKS), "generate")
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ class HttpClient:
     """
 
     def __init__(self, url: str, key: str, *, timeout_s: float = 300.0) -> None:
-        self._url = url.rstrip("/") + _CHAT.path
+        self._url = url.rstrip("/") + _CHAT.paths[0]
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=timeout_s),

@@ -1,23 +1,26 @@
 """What every dialect offers: bytes to canonical values and back, in both roles."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from wideband.canon.events import Event
-from wideband.canon.faults import Fault
+from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.reply import Reply
-from wideband.canon.request import Loss, Request
+from wideband.canon.request import Loss, Request, Task
 from wideband.canon.usage import Usage
 from wideband.wire.sse import Frame
+
+# How a stream is cut into pieces: server-sent events, or one JSON array that grows (Gemini without `alt=sse`).
+Framing = Literal["sse", "json_array"]
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What routing, holds and the fast lane need of a request, read without decoding the messages.
 
     `fields` is the body's top level, every value still the caller's bytes. `prompt_chars` measures the prompt for
-    estimates. `needs` are parameter names as in `supported_parameters` ("tools", "tool_choice", "response_format",
+    estimates, `inputs` counts what is to be embedded or ranked. `needs` are parameter names as in `supported_parameters` ("tools", "tool_choice", "response_format",
     "structured_outputs", "reasoning", "temperature"...); `modalities` are input kinds beside text ("image", "file",
     "audio"), `images` how many images there are. `preferences` is the caller's `provider` object as plain JSON, checked
     by routing. `hides_reasoning` asks for an answer without the thinking, which is charged all the same.
@@ -34,6 +37,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     needs: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
     images: int = 0
+    inputs: int = 0
+    framing: Framing = "sse"
     preferences: dict[str, Any] = {}
     session_id: str | None = None
     user: str | None = None
@@ -66,13 +71,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway says about an answer, whoever gave it.
 
-    `model` is the public id that served; `provider` the display name of who served it.
+    `model` is the public id that served; `provider` the display name of who served it. `asked` is `Ask.fields`, for
+    protocols whose answers repeat the request or depend on it.
     """
 
     id: str
     model: str
     provider: str
     created_s: int
+    provider_slug: str = ""
+    asked: dict[str, msgspec.Raw] = {}
     include_usage: bool = False
     hides_reasoning: bool = False
 
@@ -118,6 +126,14 @@ class Relay(Protocol):
     def close(self, closing: Closing) -> bytes: ...
 
 
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request's URL says: which of the dialect's `paths`, the `{model}` in it, and the query."""
+
+    path: str
+    model: str | None = None
+    query: dict[str, str] = {}
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire protocol; a constant per folder, collected in `registry.DIALECTS`.
 
@@ -130,12 +146,20 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     upstream's body, re-addressed.
 
     Faults. `decode_fault(status, body)` -> `Fault` from an upstream's error answer; `encode_fault(fault, id)` -> the
-    body of an error answer to a client.
+    body of an error answer to a client. `statuses` are those of our own faults that clients of this protocol are told
+    under another status than the rule table's.
     """
 
     name: str
-    # Paths, relative to a base URL that ends in the version (…/v1).
-    path: str
+    # As in OpenRouter's records: "completions", "responses", "messages", "embeddings"...
+    api_type: str
+    # The only tasks there is one canonical form for: dialects of one task can stand in for each other.
+    task: Task = "generate"
+    # Where clients ask, relative to a base URL that ends in the version (…/v1); may hold `{model}`, slashes and all.
+    paths: tuple[str, ...]
+    # Writes what the URL says into the body, so that from then on the body says everything; None where it does anyway.
+    # Raises `Faulted`.
+    absorb: Callable[[Called, bytes], bytes] | None = None
     keepalive: bytes
     reasoning_format: str | None
     read: Callable[[bytes], Ask]
@@ -150,6 +174,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     relay: Callable[[Envelope], Relay]
     decode_fault: Callable[[int, bytes], Fault]
     encode_fault: Callable[[Fault, str | None], bytes]
+    statuses: dict[FaultKind, int] = {}
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,10 +182,11 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
 
     `read(body)` checks a body -> `Ask`; `encode(ask, target)` -> `Draft` for an upstream that counts, whose answer
     `decode(body)` reads (raises `Faulted`). `estimate(body)` stands in where no upstream counts. `encode_reply(tokens)`
-    -> the body of the answer.
+    -> the body of the answer. `paths` and `absorb` are as in `Dialect`.
     """
 
-    path: str
+    paths: tuple[str, ...]
+    absorb: Callable[[Called, bytes], bytes] | None = None
     read: Callable[[bytes], Ask]
     encode: Callable[[Ask, Target], Draft]
     decode: Callable[[bytes], int]

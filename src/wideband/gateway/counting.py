@@ -8,6 +8,7 @@ from wideband.dialects.base import Counter, Dialect
 from wideband.dialects.registry import COUNTERS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Exchange
+from wideband.gateway.lanes import outward_dialect
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
 from wideband.upstream.base import Call
@@ -32,8 +33,11 @@ async def count_tokens(
     sink.on_gone(watch.client_gone)
     try:
         for endpoint in exchange.catalogue.endpoints.get(model, ()):
-            if endpoint.provider.dialect == dialect.name and "no_count_tokens" not in endpoint.provider.quirks:
-                address = exchange.address(endpoint)
+            if (
+                outward_dialect(dialect, endpoint.provider) is dialect
+                and "no_count_tokens" not in endpoint.provider.quirks
+            ):
+                address = exchange.address(endpoint, dialect)
                 draft = counter.encode(ask, address.target)
                 call = Call(
                     url=address.url + draft.path,

@@ -6,9 +6,8 @@ from typing import Protocol
 import msgspec
 
 from wideband.accounts.rows import Key
-from wideband.catalog.rows import Catalogue, Endpoint
-from wideband.dialects.base import Target
-from wideband.dialects.registry import DIALECTS
+from wideband.catalog.rows import Catalogue, Endpoint, Voice
+from wideband.dialects.base import Dialect, Target
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
 from wideband.store.base import Ledger
@@ -80,25 +79,25 @@ class Exchange:
     observer: Observer
     terms: Terms = field(default_factory=Terms)
     open_requests: int = 0
-    _addresses: dict[str, Address] = field(default_factory=dict, repr=False)
+    _addresses: dict[tuple[str, str], Address] = field(default_factory=dict, repr=False)
 
-    def address(self, endpoint: Endpoint) -> Address:
-        """Return where and as whom an endpoint is called."""
-        found = self._addresses.get(endpoint.id)
+    def address(self, endpoint: Endpoint, dialect: Dialect) -> Address:
+        """Return where and as whom an endpoint is called in one of the dialects that its provider speaks."""
+        found = self._addresses.get((endpoint.id, dialect.name))
         if found is None:
             provider = endpoint.provider
-            dialect = DIALECTS[provider.dialect]
-            found = self._addresses[endpoint.id] = Address(
-                url=provider.base_url.rstrip("/"),
+            voice = provider.also.get(dialect.name) or Voice(quirks=provider.quirks)
+            found = self._addresses[endpoint.id, dialect.name] = Address(
+                url=(voice.base_url or provider.base_url).rstrip("/"),
                 headers={
                     "content-type": "application/json",
-                    **headers_for(provider, self.provider_keys.get(provider.slug)),
+                    **headers_for(voice.auth or provider.auth, self.provider_keys.get(provider.slug)),
                     **provider.headers,
                 },
                 target=Target(
                     model=endpoint.upstream_model,
                     provider=provider.slug,
-                    quirks=provider.quirks | endpoint.quirks,
+                    quirks=voice.quirks | endpoint.quirks,
                     max_output=endpoint.max_output,
                     supported_parameters=endpoint.supported_parameters,
                     reasoning_format=dialect.reasoning_format,

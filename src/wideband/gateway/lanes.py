@@ -1,12 +1,30 @@
 """The two ways through: the caller's own bytes to an upstream of the same dialect, or translation by way of canon."""
 
-from typing import Protocol
+from typing import Protocol, get_args
+
+import msgspec
 
 from wideband.canon.events import Event
 from wideband.canon.reply import Reply
-from wideband.canon.request import Loss, Request
+from wideband.canon.request import Loss, Request, Task
+from wideband.catalog.rows import Provider
+from wideband.dialects import seals
 from wideband.dialects.base import Ask, Closing, Dialect, Draft, Envelope, Relay, StreamEncoder, Target
+from wideband.dialects.registry import DIALECTS
 from wideband.wire.sse import Frame
+
+
+# The dialects that can stand in for each other, by what they do.
+SPEAKERS: dict[Task, frozenset[str]] = {
+    task: frozenset(name for name, dialect in DIALECTS.items() if dialect.task == task) for task in get_args(Task)
+}
+
+
+def outward_dialect(inward: Dialect, provider: Provider) -> Dialect:
+    """Return the dialect in which a provider is asked: the caller's own if it speaks that, else its first of the task."""
+    if provider.dialect == inward.name or inward.name in provider.also:
+        return inward
+    return DIALECTS[next(name for name in (provider.dialect, *provider.also) if name in SPEAKERS[inward.task])]
 
 
 class Writer(Protocol):
@@ -20,6 +38,7 @@ class Lane(Protocol):
     """How one request is carried to one dialect and back."""
 
     name: str
+    outward: Dialect
     losses: list[Loss]
 
     def draft(self, target: Target) -> Draft: ...
@@ -33,17 +52,17 @@ class FastLane:
     name = "fast"
 
     def __init__(self, dialect: Dialect, ask: Ask) -> None:
-        self._dialect, self._ask = dialect, ask
+        self.outward, self._ask = dialect, ask
         self.losses: list[Loss] = []
 
     def draft(self, target: Target) -> Draft:
-        return self._dialect.splice(self._ask, target)
+        return self.outward.splice(self._ask, target)
 
     def writer(self, envelope: Envelope) -> Relay:
-        return self._dialect.relay(envelope)
+        return self.outward.relay(envelope)
 
     def reply(self, body: bytes, reply: Reply, envelope: Envelope, closing: Closing) -> bytes:  # noqa: ARG002  one signature for both lanes
-        return self._dialect.relay_reply(body, envelope, closing)
+        return self.outward.relay_reply(body, envelope, closing)
 
 
 class TranslatedLane:
@@ -51,18 +70,20 @@ class TranslatedLane:
 
     name = "translated"
 
-    def __init__(self, inward: Dialect, outward: Dialect, request: Request) -> None:
-        self._inward, self._outward, self._request = inward, outward, request
+    def __init__(self, inward: Dialect, outward: Dialect, request: Request, provider: str) -> None:
+        self._inward, self.outward, self._request, self._provider = inward, outward, request, provider
         self.losses: list[Loss] = []
 
     def draft(self, target: Target) -> Draft:
-        return self._outward.encode_request(self._request, target)
+        request, losses = seals.for_provider(self._request, self._provider)
+        draft = self.outward.encode_request(request, target)
+        return msgspec.structs.replace(draft, losses=(*losses, *draft.losses)) if losses else draft
 
     def writer(self, envelope: Envelope) -> Writer:
-        return EncodedWriter(self._inward.stream_encoder(envelope), self.losses)
+        return EncodedWriter(self._inward.stream_encoder(envelope), self.losses, self._provider)
 
     def reply(self, body: bytes, reply: Reply, envelope: Envelope, closing: Closing) -> bytes:  # noqa: ARG002  one signature for both lanes
-        encoded, losses = self._inward.encode_reply(reply, envelope, closing)
+        encoded, losses = self._inward.encode_reply(seals.tag_reply(reply, self._provider), envelope, closing)
         self.losses.extend(losses)
         return encoded
 
@@ -70,11 +91,11 @@ class TranslatedLane:
 class EncodedWriter:
     """A stream encoder behind the writer's face."""
 
-    def __init__(self, encoder: StreamEncoder, losses: list[Loss]) -> None:
-        self._encoder, self._losses = encoder, losses
+    def __init__(self, encoder: StreamEncoder, losses: list[Loss], provider: str) -> None:
+        self._encoder, self._losses, self._provider = encoder, losses, provider
 
     def feed(self, frame: Frame, events: list[Event]) -> bytes:  # noqa: ARG002  one signature for both lanes
-        return self._encoder.feed(events)
+        return self._encoder.feed(seals.tag_events(events, self._provider))
 
     def close(self, closing: Closing) -> bytes:
         tail = self._encoder.close(closing)

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
-from wideband.canon.request import Loss
-from wideband.catalog.rows import Catalogue, Endpoint
+from wideband.canon.request import Loss, Task
+from wideband.catalog.rows import Catalogue, Endpoint, Model
+from wideband.dialects.base import Dialect
 from wideband.metering.record import Try
 from wideband.routing.plans import Plan
 
@@ -33,6 +34,28 @@ def unknown_model(name: str, catalogue: Catalogue) -> Fault:
                 "retryable": False,
                 "requested_models": [name],
                 "fallback_models": near,
+            }
+        },
+    )
+
+
+# Where what is asked for by which task.
+_PATHS: dict[Task, str] = {"generate": "/chat/completions", "embed": "/embeddings", "rerank": "/rerank"}
+
+
+def wrong_task(model: Model) -> Fault:
+    """Say that a model does something else, and where to ask it."""
+    path = f"/api/v1{_PATHS[model.task]}"
+    return Fault(
+        kind=FaultKind.INVALID_REQUEST,
+        message=f"`{model.id}` cannot be asked here: POST to {path}.",
+        param="model",
+        details={
+            "availability": {
+                "code": "wrong_endpoint",
+                "retryable": False,
+                "requested_models": [model.id],
+                "constraint": {"field": "model", "detail": path},
             }
         },
     )
@@ -115,13 +138,18 @@ def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] |
     return msgspec.structs.replace(fault, message=message, details=details, retry_after_s=retry_after_s)
 
 
-def fault_headers(fault: Fault, generation_id: str | None) -> dict[str, str]:
-    """Return the headers of an error answer. Clients' retries are steered by them (clients.md 4)."""
+def status(fault: Fault, dialect: Dialect) -> int:
+    """Return the status of an error answer: the rule's, unless this protocol's clients need another."""
+    return dialect.statuses.get(fault.kind, fault.status)
+
+
+def fault_headers(fault: Fault, status: int, generation_id: str | None) -> dict[str, str]:
+    """Return the headers of an error answer of a status. Clients' retries are steered by them (clients.md 4)."""
     headers = {"content-type": "application/json"}
     if generation_id is not None:
         headers["x-generation-id"] = generation_id
-    if fault.retry_after_s is not None or fault.status == 429:
-        headers["retry-after"] = str(max(1, round(fault.retry_after_s or DEFAULT_RETRY_AFTER_S)))
     if fault.status in FINAL:
         headers["x-should-retry"] = "false"
+    elif fault.retry_after_s is not None or status == 429:
+        headers["retry-after"] = str(max(1, round(fault.retry_after_s or DEFAULT_RETRY_AFTER_S)))
     return headers

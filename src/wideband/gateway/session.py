@@ -12,10 +12,10 @@ from wideband.canon.usage import Usage
 from wideband.catalog.rows import Endpoint, Rates
 from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Ask, Closing, Dialect, Envelope
-from wideband.dialects.registry import DIALECTS
+from wideband.dialects.seals import last_provider
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Caller, Exchange, Terms
-from wideband.gateway.lanes import FastLane, Lane, TranslatedLane
+from wideband.gateway.lanes import SPEAKERS, FastLane, Lane, TranslatedLane, outward_dialect
 from wideband.gateway.sink import Sink
 from wideband.gateway.trial import Trial
 from wideband.gateway.watch import Watch
@@ -110,6 +110,8 @@ class Session:
             model = catalogue.resolve(name)
             if model is None:
                 raise Faulted(metadata.unknown_model(name, catalogue))
+            if (row := catalogue.models[model]).task != self.dialect.task:
+                raise Faulted(metadata.wrong_task(row))
             if model not in models:
                 models.append(model)
         wish = Wish(
@@ -118,6 +120,9 @@ class Session:
             max_tokens=ask.max_tokens,
             needs=ask.needs,
             modalities=ask.modalities,
+            task=self.dialect.task,
+            dialects=SPEAKERS[self.dialect.task],
+            sealed_by=last_provider(self.work.body),
             preferences=decode_preferences(ask.preferences),
         )
 
@@ -186,12 +191,12 @@ class Session:
         return metadata.without_secret(fault, self.exchange.provider_keys.get(endpoint.provider.slug))
 
     def _lane(self, endpoint: Endpoint) -> Lane:
-        outward = DIALECTS[endpoint.provider.dialect]
+        outward = outward_dialect(self.dialect, endpoint.provider)
         if outward is self.dialect:
             return FastLane(outward, self.work.ask)
         if self._request is None:
             self._request = self.dialect.decode_request(self.work.body)
-        return TranslatedLane(self.dialect, outward, self._request)
+        return TranslatedLane(self.dialect, outward, self._request, endpoint.provider.slug)
 
     def _observe(self, endpoint: Endpoint, fault: Fault | None) -> None:
         meter = self.work.meter
@@ -281,7 +286,7 @@ class Session:
             at_ns=monotonic_ns(),
             account_id=key.account_id,
             key_hash=key.hash,
-            api_type="completions",
+            api_type=self.dialect.api_type,
             dialect_in=self.dialect.name,
             dialect_out=trial.dialect.name if trial is not None else None,
             lane=trial.lane.name if trial is not None else "none",
@@ -337,13 +342,15 @@ class Session:
         told = closing.fault if closing.fault is not None and closing.fault.kind is fault.kind else fault
         if not self.sink.started:
             body = self.dialect.encode_fault(told, self.id)
-            await self.sink.reply(told.status, metadata.fault_headers(told, self.id), body)
+            status = metadata.status(told, self.dialect)
+            await self.sink.reply(status, metadata.fault_headers(told, status, self.id), body)
             return
         envelope = Envelope(
             id=self.id,
             model=self.work.ask.model,
             provider=self._blamed(fault) or "Wideband",
             created_s=self.created_ns // 1_000_000_000,
+            asked=self.work.ask.fields,
             include_usage=self.work.ask.include_usage,
         )
         closing = msgspec.structs.replace(closing, fault=told)

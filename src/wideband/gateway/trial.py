@@ -12,7 +12,6 @@ from wideband.canon.reply import Reply, unfold
 from wideband.catalog.rows import Endpoint
 from wideband.clock import monotonic_ns
 from wideband.dialects.base import Envelope
-from wideband.dialects.registry import DIALECTS
 from wideband.gateway.lanes import EncodedWriter, Lane, Writer
 from wideband.gateway.work import Work
 from wideband.upstream.base import Answer, Call
@@ -65,11 +64,13 @@ class Trial:
         self.work = work
         self.endpoint = endpoint
         self.lane = lane
-        self.dialect = DIALECTS[endpoint.provider.dialect]
+        self.dialect = lane.outward
         self.envelope = Envelope(
             id=work.id,
             model=endpoint.model,
             provider=endpoint.provider.name,
+            provider_slug=endpoint.provider.slug,
+            asked=work.ask.fields,
             created_s=work.created_ns // 1_000_000_000,
             include_usage=work.ask.include_usage,
             hides_reasoning=work.ask.hides_reasoning,
@@ -89,7 +90,7 @@ class Trial:
         answer: Answer | None = None
         try:
             watch.check()
-            address = work.exchange.address(self.endpoint)
+            address = work.exchange.address(self.endpoint, self.dialect)
             draft = self.lane.draft(address.target)
             work.losses[:] = draft.losses
             call = Call(
@@ -162,7 +163,7 @@ class Trial:
         self.broke = reply.fault
         if self.work.ask.stream:
             encoder = self.work.dialect.stream_encoder(self.envelope)
-            self.writer = EncodedWriter(encoder, self.lane.losses)
+            self.writer = EncodedWriter(encoder, self.lane.losses, self.envelope.provider_slug)
             await self._send(self.writer.feed(_NOTHING, events))
         else:
             self.whole = (body, reply)

@@ -4,20 +4,21 @@ from dataclasses import dataclass, field
 
 from wideband.canon.request import Loss
 from wideband.clock import monotonic_ns
-from wideband.dialects.base import Ask, Dialect
+from wideband.dialects.base import Ask, Dialect, Framing
 from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
 from wideband.metering.meter import Meter
 from wideband.wire.sse import comment
 
-STREAM_HEADERS = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-    "x-accel-buffering": "no",
+STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+CONTENT_TYPES: dict[Framing, str] = {
+    "sse": "text/event-stream; charset=utf-8",
+    "json_array": "application/json; charset=utf-8",
 }
-# Clients of OpenRouter know this comment and show it as waiting.
-WAITING = comment("OPENROUTER PROCESSING")
+# What keeps a line open before any content. Clients of OpenRouter know the comment and show it as waiting; in an array
+# white space may stand anywhere.
+WAITING: dict[Framing, bytes] = {"sse": comment("OPENROUTER PROCESSING"), "json_array": b"\n"}
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Work:
     async def send(self, data: bytes) -> None:
         """Send a piece of the streamed answer, opening the response with the first."""
         if not self.sink.started:
-            await self.sink.start(200, {**STREAM_HEADERS, "x-generation-id": self.id})
+            await self._start()
         self.content_sent = True
         self.last_sent_ns = monotonic_ns()
         await self.sink.send(data)
@@ -52,6 +53,12 @@ class Work:
         if self.sink.gone or self.watch.phase != "reading":
             return
         if not self.sink.started:
-            await self.sink.start(200, {**STREAM_HEADERS, "x-generation-id": self.id})
+            await self._start()
         self.last_sent_ns = monotonic_ns()
-        await self.sink.send(self.dialect.keepalive if self.content_sent else WAITING)
+        framing = self.ask.framing
+        says = self.content_sent and framing == "sse"
+        await self.sink.send(self.dialect.keepalive if says else WAITING[framing])
+
+    async def _start(self) -> None:
+        kind = CONTENT_TYPES[self.ask.framing]
+        await self.sink.start(200, {"content-type": kind, **STREAM_HEADERS, "x-generation-id": self.id})

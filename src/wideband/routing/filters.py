@@ -32,6 +32,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     kind: FaultKind = FaultKind.NO_ENDPOINTS
 
 
+def _dialects(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
+    known = wish.dialects
+    if known is None:
+        return endpoints
+    return [e for e in endpoints if e.provider.dialect in known or not known.isdisjoint(e.provider.also)]
+
+
 def _only(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     only = wish.preferences.only
     return [e for e in endpoints if any(names(slug, e) for slug in only)] if only else endpoints
@@ -129,6 +136,14 @@ def _prices(wish: Wish) -> str:
 
 
 FILTERS: tuple[Filter, ...] = (
+    Filter(
+        step="Filter by Task",
+        keep=_dialects,
+        reason=lambda wish: f"not every provider can be asked to {wish.task}",
+        message=lambda wish, had: f"they are served by {_served_by(had)}, where nothing can be asked to {wish.task}",
+        excluded_by="task",
+        code="wrong_endpoint",
+    ),
     Filter(
         step="Filter by Allowed Providers",
         keep=_only,

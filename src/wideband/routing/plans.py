@@ -3,18 +3,25 @@
 import msgspec
 
 from wideband.canon.faults import Fault
-from wideband.canon.request import Json
+from wideband.canon.request import Json, Task
 from wideband.catalog.rows import Endpoint
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What routing knows of a request. `models` are resolved ids, in the caller's order of preference."""
+    """What routing knows of a request. `models` are resolved ids, in the caller's order of preference.
+
+    `task` is what is to be done, `dialects` those in which it can be asked for (None: any). `sealed_by` is the provider whose sealed
+    thinking is in the conversation.
+    """
 
     models: tuple[str, ...]
     prompt_tokens: int
     max_tokens: int | None = None
     needs: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
+    task: Task = "generate"
+    dialects: frozenset[str] | None = None
+    sealed_by: str | None = None
     preferences: "Preferences"
 
 

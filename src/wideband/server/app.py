@@ -2,51 +2,85 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.types import ASGIApp
 
-from wideband.dialects.base import Dialect
+from wideband.dialects.base import Called, Dialect
 from wideband.dialects.registry import COUNTERS, DIALECTS
 from wideband.server.inference import Inference, refuse_method
 from wideband.server.respond import Receive, Scope, Send
 
-PREFIXES = ("/api/v1", "/v1")
+PREFIXES = ("/api/v1", "/v1", "/api/v1beta", "/v1beta")
 _SLASHES = re.compile(r"/{2,}")
+_MODEL = "{model}"
 
-Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+Method = Callable[[Dialect, Called, Scope, Receive, Send], Awaitable[None]]
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """What answers a POST: the path as its dialect writes it, and who."""
+
+    path: str
+    dialect: Dialect
+    method: Method
 
 
 class App:
-    """Routes a request by its path; the table is made once."""
+    """Routes a request by its path; the tables are made once.
+
+    A path that holds a model is found by what stands before and behind it: a model's name may hold slashes and colons.
+    """
 
     def __init__(self, inference: Inference, management: ASGIApp) -> None:
         self._management = management
-        self._posts: dict[str, Handler] = {}
-        self._dialects: dict[str, Dialect] = {}
-        for prefix in PREFIXES:
-            for dialect in DIALECTS.values():
-                self._add(prefix + dialect.path, inference.chat, dialect)
-            for name, counter in COUNTERS.items():
-                self._add(prefix + counter.path, inference.count, DIALECTS[name])
+        self._rows: dict[str, _Row] = {}
+        self._around: dict[tuple[str, str], _Row] = {}
+        for dialect in DIALECTS.values():
+            self._add(dialect.paths, dialect, inference.chat)
+        for name, counter in COUNTERS.items():
+            self._add(counter.paths, DIALECTS[name], inference.count)
+        self._heads = tuple(sorted({head for head, _ in self._around}))
 
-    def _add(self, path: str, method: Callable[..., Awaitable[None]], dialect: Dialect) -> None:
-        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-            await method(dialect, scope, receive, send)
-
-        self._posts[path], self._dialects[path] = handle, dialect
+    def _add(self, paths: tuple[str, ...], dialect: Dialect, method: Method) -> None:
+        for path in paths:
+            row = _Row(path, dialect, method)
+            for prefix in PREFIXES:
+                head, model, tail = (prefix + path).partition(_MODEL)
+                if model:
+                    self._around[head, tail] = row
+                else:
+                    self._rows[head] = row
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"this application does not serve {scope['type']}")
-        if scope["method"] == "POST":
-            handler = self._posts.get(scope["path"])
-            if handler is None:
-                # A base URL that ends in a slash gives a double one.
-                handler = self._posts.get(_SLASHES.sub("/", scope["path"]).rstrip("/"))
-            if handler is not None:
-                await handler(scope, receive, send)
-                return
-        elif (dialect := self._dialects.get(scope["path"])) is not None:
-            await refuse_method(dialect, scope, send)
+        found = self._find(scope)
+        if found is None:
+            await self._management(scope, receive, send)
             return
-        await self._management(scope, receive, send)
+        row, called = found
+        if scope["method"] == "POST":
+            await row.method(row.dialect, called, scope, receive, send)
+        else:
+            await refuse_method(row.dialect, scope, send)
+
+    def _find(self, scope: Scope) -> tuple[_Row, Called] | None:
+        path: str = scope["path"]
+        row = self._rows.get(path)
+        if row is None and scope["method"] == "POST":
+            # A base URL that ends in a slash gives a double one.
+            path = _SLASHES.sub("/", path).rstrip("/")
+            row = self._rows.get(path)
+        if row is not None:
+            return row, Called(path=row.path)
+        if not path.startswith(self._heads):
+            return None
+        name, colon, verb = path.rpartition(":")
+        for head in self._heads:
+            row = self._around.get((head, colon + verb)) if path.startswith(head) else None
+            if row is not None:
+                query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+                return row, Called(path=row.path, model=name[len(head) :], query=query)
+        return None

@@ -1,6 +1,6 @@
 """Who is asking: the API key in any of the headers that clients put it in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from wideband.accounts.keys import hash_secret
 from wideband.accounts.rows import Key
@@ -8,23 +8,28 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import now_ns
 from wideband.store.base import Ledger
 
+NO_QUERY: Mapping[str, str] = {}
 _HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key")
 
 
-def authenticate(headers: Mapping[bytes, bytes], ledger: Ledger, *, management: bool | None = None) -> Key:
+def authenticate(
+    headers: Mapping[bytes, bytes],
+    ledger: Ledger,
+    query: Mapping[str, str] = NO_QUERY,
+    *,
+    management: bool | None = None,
+) -> Key:
     """Return the key a request came with. Raises `Faulted` (authentication, permission_denied).
 
-    A client may send two headers, one of them stale; the first key that is known counts. `management` True or False
+    A client may send two headers, one of them stale; the first key that is known counts. Clients of Gemini may put it
+    into the query as `key`. `management` True or False
     demands a key of that kind, None takes both.
     """
     fault = _fault(
         "Missing Authentication header. Send `Authorization: Bearer KEY` or `x-api-key: KEY`; "
         "`wideband keys create NAME` makes a key."
     )
-    for name in _HEADERS:
-        value = headers.get(name)
-        if value is None:
-            continue
+    for name, value in _offered(headers, query):
         secret = value.strip()
         if name == b"authorization":
             scheme, _, secret = secret.partition(b" ")
@@ -41,6 +46,14 @@ def authenticate(headers: Mapping[bytes, bytes], ledger: Ledger, *, management: 
             return key
         fault = refusal
     raise Faulted(fault)
+
+
+def _offered(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    for name in _HEADERS:
+        if name in headers:
+            yield name, headers[name]
+    if "key" in query:
+        yield b"key", query["key"].encode("utf-8", "replace")
 
 
 def _refusal(key: Key, management: bool | None) -> Fault | None:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from wideband.accounts.rows import Key
 from wideband.canon.faults import Fault, Faulted, FaultKind
-from wideband.dialects.base import Dialect
+from wideband.dialects.base import Called, Dialect
+from wideband.dialects.registry import COUNTERS
 from wideband.gateway import metadata
 from wideband.gateway.counting import count_tokens
 from wideband.gateway.exchange import Caller, Exchange
@@ -19,7 +20,7 @@ from wideband.server.respond import Receive, Response, Scope, Send
 log = logging.getLogger("wideband.server")
 
 Headers = Mapping[bytes, bytes]
-Answering = Callable[[Dialect, Headers, Receive, Response, str], Awaitable[None]]
+Answering = Callable[[Dialect, Called, Headers, Receive, Response, str], Awaitable[None]]
 
 # A client's header -> the dialect whose upstreams get it, and by which name.
 _PASSED = {
@@ -36,23 +37,31 @@ class Inference:
         self._max_body_bytes, self._body_s = max_body_bytes, body_s
         self._max_open_requests = max_open_requests
 
-    async def chat(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one generation request."""
-        await _answer(self._chat, dialect, scope, receive, send)
+    async def chat(self, dialect: Dialect, called: Called, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for an answer of a model's."""
+        await _answer(self._chat, dialect, called, scope, receive, send)
 
-    async def count(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+    async def count(self, dialect: Dialect, called: Called, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to count tokens; nothing is held, charged or recorded."""
-        await _answer(self._count, dialect, scope, receive, send)
+        await _answer(self._count, dialect, called, scope, receive, send)
 
-    async def _chat(self, dialect: Dialect, headers: Headers, receive: Receive, response: Response, name: str) -> None:
-        key = authenticate(headers, self._exchange.ledger, management=False)
+    async def _chat(
+        self, dialect: Dialect, called: Called, headers: Headers, receive: Receive, response: Response, name: str
+    ) -> None:
+        key = authenticate(headers, self._exchange.ledger, called.query, management=False)
         self._admit()
         body = await self._body(receive, headers, response)
+        if dialect.absorb is not None:
+            body = dialect.absorb(called, body)
         await Session(self._exchange, dialect, _caller(headers, key), response, name).answer(body)
 
-    async def _count(self, dialect: Dialect, headers: Headers, receive: Receive, response: Response, name: str) -> None:
-        authenticate(headers, self._exchange.ledger, management=False)
+    async def _count(
+        self, dialect: Dialect, called: Called, headers: Headers, receive: Receive, response: Response, name: str
+    ) -> None:
+        authenticate(headers, self._exchange.ledger, called.query, management=False)
         body = await self._body(receive, headers, response)
+        if (absorb := COUNTERS[dialect.name].absorb) is not None:
+            body = absorb(called, body)
         counted = await count_tokens(self._exchange, dialect, body, _passed(headers).get(dialect.name, {}), response)
         await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
 
@@ -69,11 +78,13 @@ class Inference:
 STOPPING = Fault(kind=FaultKind.UNAVAILABLE, message="The server is stopping. Try again shortly.", retry_after_s=2.0)
 
 
-async def _answer(answering: Answering, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer(
+    answering: Answering, dialect: Dialect, called: Called, scope: Scope, receive: Receive, send: Send
+) -> None:
     """Answer one request; what keeps it from its answer is told in the dialect, a defect of ours too."""
     response, name = Response(scope, send), generation_id()
     try:
-        await answering(dialect, dict(scope["headers"]), receive, response, name)
+        await answering(dialect, called, dict(scope["headers"]), receive, response, name)
     except Faulted as error:
         await _refuse(dialect, response, error.fault, name)
     except ClientLeftError:
@@ -92,7 +103,15 @@ async def _answer(answering: Answering, dialect: Dialect, scope: Scope, receive:
 
 
 async def refuse_method(dialect: Dialect, scope: Scope, send: Send) -> None:
-    """Answer anything but a POST to an inference route."""
+    """Answer anything but a POST to an inference route.
+
+    Codex asks for a WebSocket first; only 426 makes it go on over HTTP at once (clients.md 1.7).
+    """
+    if (b"upgrade", b"websocket") in scope["headers"]:
+        message = f"{scope['path']} is not served over a WebSocket. POST to it."
+        fault = Fault(kind=FaultKind.METHOD_NOT_ALLOWED, message=message)
+        await Response(scope, send).reply(426, {"content-type": "application/json"}, dialect.encode_fault(fault, None))
+        return
     message = f"{scope['path']} takes POST, not {scope['method']}."
     fault = Fault(kind=FaultKind.METHOD_NOT_ALLOWED, message=message)
     await _refuse(dialect, Response(scope, send), fault, generation_id())
@@ -100,7 +119,8 @@ async def refuse_method(dialect: Dialect, scope: Scope, send: Send) -> None:
 
 async def _refuse(dialect: Dialect, response: Response, fault: Fault, name: str) -> None:
     fault = metadata.for_caller(fault, None, None)
-    await response.reply(fault.status, metadata.fault_headers(fault, name), dialect.encode_fault(fault, None))
+    status = metadata.status(fault, dialect)
+    await response.reply(status, metadata.fault_headers(fault, status, name), dialect.encode_fault(fault, None))
 
 
 def _caller(headers: Headers, key: Key) -> Caller:

@@ -202,8 +202,9 @@ def _guarded(handler: Endpoint) -> Endpoint:
 
 def _fault(request: Request, fault: Fault) -> Response:
     dialect = DIALECTS["anthropic_messages" if "anthropic-version" in request.headers else "openai_chat"]
-    headers = metadata.fault_headers(fault, None)
-    return Response(dialect.encode_fault(fault, None), status_code=fault.status, headers=headers)
+    status = metadata.status(fault, dialect)
+    headers = metadata.fault_headers(fault, status, None)
+    return Response(dialect.encode_fault(fault, None), status_code=status, headers=headers)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001  Starlette's signature

@@ -22,7 +22,7 @@ def text(said: str) -> dict[str, str]:
 
 def test_the_registry_knows_who_counts() -> None:
     assert COUNTERS["anthropic_messages"] is COUNT
-    assert COUNT.path == "/messages/count_tokens"
+    assert COUNT.paths[0] == "/messages/count_tokens"
 
 
 def test_an_upstream_that_counts_gets_the_prompt_and_nothing_of_the_answer() -> None:

@@ -21,7 +21,8 @@ from wideband.dialects.base import Counter, Dialect
 
 DIALECT = Dialect(
     name=words.NAME,
-    path=words.PATH,
+    api_type="messages",
+    paths=(words.PATH,),
     keepalive=PING,
     reasoning_format=words.REASONING_FORMAT,
     read=read,
@@ -39,7 +40,7 @@ DIALECT = Dialect(
 )
 
 COUNT = Counter(
-    path=COUNT_PATH,
+    paths=(COUNT_PATH,),
     read=read_count,
     encode=encode_count,
     decode=decode_count,

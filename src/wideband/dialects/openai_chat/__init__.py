@@ -16,7 +16,8 @@ from wideband.wire import sse
 
 DIALECT: Final = Dialect(
     name=words.NAME,
-    path=PATH,
+    api_type="completions",
+    paths=(PATH,),
     keepalive=sse.comment("OPENROUTER PROCESSING"),
     # Reasoning travels as text here; what is sealed goes back as it came to whoever the endpoint's quirks say reads it.
     reasoning_format=None,

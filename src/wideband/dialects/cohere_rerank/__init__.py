@@ -1,0 +1,1 @@
+"""Rerank in Cohere's shape, as OpenRouter, Jina, Voyage and vLLM serve it."""

@@ -1,0 +1,1 @@
+"""Gemini's embedContent and batchEmbedContents."""
