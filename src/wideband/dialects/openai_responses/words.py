@@ -1,0 +1,108 @@
+"""The names and figures of OpenAI's Responses protocol: tables, no behaviour beyond a look-up."""
+
+import hashlib
+from typing import Any, Final
+
+from wideband.canon.events import FinishReason
+from wideband.canon.faults import FaultKind
+
+NAME: Final = "openai_responses"
+PATH: Final = "/responses"
+# The `reasoning_details[].format` under which `encrypted_content` travels.
+REASONING_FORMAT: Final = "openai-responses-v1"
+# Names of functions and ids of calls are no longer than this.
+MAX_NAME: Final = 64
+# Between a namespace and the tool in it, where tools have one name.
+NAMESPACE_MARK: Final = "__"
+# What `include` has to name for reasoning to come with its seal.
+ENCRYPTED: Final = "reasoning.encrypted_content"
+
+# Top-level fields that speak to the gateway: an upstream gets them only under the quirk "openrouter".
+GATEWAY_FIELDS: Final = frozenset(
+    {
+        "debug", "fallbacks", "models", "plugins", "preset", "provider", "route", "session_id",
+        "stop_server_tools_when", "trace", "transforms", "usage",
+    }
+)  # fmt: skip
+
+# Body field -> the name under which an endpoint's `supported_parameters` lists it.
+PARAMETERS: Final[dict[str, str]] = {
+    "frequency_penalty": "frequency_penalty",
+    "max_output_tokens": "max_tokens",
+    "parallel_tool_calls": "parallel_tool_calls",
+    "presence_penalty": "presence_penalty",
+    "reasoning": "reasoning",
+    "temperature": "temperature",
+    "text": "response_format",
+    "tool_choice": "tool_choice",
+    "tools": "tools",
+    "top_logprobs": "top_logprobs",
+    "top_p": "top_p",
+}
+
+# Content part type -> input modality.
+MODALITIES: Final[dict[str, str]] = {
+    "input_audio": "audio",
+    "input_file": "file",
+    "input_image": "image",
+    "input_video": "video",
+}
+
+# Items of a conversation that have a place in the vocabulary; all others stay opaque.
+MESSAGE: Final = "message"
+REASONING: Final = "reasoning"
+FUNCTION_CALL: Final = "function_call"
+FUNCTION_OUTPUT: Final = "function_call_output"
+CUSTOM_CALL: Final = "custom_tool_call"
+CUSTOM_OUTPUT: Final = "custom_tool_call_output"
+# The row of the losses table for an item that only this dialect knows, and for a part of a message.
+OPAQUE_ITEM: Final = "item"
+OPAQUE_PART: Final = "content_part"
+
+# `response.status` and `incomplete_details.reason` -> the canonical reason.
+INCOMPLETE: Final[dict[str, FinishReason]] = {
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+# The canonical reason -> `incomplete_details.reason`; all others are of a completed response.
+INCOMPLETE_WORDS: Final[dict[str, str]] = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+# `response.error.code`, and that of an HTTP error, by the kind of fault; all others are a `server_error`.
+CODES: Final[dict[FaultKind, str]] = {
+    FaultKind.AUTHENTICATION: "invalid_api_key",
+    FaultKind.CONTEXT_LENGTH: "context_length_exceeded",
+    FaultKind.CONTENT_POLICY: "content_policy_violation",
+    FaultKind.INVALID_REQUEST: "invalid_prompt",
+    FaultKind.MODEL_NOT_FOUND: "model_not_found",
+    FaultKind.PAYMENT_REQUIRED: "insufficient_quota",
+    FaultKind.PROVIDER_RATE_LIMITED: "rate_limit_exceeded",
+    FaultKind.PROVIDER_REJECTED: "invalid_prompt",
+    FaultKind.RATE_LIMITED: "rate_limit_exceeded",
+}
+
+
+def flat_name(namespace: str | None, name: str) -> str:
+    """Return the one name of a tool in a namespace, no longer than names may be; equal tools get equal names."""
+    if not namespace:
+        return name
+    joined = f"{namespace}{NAMESPACE_MARK}{name}"
+    if len(joined) <= MAX_NAME:
+        return joined
+    mark = hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{joined[: MAX_NAME - len(mark) - 1]}_{mark}"
+
+
+def obj(value: Any) -> dict[str, Any]:
+    """Return a JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a JSON array, or none for anything else."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str | None:
+    """Return a string that says something, or None for anything else."""
+    return value if isinstance(value, str) and value else None
