@@ -47,6 +47,7 @@ QUIRKS: dict[str, Quirk] = {
         ),
     ),
     "cache_control": Quirk(description="Explicit prompt-cache breakpoints are understood."),
+    "custom_tools": Quirk(description="Tools that take free text are understood (OpenAI's `custom`)."),
     "enable_thinking": Quirk(description="Thinking is asked for by `enable_thinking` and `thinking_budget` (Qwen)."),
     "fixed_sampling": Quirk(
         description="A thinking model that refuses every sampling knob.",

@@ -8,6 +8,7 @@ from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.anthropic_messages.turns import Turns
 from wideband.dialects.base import Draft, Target
+from wideband.dialects.custom_tools import as_function
 
 # Knobs Anthropic does not have, each with the value that asks for nothing.
 _UNSAID: dict[str, float | bool | dict[str, float] | None] = {
@@ -158,6 +159,7 @@ def _tools(request: Request, turns: Turns, losses: list[Loss]) -> list[Block]:
     tools: list[Block] = []
     for tool in request.tools:
         if isinstance(tool, Tool):
+            tool = as_function(tool, losses)
             schema = tool.parameters or {"properties": {}}
             block: Block = {
                 "name": tool.name,

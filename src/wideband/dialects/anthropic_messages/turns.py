@@ -28,6 +28,7 @@ from wideband.canon.request import (
 )
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
+from wideband.dialects.custom_tools import as_function_call
 from wideband.wire import jsons
 
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?;base64,(.*)", re.DOTALL)
@@ -189,6 +190,7 @@ class Turns:
         return None
 
     def _tool_call(self, part: ToolCall) -> Block:
+        part = as_function_call(part)
         return {
             "type": "tool_use",
             "id": words.tool_id(part.id),

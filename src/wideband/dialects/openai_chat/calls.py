@@ -9,12 +9,13 @@ from wideband.wire import jsons
 
 
 class _Call:
-    __slots__ = ("held", "id", "index", "name", "opened", "said")
+    __slots__ = ("custom", "held", "id", "index", "name", "opened", "said")
 
     def __init__(self, index: int, call_id: str) -> None:
         self.index = index
         self.id = call_id
         self.name = ""
+        self.custom = False
         self.opened = False
         self.held: list[str] = []
         self.said: list[str] = []
@@ -43,9 +44,10 @@ class Calls:
         events: list[Event] = []
         told: set[int] = set()
         for entry in rows(entries):
-            function = obj(entry.get("function"))
+            custom = obj(entry.get("custom"))
+            function = custom or obj(entry.get("function"))
             name, call_id = text(function.get("name")), text(entry.get("id"))
-            fragment = _fragment(function.get("arguments"))
+            fragment = _fragment(function.get("input" if custom else "arguments"))
             index = entry.get("index")
             call = self._find(index, call_id, name, whole=whole)
             # A name again, with no id to tell: in the same piece, or with arguments after whole ones, it is a new call.
@@ -55,6 +57,7 @@ class Calls:
                 if type(index) is int:
                     self._by_index[index] = call
             told.add(call.index)
+            call.custom = call.custom or bool(custom)
             if name and not call.name:
                 call.name = name
             if fragment:
@@ -97,7 +100,7 @@ def _release(call: _Call, choice: int) -> list[Event]:
     events: list[Event] = []
     if not call.opened:
         call.opened = True
-        events.append(ToolOpened(call.index, call.id, call.name, choice))
+        events.append(ToolOpened(call.index, call.id, call.name, choice, call.custom))
     if call.held:
         events.append(ToolArgs(call.index, "".join(call.held), choice))
         call.held = []

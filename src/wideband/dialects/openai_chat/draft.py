@@ -8,6 +8,7 @@ from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
 from wideband.dialects import edits
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.custom_tools import as_function
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
 from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, goes_without_saying, reasoning_object
@@ -73,7 +74,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     """Write a request of any dialect; see `dialects.base.Dialect.encode_request`."""
     losses: list[Loss] = []
     body: Body = {"model": target.model, "messages": encode_messages(request.messages, target, losses)}
-    if tools := _tools(request, losses):
+    if tools := _tools(request, target, losses):
         body["tools"] = tools
         if request.tool_choice is not None:
             body |= _tool_choice(request.tool_choice, tools, losses)
@@ -110,7 +111,7 @@ def _knobs(request: Request, losses: list[Loss]) -> Body:
     }
 
 
-def _tools(request: Request, losses: list[Loss]) -> list[Json]:
+def _tools(request: Request, target: Target, losses: list[Loss]) -> list[Json]:
     called = {part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)}
     tools: list[Json] = []
     for tool in request.tools:
@@ -121,9 +122,16 @@ def _tools(request: Request, losses: list[Loss]) -> list[Json]:
                 losses.append(Loss("server_tools", tool.type))
         elif tool.deferred and tool.name not in called:
             losses.append(Loss("deferred_tool", tool.name))
+        elif tool.custom and "custom_tools" in target.quirks:
+            tools.append(_custom_tool(tool))
         else:
-            tools.append(_tool(tool, request, losses))
+            tools.append(_tool(as_function(tool, losses), request, losses))
     return tools
+
+
+def _custom_tool(tool: Tool) -> Json:
+    told = {"name": tool.name, "description": tool.description, "format": tool.grammar}
+    return {"type": "custom", "custom": {name: value for name, value in told.items() if value is not None}}
 
 
 def _tool(tool: Tool, request: Request, losses: list[Loss]) -> Json:
@@ -143,10 +151,11 @@ def _tool(tool: Tool, request: Request, losses: list[Loss]) -> Json:
 def _tool_choice(choice: ToolChoice, tools: list[Json], losses: list[Loss]) -> Body:
     if choice.mode != "tool":
         return {"tool_choice": choice.mode}
-    if all(words.obj(tool.get("function")).get("name") != choice.name for tool in tools):
-        losses.append(Loss("tool_choice", f"{choice.name} is not among what can be offered"))
-        return {}
-    return {"tool_choice": {"type": "function", "function": {"name": choice.name}}}
+    for kind in ("function", "custom"):
+        if any(words.obj(tool.get(kind)).get("name") == choice.name for tool in tools):
+            return {"tool_choice": {"type": kind, kind: {"name": choice.name}}}
+    losses.append(Loss("tool_choice", f"{choice.name} is not among what can be offered"))
+    return {}
 
 
 def _response_format(output: OutputFormat | None) -> Json:

@@ -18,6 +18,7 @@ from wideband.canon.events import (
 )
 from wideband.canon.request import Json, Loss
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.custom_tools import Unwrapper
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.faults import encode_error
 from wideband.dialects.openai_chat.usage import encode_usage
@@ -41,10 +42,15 @@ class StreamEncoder:
         self._head = b""
         self._openings: dict[int, bytes] = {}
         self._ends: list[Finished] = []
+        self._custom: set[tuple[int, int]] = set()
+        names = words.custom_names(envelope.asked)
+        self._unwrapper = Unwrapper(names) if names else None
         self._write_head()
 
     def feed(self, events: list[Event]) -> bytes:
         written = b""
+        if self._unwrapper is not None:
+            events = self._unwrapper.feed(events)
         hides = self._envelope.hides_reasoning
         for event in events:
             write = _WRITERS.get(type(event))
@@ -132,11 +138,19 @@ class StreamEncoder:
         return self._delta(event.choice, {"refusal": event.text})
 
     def tool(self, event: ToolOpened) -> bytes:
+        if event.custom:
+            self._custom.add((event.choice, event.index))
+            custom = {"name": event.name, "input": ""}
+            opened = {"index": event.index, "id": event.id, "type": "custom", "custom": custom}
+            return self._delta(event.choice, {"tool_calls": [opened]})
         function = {"name": event.name, "arguments": ""}
         call = {"index": event.index, "id": event.id, "type": "function", "function": function}
         return self._delta(event.choice, {"tool_calls": [call]})
 
     def arguments(self, event: ToolArgs) -> bytes:
+        if (event.choice, event.index) in self._custom:
+            more = {"index": event.index, "custom": {"input": event.fragment}}
+            return self._delta(event.choice, {"tool_calls": [more]})
         call = {"index": event.index, "function": {"arguments": event.fragment}}
         return self._delta(event.choice, {"tool_calls": [call]})
 

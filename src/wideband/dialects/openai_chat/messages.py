@@ -106,7 +106,9 @@ def _marked(parts: tuple[Part, ...], told: dict[str, Any]) -> tuple[Part, ...]:
 
 
 def _call(raw: dict[str, Any], index: int, at: int) -> Part:
-    function = raw.get("function")
+    function, custom = raw.get("function"), words.obj(raw.get("custom"))
+    if (called := words.text(custom.get("name"))) and isinstance(said := custom.get("input"), str):
+        return ToolCall(id=words.text(raw.get("id")) or _legacy_id(called), name=called, arguments=said, custom=True)
     if not isinstance(function, dict):
         return Opaque(dialect=words.NAME, kind="custom_tool_call", raw=raw)
     name, arguments = words.text(function.get("name")), function.get("arguments")

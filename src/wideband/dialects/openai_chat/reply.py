@@ -7,6 +7,7 @@ from wideband.canon.faults import Faulted, garbled
 from wideband.canon.reply import Choice, Reply, fold
 from wideband.canon.request import Json, Loss, Opaque, Reasoning, Refusal, Text, ToolCall
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.custom_tools import unwrapped
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.decoder import DONE, StreamDecoder
 from wideband.dialects.openai_chat.faults import encode_error
@@ -50,6 +51,7 @@ def _said_anything(events: list[Event]) -> bool:
 def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[bytes, list[Loss]]:
     """Write an answer in OpenRouter's shape, with every key that strict clients ask for."""
     losses: list[Loss] = []
+    reply = unwrapped(reply, words.custom_names(envelope.asked))
     body = _top(envelope) | {name: reply.extras[name] for name in words.REPLY_EXTRAS if name in reply.extras}
     choices = [_choice(choice, losses) for choice in reply.choices or (Choice(),)]
     _finish(choices, reply, envelope, closing)
@@ -164,4 +166,6 @@ def _add_opaque(opaque: Message, part: Opaque) -> None:
 
 def encode_call(call: ToolCall) -> dict[str, Json]:
     """Return a tool call as a message holds it."""
+    if call.custom:
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

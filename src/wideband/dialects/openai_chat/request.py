@@ -53,6 +53,7 @@ _KNOWN: Final = frozenset(
 )
 _EFFORTS: Final = frozenset(get_args(Effort))
 _FUNCTION: Final = frozenset({"name", "description", "parameters", "strict"})
+_CUSTOM: Final = frozenset({"name", "description", "format"})
 _MODES: Final[dict[str, Any]] = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
 
@@ -104,6 +105,8 @@ def _tools(fields: dict[str, Json]) -> tuple[Tool | ServerTool, ...]:
 
 def _tool(raw: dict[str, Json]) -> Tool | ServerTool:
     function = raw.get("function")
+    if raw["type"] == "custom" and words.text(words.obj(raw.get("custom")).get("name")):
+        return _custom_tool(raw["custom"])
     if raw["type"] != "function":
         return ServerTool(dialect=words.NAME, type=raw["type"], raw=raw)
     if not isinstance(function, dict):
@@ -119,6 +122,16 @@ def _tool(raw: dict[str, Json]) -> Tool | ServerTool:
     )
 
 
+def _custom_tool(custom: dict[str, Json]) -> Tool:
+    return Tool(
+        name=custom["name"],
+        description=words.text(custom.get("description")),
+        custom=True,
+        grammar=custom.get("format"),
+        extras={name: value for name, value in custom.items() if name not in _CUSTOM},
+    )
+
+
 def decode_tool_choice(raw: Json) -> ToolChoice | None:
     """Read `tool_choice`, or the older `function_call`. Raises `Faulted` for a word that is none of theirs."""
     if raw is None:
@@ -126,7 +139,8 @@ def decode_tool_choice(raw: Json) -> ToolChoice | None:
     if isinstance(raw, str) and raw in _MODES:
         return ToolChoice(mode=_MODES[raw])
     told = words.obj(raw)
-    name = words.text(words.obj(told.get("function")).get("name")) or words.text(told.get("name"))
+    named = words.obj(told.get("function") or told.get("custom"))
+    name = words.text(named.get("name")) or words.text(told.get("name"))
     if name is not None:
         return ToolChoice(mode="tool", name=name)
     allowed = words.obj(told.get("allowed_tools"))

@@ -20,6 +20,7 @@ from wideband.canon.request import (
     ToolResult,
 )
 from wideband.dialects.base import Target
+from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.reply import encode_call
@@ -91,7 +92,7 @@ def _extras(message: Message) -> Row:
 def _assistant(message: Message, target: Target, losses: list[Loss]) -> Row:
     row: Row = {"role": "assistant", **_named(message)}
     spoken = tuple(part for part in message.parts if isinstance(part, Text))
-    calls = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
+    calls = [_call(part, target) for part in message.parts if isinstance(part, ToolCall)]
     details: list[Row] = []
     for block, part in enumerate(message.parts):
         match part:
@@ -134,9 +135,9 @@ def _readable(part: Reasoning, block: int, target: Target, losses: list[Loss]) -
     return reasoning.encode_part(part, block)
 
 
-def _call(part: ToolCall) -> Row:
-    row = encode_call(part)
-    if not part.arguments.strip():
+def _call(part: ToolCall, target: Target) -> Row:
+    row = encode_call(part if "custom_tools" in target.quirks else as_function_call(part))
+    if "function" in row and not row["function"]["arguments"].strip():
         # A call without arguments is streamed as no text at all; as a message it has to be JSON.
         row["function"]["arguments"] = "{}"
     return row | cache_field(part.cache)

@@ -2,9 +2,14 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from wideband.canon.events import FinishReason
+from wideband.wire import jsons
 
 NAME: Final = "openai_chat"
+
+_CUSTOM_MARK: Final = b'"custom"'
 
 # Top-level fields that speak to the gateway: an upstream gets them only under the quirk "openrouter".
 GATEWAY_FIELDS: Final = frozenset(
@@ -133,3 +138,12 @@ def rows(value: Any) -> list[dict[str, Any]]:
 def text(value: Any) -> str | None:
     """Return a string that says something, or None for anything else."""
     return value if isinstance(value, str) and value else None
+
+
+def custom_names(asked: dict[str, msgspec.Raw]) -> frozenset[str]:
+    """Return the names of the tools that take free text, from a request's top level."""
+    raw = asked.get("tools")
+    if raw is None or _CUSTOM_MARK not in bytes(raw):
+        return frozenset()
+    tools = [obj(tool.get("custom")) for tool in rows(jsons.decode(raw)) if tool.get("type") == "custom"]
+    return frozenset(name for tool in tools if (name := text(tool.get("name"))))
