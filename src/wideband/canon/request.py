@@ -166,10 +166,11 @@ class ServerTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tools may or must be called; `name` goes with mode "tool"."""
+    """Which tools may or must be called; `name` goes with mode "tool". `allowed` names those that may be, if not all."""
 
     mode: Literal["auto", "none", "required", "tool"]
     name: str | None = None
+    allowed: tuple[str, ...] = ()
 
 
 class OutputFormat(msgspec.Struct, frozen=True, kw_only=True):

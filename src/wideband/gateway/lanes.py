@@ -6,7 +6,7 @@ import msgspec
 
 from wideband.canon.events import Event
 from wideband.canon.reply import Reply
-from wideband.canon.request import Loss, Request, Task
+from wideband.canon.request import Loss, Request, Task, Tool
 from wideband.catalog.rows import Provider
 from wideband.dialects import seals
 from wideband.dialects.base import Ask, Closing, Dialect, Draft, Envelope, Relay, StreamEncoder, Target
@@ -25,6 +25,15 @@ def outward_dialect(inward: Dialect, provider: Provider) -> Dialect:
     if provider.dialect == inward.name or inward.name in provider.also:
         return inward
     return DIALECTS[next(name for name in (provider.dialect, *provider.also) if name in SPEAKERS[inward.task])]
+
+
+def only_allowed_tools(request: Request) -> Request:
+    """Return a request that offers no tools but the allowed ones: no protocol refuses a shorter list."""
+    allowed = request.tool_choice.allowed if request.tool_choice is not None else ()
+    if not allowed:
+        return request
+    tools = tuple(tool for tool in request.tools if not isinstance(tool, Tool) or tool.name in allowed)
+    return msgspec.structs.replace(request, tools=tools)
 
 
 class Writer(Protocol):
@@ -75,7 +84,7 @@ class TranslatedLane:
         self.losses: list[Loss] = []
 
     def draft(self, target: Target) -> Draft:
-        request, losses = seals.for_provider(self._request, self._provider)
+        request, losses = seals.for_provider(only_allowed_tools(self._request), self._provider)
         draft = self.outward.encode_request(request, target)
         return msgspec.structs.replace(draft, losses=(*losses, *draft.losses)) if losses else draft
 

@@ -41,7 +41,10 @@ def plan(
         pools, count = kept, left
     scene = Scene(wish=wish, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of)
     strategy = _strategy(wish)
-    return Plan(endpoints=tuple(_ranked(scene, strategy, pools)), funnel=tuple(funnel), strategy=strategy, total=total)
+    endpoints = _ranked(scene, strategy, pools)
+    if wish.sealed_by is not None and not wish.preferences.order:
+        endpoints = _sealer_first(scene, wish.sealed_by, endpoints)
+    return Plan(endpoints=tuple(endpoints), funnel=tuple(funnel), strategy=strategy, total=total)
 
 
 def _strategy(wish: Wish) -> str:
@@ -63,6 +66,19 @@ def _ranked(scene: Scene, strategy: str, pools: list[Sequence[Endpoint]]) -> lis
     for pool in pools[1:]:
         ranked += rank(scene, pool)
     return ranked
+
+
+def _sealer_first(scene: Scene, provider: str, endpoints: list[Endpoint]) -> list[Endpoint]:
+    """Put the provider whose sealed thinking is in the conversation first: any other has to go on without it."""
+    model, now_ns = endpoints[0].model, scene.now_ns
+    first = [
+        endpoint
+        for endpoint in endpoints
+        if endpoint.provider.slug == provider
+        and endpoint.model == model
+        and scene.health.standing(endpoint.id, now_ns) != "resting"
+    ]
+    return [*first, *(endpoint for endpoint in endpoints if endpoint not in first)] if first else endpoints
 
 
 def _nothing_left(wish: Wish, row: Filter | None, had: list[Sequence[Endpoint]], funnel: list[FunnelStep]) -> Fault:

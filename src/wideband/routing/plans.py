@@ -10,8 +10,8 @@ from wideband.catalog.rows import Endpoint
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What routing knows of a request. `models` are resolved ids, in the caller's order of preference.
 
-    `task` is what is to be done, `dialects` those in which it can be asked for (None: any). `sealed_by` is the provider whose sealed
-    thinking is in the conversation.
+    `task` is what is to be done, `dialects` those in which it can be asked for (None: any). `sealed_by` is the provider
+    whose sealed thinking is in the conversation.
     """
 
     models: tuple[str, ...]

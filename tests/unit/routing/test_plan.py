@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.routing.rows import NOW_NS, SECOND_NS, catalogue, down, endpoint, success, tags, wish
 
 from wideband.canon.faults import FaultKind
-from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Override, Price, Rates
+from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Override, Price, Rates, Voice
 from wideband.routing.filters import FILTERS
 from wideband.routing.health import Health
 from wideband.routing.plan import plan
@@ -269,3 +270,36 @@ def test_only_tiers_need_a_name() -> None:
     made = planned(Wish(models=("m",), prompt_tokens=1, preferences=Preferences()), endpoint("a/flex"))
     assert made.fault is not None
     assert made.fault.details["failed_routing_step"] == "Filter by Service Tier"
+
+
+# -- what a request needs of a provider ------------------------------------------------------------------------------
+
+
+def speaking(name: str, *also: str) -> Endpoint:
+    made = endpoint(name)
+    provider = msgspec.structs.replace(made.provider, also={dialect: Voice() for dialect in also})
+    return msgspec.structs.replace(made, provider=provider)
+
+
+def test_only_who_speaks_a_dialect_of_the_task_is_asked() -> None:
+    embeds = msgspec.structs.replace(wish(), task="embed", dialects=frozenset({"openai_embeddings"}))
+    made = planned(embeds, speaking("a"), speaking("b", "openai_embeddings"))
+    assert tags(made) == ["b"]
+    nobody = planned(embeds, speaking("a"))
+    assert nobody.fault is not None
+    assert nobody.fault.details["availability"]["code"] == "wrong_endpoint"
+
+
+def test_who_sealed_the_thinking_goes_on_with_it() -> None:
+    sealed = msgspec.structs.replace(wish(), sealed_by="c")
+    assert tags(planned(sealed, A, B, C)) == ["c", "b", "a"]
+    assert tags(planned(msgspec.structs.replace(wish({"order": ["a"]}), sealed_by="c"), A, B, C))[0] == "a"
+    assert tags(planned(msgspec.structs.replace(wish(), sealed_by="gone"), A, B, C)) == ["b", "a", "c"]
+
+
+def test_but_not_while_it_rests() -> None:
+    health = Health()
+    for second in range(10):
+        health.observe(down("c", NOW_NS + second * SECOND_NS))
+    sealed = msgspec.structs.replace(wish(), sealed_by="c")
+    assert tags(planned(sealed, A, B, C, health=health, at_ns=NOW_NS + 10 * SECOND_NS)) == ["b", "a", "c"]

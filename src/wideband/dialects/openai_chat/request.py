@@ -145,7 +145,9 @@ def decode_tool_choice(raw: Json) -> ToolChoice | None:
         return ToolChoice(mode="tool", name=name)
     allowed = words.obj(told.get("allowed_tools"))
     if allowed.get("mode") in _MODES:
-        return ToolChoice(mode=_MODES[allowed["mode"]])
+        tools = (words.obj(tool.get(words.text(tool.get("type")) or "")) for tool in words.rows(allowed.get("tools")))
+        names = tuple(name for tool in tools if (name := words.text(tool.get("name"))))
+        return ToolChoice(mode=_MODES[allowed["mode"]], allowed=names)
     if told.get("type") in _MODES:
         return ToolChoice(mode=_MODES[told["type"]])
     if words.text(told.get("type")):
