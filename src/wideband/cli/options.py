@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from wideband.config import ConfigError, Market, load_market, load_settings, wants_sandbox
-from wideband.sandbox.rows import market as sandbox_rows
+from wideband.sandbox.market import market as sandbox_rows
 
 # The sandbox has an address only while it runs.
 NOWHERE = "http://127.0.0.1:0"

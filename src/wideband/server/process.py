@@ -16,7 +16,7 @@ from wideband import __version__
 from wideband.clock import now_ns
 from wideband.config import Market, Settings, load_market, wants_sandbox
 from wideband.gateway.exchange import Exchange
-from wideband.sandbox.rows import market as sandbox_rows
+from wideband.sandbox.market import market as sandbox_rows
 from wideband.server.build import Parts, build
 from wideband.server.child import Sandbox
 from wideband.server.clients import CLIENTS

@@ -12,7 +12,7 @@ from pathlib import Path
 from wideband.clock import monotonic_ns
 from wideband.config import Settings, load_market
 from wideband.gateway.exchange import Exchange
-from wideband.sandbox.rows import market as sandbox_rows
+from wideband.sandbox.market import market as sandbox_rows
 from wideband.server.build import build
 from wideband.server.clients import CLIENTS
 from wideband.server.metrics import Metrics, Snapshot, render

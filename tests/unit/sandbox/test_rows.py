@@ -4,7 +4,8 @@ import pytest
 
 from wideband.catalog.rows import Endpoint
 from wideband.sandbox.breaking import FAULTS
-from wideband.sandbox.rows import MODELS, PROVIDER_BY_SLUG, Peak, SimModel, market
+from wideband.sandbox.market import market
+from wideband.sandbox.rows import MODELS, PROVIDER_BY_SLUG, Peak, SimModel
 
 AFTER_THE_FIRST_WORD = {"cut_late", "200_error_late", "stall"}
 
