@@ -20,7 +20,7 @@ from wideband.gateway.exchange import Exchange
 from wideband.gateway.session import INTERNAL
 from wideband.ids import key_secret
 from wideband.metering.record import Generation
-from wideband.server import listing, shapes
+from wideband.server import listing, modellists, shapes
 from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
@@ -74,23 +74,23 @@ class Management:
         return Starlette(routes=routes, exception_handlers=missing)
 
     def _key(self, request: Request, *, management: bool | None = None) -> Key:
-        return authenticate(dict(request.scope["headers"]), self._exchange.ledger, management=management)
+        headers, query = dict(request.scope["headers"]), request.query_params
+        return authenticate(headers, self._exchange.ledger, query, management=management)
 
     # -- catalogue -----------------------------------------------------------------------------------------------
 
     async def models(self, request: Request) -> Response:
         rows = listing.models(self._exchange.catalogue, request.query_params, now_ns())
-        if "anthropic-version" in request.headers:
-            return _json(shapes.anthropic_models(rows))
-        page, links = listing.page(rows, request.url.path, request.query_params)
-        return _json({"object": "list", "data": page, "total_count": len(rows), "links": links})
+        return _json(modellists.shown_models(rows, self._exchange.catalogue, request))
 
     async def models_count(self, request: Request) -> Response:
         count = len(listing.models(self._exchange.catalogue, request.query_params, now_ns()))
         return _json({"data": {"count": count}})
 
     async def model(self, request: Request) -> Response:
-        return _json(listing.model(self._exchange.catalogue, request.path_params["model"], now_ns()))
+        row = listing.model(self._exchange.catalogue, request.path_params["model"], now_ns())
+        gemini = modellists.asks_in(request) == "gemini_generate"
+        return _json(modellists.gemini_model(row) if gemini else row)
 
     async def openrouter_model(self, request: Request) -> Response:
         return _json({"data": listing.model(self._exchange.catalogue, request.path_params["model"], now_ns())})
@@ -201,14 +201,14 @@ def _guarded(handler: Endpoint) -> Endpoint:
 
 
 def _fault(request: Request, fault: Fault) -> Response:
-    dialect = DIALECTS["anthropic_messages" if "anthropic-version" in request.headers else "openai_chat"]
+    dialect = DIALECTS[modellists.asks_in(request)]
     status = metadata.status(fault, dialect)
     headers = metadata.fault_headers(fault, status, None)
     return Response(dialect.encode_fault(fault, None), status_code=status, headers=headers)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001  Starlette's signature
-    message = f"There is no {request.method} {request.url.path} here. The API is under /api/v1 and /v1."
+    message = f"There is no {request.method} {request.url.path} here. The API is under /api/v1, /v1 and /v1beta."
     return _fault(request, Fault(kind=FaultKind.NOT_FOUND, message=message))
 
 

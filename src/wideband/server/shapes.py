@@ -1,6 +1,5 @@
 """Keys and records as OpenRouter's API shows them; every field its strict SDKs ask for is there, null when unknown."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -170,17 +169,3 @@ def _provider_responses(record: Generation) -> list[dict[str, Any]]:
         }
         for one in record.tries
     ]
-
-
-def anthropic_models(models: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Show a list of models as Anthropic's clients expect it."""
-    rows = [
-        {"type": "model", "id": m["id"], "display_name": m["name"], "created_at": iso(m["created"] * 1_000_000_000)}
-        for m in models
-    ]
-    return {
-        "data": rows,
-        "has_more": False,
-        "first_id": rows[0]["id"] if rows else None,
-        "last_id": rows[-1]["id"] if rows else None,
-    }
