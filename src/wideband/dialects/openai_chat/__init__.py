@@ -8,10 +8,10 @@ from wideband.dialects.openai_chat.ask import read
 from wideband.dialects.openai_chat.decoder import StreamDecoder
 from wideband.dialects.openai_chat.draft import PATH, encode_request, splice
 from wideband.dialects.openai_chat.encoder import StreamEncoder
-from wideband.dialects.openai_chat.faults import decode_fault, encode_fault
 from wideband.dialects.openai_chat.relay import Relay
 from wideband.dialects.openai_chat.reply import decode_reply, encode_reply, relay_reply
 from wideband.dialects.openai_chat.request import decode_request
+from wideband.dialects.openai_faults import decode_fault, encode_fault
 from wideband.wire import sse
 
 DIALECT: Final = Dialect(

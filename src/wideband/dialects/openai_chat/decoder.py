@@ -17,11 +17,12 @@ from wideband.canon.events import (
     TextDelta,
 )
 from wideband.canon.faults import Fault, FaultKind
+from wideband.dialects import openai_faults as faults
 from wideband.dialects.excerpts import excerpt
-from wideband.dialects.openai_chat import faults, words
+from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.calls import Calls
 from wideband.dialects.openai_chat.reasoning import Blocks
-from wideband.dialects.openai_chat.usage import decode_usage
+from wideband.dialects.openai_usage import decode_usage
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 

@@ -20,8 +20,8 @@ from wideband.canon.request import Json, Loss
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import Unwrapper
 from wideband.dialects.openai_chat import reasoning, words
-from wideband.dialects.openai_chat.faults import encode_error
-from wideband.dialects.openai_chat.usage import encode_usage
+from wideband.dialects.openai_faults import encode_error
+from wideband.dialects.openai_usage import encode_usage
 from wideband.wire import jsons
 
 DONE = b"data: [DONE]\n\n"

@@ -10,7 +10,7 @@ import msgspec
 
 from wideband.canon.reply import Choice, Reply
 from wideband.canon.request import Part, Text, ToolCall
-from wideband.dialects.openai_chat.usage import decode_usage
+from wideband.dialects.openai_usage import decode_usage
 from wideband.wire import jsons
 
 

@@ -10,9 +10,9 @@ from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import unwrapped
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.decoder import DONE, StreamDecoder
-from wideband.dialects.openai_chat.faults import encode_error
 from wideband.dialects.openai_chat.plain import plain_choices, plain_reply, read_plain
-from wideband.dialects.openai_chat.usage import encode_usage
+from wideband.dialects.openai_faults import encode_error
+from wideband.dialects.openai_usage import encode_usage
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 

@@ -1,11 +1,11 @@
-"""Error objects, both ways: whatever a provider answers in place of an answer, and OpenRouter's error body."""
+"""OpenAI's error objects, both ways: whatever a provider answers in place of an answer, and OpenRouter's body."""
 
 import re
 from typing import Any
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.dialects.excerpts import excerpt, kind_of_status, masked, unsaid
-from wideband.dialects.openai_chat.words import obj, rows, text
+from wideband.dialects.loose import obj, rows, text
 from wideband.wire import jsons
 
 # A provider's own code or type for an error; the first of code, type and status to be found here decides.

@@ -4,7 +4,7 @@ from typing import Any
 
 from wideband.canon.usage import Usage
 from wideband.dialects.base import Closing
-from wideband.dialects.openai_chat.words import obj
+from wideband.dialects.loose import obj
 from wideband.wire.jsons import dollars
 
 # JSON numbers are exact up to here in every reader.
