@@ -56,7 +56,7 @@ FUNCTION_OUTPUT: Final = "function_call_output"
 CUSTOM_CALL: Final = "custom_tool_call"
 CUSTOM_OUTPUT: Final = "custom_tool_call_output"
 # The row of the losses table for an item that only this dialect knows, and for a part of a message.
-OPAQUE_ITEM: Final = "item"
+OPAQUE_ITEM: Final = "response_item"
 OPAQUE_PART: Final = "content_part"
 
 # `response.status` and `incomplete_details.reason` -> the canonical reason.
