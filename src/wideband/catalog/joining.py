@@ -33,7 +33,17 @@ def catalogue(sheet: Sheet, extra: Iterable[Endpoint] = (), usable: Iterable[str
         },
         endpoints={id_: tuple(sorted(endpoints, key=_cheapest)) for id_, endpoints in by_model.items()},
         aliases=sheet.aliases,
+        native=_native(by_model),
     )
+
+
+def _native(by_model: dict[str, list[Endpoint]]) -> dict[str, str]:
+    """Return what providers call models, but the names under which they serve different ones."""
+    names: dict[str, set[str]] = {}
+    for id_, endpoints in by_model.items():
+        for endpoint in endpoints:
+            names.setdefault(endpoint.upstream_model, set()).add(id_)
+    return {name: next(iter(ids)) for name, ids in names.items() if len(ids) == 1 and name not in by_model}
 
 
 def endpoint_id(provider: str, model: str, tag: str) -> str:

@@ -3,11 +3,14 @@
 Prices are integers: nano-dollars per million tokens (so 0.30 USD per million is 300_000_000), per request or per unit.
 """
 
+import re
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
 
 from wideband.canon.request import Task
+from wideband.catalog.naming import model_name
 
 AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "aws-sigv4", "google-adc", "none"]
 # How requests are packed where a platform serves somebody else's protocol in its own way.
@@ -15,6 +18,9 @@ Carriage = Literal["bedrock", "vertex"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 NANO = 1_000_000_000
+
+# What clients put behind a model's name: the context they count on ("[1m]"), the date of a version, "latest".
+_VARIED = re.compile(r"(?:[-@]20\d{6}|-20\d\d-\d\d-\d\d|-latest|\[[^\]]*\])+$")
 
 _TASKS: dict[str, Task] = {"embeddings": "embed", "rerank": "rerank"}
 
@@ -81,7 +87,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     `base_url` may hold `{NAME}` fields filled from the environment (Azure's resource). `key_env` lists variables, the
     first set one wins. `dialect` is the one it is asked in when the caller's own is none it speaks; `also` are the
-    others. `carriage` names how its platform packs requests. `local` marks servers found on this machine; `simulated` the sandbox.
+    others. `by_author` gives the models of an author a dialect of their own, in which no other's are asked. `carriage`
+    names how its platform packs requests. `local` marks servers found on this machine; `simulated` the sandbox.
     """
 
     slug: str
@@ -94,6 +101,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     quirks: frozenset[str] = frozenset()
     also: dict[str, Voice] = {}
+    by_author: dict[str, str] = {}
     carriage: Carriage | None = None
     data_policy: DataPolicy = DataPolicy()
     headquarters: str | None = None
@@ -103,6 +111,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     status_page_url: str | None = None
     local: bool = False
     simulated: bool = False
+
+    def dialects(self, model: str) -> tuple[str, ...]:
+        """Return the dialects in which a model can be asked here, the preferred one first."""
+        if not self.by_author:
+            return (self.dialect, *self.also)
+        own = self.by_author.get(model.partition("/")[0])
+        if own is not None:
+            return (own,)
+        return tuple(name for name in (self.dialect, *self.also) if name not in self.by_author.values())
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,15 +195,36 @@ class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """Every row of one instant. `endpoints` is by model id; `aliases` maps names to model ids."""
+    """Every row of one instant. `endpoints` is by model id.
+
+    `aliases` maps names to model ids; a name may hold `*`, of several that fit the first counts, and a `*` alone is for
+    what nothing else is. `native` maps the names that providers themselves give to models, where they leave no doubt.
+    """
 
     providers: dict[str, Provider]
     models: dict[str, Model]
     endpoints: dict[str, tuple[Endpoint, ...]]
     aliases: dict[str, str] = {}
+    native: dict[str, str] = {}
 
     def resolve(self, name: str) -> str | None:
         """Return the model id a name stands for, or None when nothing does."""
         if name in self.models:
             return name
-        return self.aliases.get(name)
+        return self.aliases.get(name) or self._fitting(name)
+
+    def _fitting(self, name: str) -> str | None:
+        """Find a name as clients vary it: with a date, with "-latest", with a note for the client in brackets."""
+        plain = _VARIED.sub("", name.removeprefix("models/"))
+        forms = (id_ for form, id_ in self.aliases.items() if "*" in form and form != "*" and fnmatchcase(name, form))
+        named = model_name(plain)
+        found = (
+            self.aliases.get(plain)
+            or next(forms, None)
+            or self.native.get(name)
+            or self.native.get(plain)
+            or (plain if plain in self.models else None)
+        )
+        if found is None and named is not None and named.id in self.models:
+            found = named.id
+        return found or self.aliases.get("*")

@@ -110,7 +110,8 @@ class Session:
             model = catalogue.resolve(name)
             if model is None:
                 raise Faulted(metadata.unknown_model(name, catalogue))
-            if (row := catalogue.models[model]).task != self.dialect.task:
+            row = catalogue.models.get(model)
+            if row is not None and row.task != self.dialect.task:
                 raise Faulted(metadata.wrong_task(row))
             if model not in models:
                 models.append(model)
@@ -191,7 +192,7 @@ class Session:
         return metadata.without_secret(fault, self.exchange.provider_keys.get(endpoint.provider.slug))
 
     def _lane(self, endpoint: Endpoint) -> Lane:
-        outward = outward_dialect(self.dialect, endpoint.provider)
+        outward = outward_dialect(self.dialect, endpoint)
         if outward is self.dialect:
             return FastLane(outward, self.work.ask)
         if self._request is None:
