@@ -16,6 +16,8 @@ MAX_NAME: Final = 64
 NAMESPACE_MARK: Final = "__"
 # What `include` has to name for reasoning to come with its seal.
 ENCRYPTED: Final = "reasoning.encrypted_content"
+# What it has to name for log probabilities.
+LOGPROBS: Final = "message.output_text.logprobs"
 
 # Top-level fields that speak to the gateway: an upstream gets them only under the quirk "openrouter".
 GATEWAY_FIELDS: Final = frozenset(
@@ -55,6 +57,8 @@ FUNCTION_CALL: Final = "function_call"
 FUNCTION_OUTPUT: Final = "function_call_output"
 CUSTOM_CALL: Final = "custom_tool_call"
 CUSTOM_OUTPUT: Final = "custom_tool_call_output"
+# Stands for an item stored at OpenAI: refused.
+REFERENCE: Final = "item_reference"
 # The row of the losses table for an item that only this dialect knows, and for a part of a message.
 OPAQUE_ITEM: Final = "response_item"
 OPAQUE_PART: Final = "content_part"
