@@ -1,4 +1,4 @@
-"""What a simulated provider understands of a request in either protocol, and the checks both readers share."""
+"""What a simulated provider understands of a request in any protocol, and the checks the readers share."""
 
 from typing import Any, Literal
 
@@ -6,6 +6,7 @@ import msgspec
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.sandbox.prose import token_count
+from wideband.sandbox.sealing import Shown
 from wideband.wire import jsons
 
 ToolMode = Literal["auto", "none", "required", "tool"]
@@ -15,16 +16,24 @@ MEDIA_TOKENS = 256
 
 
 class OfferedTool(msgspec.Struct, frozen=True):
-    """A tool the model may call; `schema` is its JSON Schema."""
+    """A tool the model may call; `schema` is its JSON Schema. A `custom` tool takes free text.
+
+    `namespace` is the group that OpenAI's Responses let a tool stand in.
+    """
 
     name: str
     schema: dict[str, Any]
+    custom: bool = False
+    namespace: str | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One request, understood. `text` is all that was said in order; `schema` is set when JSON is asked for.
 
     `answers_tool` says that the last turn brings tool results; `thinks` is None when the request says nothing of it.
+    `shows_thoughts` and `shows_seals` say whether the answer holds the words of the thinking, and its seal; `seals` are
+    those brought back, `unsealed` says where the turn lacks one that a model which thinks must get back. `call_ids`
+    gives calls ids where the protocol leaves them out. `echo` is what an answer repeats of the request.
     """
 
     model: str
@@ -45,6 +54,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     thinks: bool | None = None
     logprobs: bool = False
     caching: Caching = "automatic"
+    shows_thoughts: bool = True
+    shows_seals: bool = True
+    seals: tuple[Shown, ...] = ()
+    unsealed: str | None = None
+    call_ids: bool = False
+    echo: dict[str, Any] = {}
 
     @property
     def prompt_tokens(self) -> int:
@@ -58,6 +73,7 @@ class Heard:
         self.pieces: list[str] = []
         self.media_count = 0
         self.open_calls: set[str] = set()
+        self.seals: list[Shown] = []
 
     def text(self, value: Any, where: str) -> None:
         """Take in a piece of text. Raises `Faulted` when it is none."""
@@ -78,16 +94,29 @@ class Heard:
         self.open_calls.discard(call_id)
 
 
-def fields_of(body: bytes) -> dict[str, Any]:
-    """Read a request body. Raises `Faulted` unless it is a JSON object with a model and messages."""
+def object_of(body: bytes) -> dict[str, Any]:
+    """Read a request body. Raises `Faulted` unless it is a JSON object."""
     try:
         fields = jsons.decode(body)
     except jsons.DecodeError as error:
         raise invalid(f"The body is not valid JSON: {error}") from None
     if not isinstance(fields, dict):
         raise invalid("The body must be a JSON object")
-    if not isinstance(fields.get("model"), str) or not fields["model"]:
+    return fields
+
+
+def model_of(fields: dict[str, Any]) -> str:
+    """Return the model a request names. Raises `Faulted` when it names none."""
+    model = fields.get("model")
+    if not isinstance(model, str) or not model:
         raise invalid("model must be a non-empty string", "model")
+    return model
+
+
+def fields_of(body: bytes) -> dict[str, Any]:
+    """Read a request body. Raises `Faulted` unless it is a JSON object with a model and messages."""
+    fields = object_of(body)
+    model_of(fields)
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
         raise invalid("messages must be a non-empty list", "messages")
@@ -132,13 +161,13 @@ def list_of(fields: dict[str, Any], name: str) -> list[Any]:
     return value
 
 
-def offered(name: Any, schema: Any, where: str) -> OfferedTool:
+def offered(name: Any, schema: Any, where: str, *, custom: bool = False, namespace: str | None = None) -> OfferedTool:
     """Make a tool of its name and schema. Raises `Faulted` when either is none."""
     if not isinstance(name, str) or not 0 < len(name) <= 128:
         raise invalid(f"{where} needs a name of at most 128 characters", where)
     if not isinstance(schema, dict):
         raise invalid(f"{where} needs a JSON Schema object", where)
-    return OfferedTool(name, schema)
+    return OfferedTool(name, schema, custom, namespace)
 
 
 def chosen(name: Any, tools: tuple[OfferedTool, ...]) -> str:

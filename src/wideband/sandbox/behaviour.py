@@ -20,6 +20,7 @@ from wideband.wire import jsons
 MEDIAN_TOKENS = 180
 PREFILL_TOKENS_PER_S = 50_000.0
 MAX_CALLS = 8
+CUSTOM_TOKENS = 12
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +107,8 @@ def _choice(index: int, asked: Asked, model: SimModel, directive: Directive, dra
     parts: list[Part] = []
     if model.thinks and asked.thinks is not False:
         thought = prose.write(wanted * 2 // 5, draw)
-        parts.append(Reasoning(text=thought, signature=f"simulated-{draw.getrandbits(64):016x}"))
+        nonce = f"{draw.getrandbits(64):016x}"
+        parts.append(Reasoning(text=thought, signature=nonce, id=nonce))
         wanted -= wanted * 2 // 5
     called = _called(asked, model, directive, draw)
     if called:
@@ -152,8 +154,12 @@ def _called(asked: Asked, model: SimModel, directive: Directive, draw: random.Ra
 
 
 def _call(tool: OfferedTool, draw: random.Random) -> ToolCall:
-    arguments = _json(shapes.fill({"type": "object", **tool.schema}, draw))
-    return ToolCall(id=f"call_sim_{draw.getrandbits(64):016x}", name=tool.name, arguments=arguments)
+    if tool.custom:
+        arguments = prose.write(CUSTOM_TOKENS, draw)
+    else:
+        arguments = _json(shapes.fill({"type": "object", **tool.schema}, draw))
+    call_id = f"call_sim_{draw.getrandbits(64):016x}"
+    return ToolCall(id=call_id, name=tool.name, arguments=arguments, custom=tool.custom)
 
 
 def _stopped(parts: list[Part], stops: tuple[str, ...]) -> tuple[list[Part], str | None]:

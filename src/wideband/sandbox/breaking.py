@@ -55,7 +55,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     def opening(self) -> bytes:
         """Return the head of a stream and the events that say nothing yet."""
-        return EVENTS_HEAD + chunk(next(self.frames())[1])
+        data = next(self.frames())[1]
+        return EVENTS_HEAD + (chunk(data) if data else b"")
 
 
 def sound(scene: Scene) -> Play:

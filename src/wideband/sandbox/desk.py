@@ -3,8 +3,8 @@
 It keeps what the providers remember (requests counted, prompts cached) and takes the time from its caller.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,9 +16,15 @@ from wideband.sandbox.directive import find
 from wideband.sandbox.plays import Play, complete
 from wideband.sandbox.prefix_cache import PrefixCache
 from wideband.sandbox.rows import CREATED_S, MODEL_BY_ID, MODELS, PROVIDERS, SANDBOX_KEY, Serving, SimModel, SimProvider
+from wideband.sandbox.sealing import check_seals, sealed
 from wideband.sandbox.wires import WIRES
-from wideband.sandbox.wires.anthropic import read_prompt
+from wideband.sandbox.wires.base import Method, Wire
 from wideband.wire import jsons
+
+VERSIONS = frozenset({"v1", "v1beta"})
+# Of requests that ask to be kept: so many, and none longer.
+KEPT_REQUESTS = 256
+KEPT_BYTES = 256 * 1024
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,38 +51,46 @@ class Desk:
         self._providers = {row.slug: row for row in PROVIDERS}
         self._caches = {row.slug: PrefixCache() for row in PROVIDERS}
         self._counts: Counter[str] = Counter()
+        self._kept = _Kept()
 
     def play(self, incoming: Incoming) -> Play:
         """Answer a request, whatever it is."""
-        slug, _, path = incoming.path.partition("?")[0].removeprefix("/").partition("/")
+        slug, _, path = incoming.path.removeprefix("/").partition("/")
+        if slug == "kept":
+            return self._kept.show(path)
         provider = self._providers.get(slug)
         if provider is None:
             return _front_page() if not slug else _refusal(None, _not_found(incoming.path))
         try:
-            _check_key(incoming.headers)
-            return self._routed(incoming, provider, "/" + path)
+            _check_key(incoming)
+            return self._routed(incoming, provider, path)
         except Faulted as faulted:
             return _refusal(provider, faulted.fault)
 
     def _routed(self, incoming: Incoming, provider: SimProvider, path: str) -> Play:
-        wire = WIRES[provider.dialect]
-        routes: dict[tuple[str, str], Callable[[Incoming, SimProvider], Play]] = {
-            ("POST", f"/v1{wire.path}"): self._answer,
-            ("GET", "/v1/models"): _models,
-        }
-        if provider.dialect == "anthropic_messages":
-            routes["POST", f"/v1{wire.path}/count_tokens"] = _count_tokens
-        route = routes.get((incoming.method, path))
-        if route is None:
+        """Find what is asked at a path, which begins with the version."""
+        version, _, path = path.partition("/")
+        path = f"/{path}"
+        if version not in VERSIONS:
             raise Faulted(_not_found(incoming.path))
-        return route(incoming, provider)
+        if incoming.method == "GET" and path == "/models":
+            return _models(provider)
+        method = WIRES[provider.dialect].method(path) if incoming.method == "POST" else None
+        if method is None:
+            raise Faulted(_not_found(incoming.path))
+        if method.count is not None:
+            return _count_tokens(incoming, provider, method)
+        return self._answer(incoming, provider, method)
 
-    def _answer(self, incoming: Incoming, provider: SimProvider) -> Play:
+    def _answer(self, incoming: Incoming, provider: SimProvider, method: Method) -> Play:
         wire = WIRES[provider.dialect]
-        asked = wire.read(incoming.body)
+        directive = find(incoming.body)
+        self._kept.take(directive.keep, incoming)
+        asked = method.read(incoming.body)
+        asked = msgspec.structs.replace(asked, call_ids=bool(directive.ids))
         model, serving = _served(asked, provider)
         check_length(asked, model)
-        directive = find(incoming.body)
+        maker = _check_sealed(asked, wire, model, provider)
         self._counts[provider.slug] += 1
         chance = draw_for(self._seed, provider.slug, self._counts[provider.slug])
         fault = fault_for(provider.slug, serving, directive, chance)
@@ -85,6 +99,8 @@ class Desk:
         cached = 0 if asked.caching == "off" else self._caches[provider.slug].read(asked.text)
         words = draw_for(self._seed + directive.seed, provider.slug, incoming.body)
         reply = reply_for(asked, model, directive, cached, words)
+        if wire.sealing is not None:
+            reply = sealed(reply, wire.sealing, maker)
         hour = int(incoming.at_s // 3600 % 24)
         scene = Scene(
             wire=wire,
@@ -97,9 +113,26 @@ class Desk:
         return sound(scene) if fault is None else FAULTS[fault](scene)
 
 
-def _check_key(headers: Mapping[str, str]) -> None:
+class _Kept:
+    """The last requests that asked to be kept, under the names they gave."""
+
+    def __init__(self) -> None:
+        self._rows: deque[tuple[str, dict[str, str]]] = deque(maxlen=KEPT_REQUESTS)
+
+    def take(self, name: str | None, incoming: Incoming) -> None:
+        if name is not None and len(incoming.body) <= KEPT_BYTES:
+            body = incoming.body.decode("utf-8", "replace")
+            self._rows.append((name, {"method": incoming.method, "path": incoming.path, "body": body}))
+
+    def show(self, name: str) -> Play:
+        return complete(200, jsons.encode([row for kept, row in self._rows if kept == name]))
+
+
+def _check_key(incoming: Incoming) -> None:
     """Serve whoever brings no key, but nobody who brings another: a real key has no business here."""
-    key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+    headers = incoming.headers
+    key = headers.get("x-api-key") or headers.get("x-goog-api-key")
+    key = key or headers.get("authorization", "").removeprefix("Bearer ")
     if key not in {"", SANDBOX_KEY}:
         message = f"Incorrect API key; the sandbox takes {SANDBOX_KEY!r}"
         raise Faulted(Fault(kind=FaultKind.AUTHENTICATION, message=message))
@@ -112,16 +145,28 @@ def _served(asked: Asked, provider: SimProvider) -> tuple[SimModel, Serving]:
     return model, serving
 
 
-def _models(_incoming: Incoming, provider: SimProvider) -> Play:
+def _check_sealed(asked: Asked, wire: Wire, model: SimModel, provider: SimProvider) -> str:
+    """Check what seals a request brings back and lacks; return in whose name new ones are made. Raises `Faulted`."""
+    if wire.sealing is None:
+        return ""
+    maker = provider.dialect if wire.sealing.portable else provider.slug
+    check_seals(asked.seals, wire.sealing, maker)
+    if asked.unsealed is not None and model.thinks:
+        raise invalid(f"{asked.unsealed} is missing a thought_signature", asked.unsealed)
+    return maker
+
+
+def _models(provider: SimProvider) -> Play:
     ids = [model.id for model in MODELS if (provider.slug, model.id) in _SERVINGS]
     rows = [{"id": name, "object": "model", "created": CREATED_S, "owned_by": "simulated"} for name in ids]
     return complete(200, jsons.encode({"object": "list", "data": rows}))
 
 
-def _count_tokens(incoming: Incoming, provider: SimProvider) -> Play:
-    asked = read_prompt(incoming.body)
+def _count_tokens(incoming: Incoming, provider: SimProvider, method: Method) -> Play:
+    assert method.count is not None
+    asked = method.read(incoming.body)
     _served(asked, provider)
-    return complete(200, jsons.encode({"input_tokens": asked.prompt_tokens}))
+    return complete(200, method.count(asked.prompt_tokens))
 
 
 def _front_page() -> Play:

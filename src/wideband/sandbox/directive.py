@@ -7,6 +7,8 @@
 | `seed=N` | another answer to the same words |
 | `calls=N` | call so many of the offered tools (0: none) |
 | `tool=NAME` | call this tool |
+| `ids=1` | give tool calls ids where the protocol leaves them out (Gemini) |
+| `keep=NAME` | keep the request as it came, to be read at `GET /kept/NAME` |
 | `ttft_ms=N`, `tps=N` | time to first token and tokens per second, instead of drawn ones |
 """
 
@@ -28,6 +30,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     calls: int | None = None
     tool: str | None = None
+    ids: int | None = None
+    keep: str | None = None
     ttft_ms: int | None = None
     tps: int | None = None
 
@@ -57,6 +61,8 @@ _WORDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "seed": ("seed", _count),
     "calls": ("calls", _count),
     "tool": ("tool", str),
+    "ids": ("ids", _count),
+    "keep": ("keep", str),
     "ttft_ms": ("ttft_ms", _count),
     "tps": ("tps", _count),
 }

@@ -20,7 +20,8 @@ from wideband.sandbox.asked import (
     whole_number,
 )
 from wideband.sandbox.prose import token_count
-from wideband.sandbox.wires.base import Frames, Wire, slices
+from wideband.sandbox.sealing import Sealing, Shown
+from wideband.sandbox.wires.base import Frames, Method, Wire, at_paths, slices
 from wideband.wire import jsons, sse
 
 _ERRORS: dict[int, str] = {
@@ -78,6 +79,7 @@ def read_prompt(body: bytes) -> Asked:
         schema=_schema(fields),
         thinks=thinking.get("type") != "disabled" if isinstance(thinking, dict) else None,
         caching="marked" if b'"cache_control"' in body else "off",
+        seals=tuple(heard.seals),
     )
 
 
@@ -107,10 +109,14 @@ def _hear(heard: Heard, message: dict[str, Any], where: str) -> None:
 def _hear_block(heard: Heard, block: Any, where: str) -> None:
     kind = block.get("type") if isinstance(block, dict) else None
     match kind:
-        case "text" | "thinking":
-            heard.text(block.get(kind), where)
+        case "text":
+            heard.text(block.get("text"), where)
+        case "thinking":
+            heard.text(block.get("thinking"), where)
+            heard.seals.append(Shown(str(block.get("signature") or ""), where, block["thinking"]))
         case "redacted_thinking":
             heard.text(block.get("data"), where)
+            heard.seals.append(Shown(block["data"], where))
         case "image" | "document":
             heard.media_count += 1
         case "tool_use":
@@ -288,6 +294,11 @@ def _around(part: Part, index: int) -> tuple[bytes, str, bytes]:
     return _DELTA % (index, *words), text, b"}}\n\n"
 
 
+def counted(tokens: int) -> bytes:
+    """Write the answer of the method that counts a prompt's tokens."""
+    return jsons.encode({"input_tokens": tokens})
+
+
 def error(status: int, message: str, _fault: Fault | None) -> bytes:
     """Write the body of an error answer."""
     kind = _ERRORS.get(status, "api_error")
@@ -300,11 +311,15 @@ def error_event(message: str) -> bytes:
 
 
 WIRE = Wire(
-    path="/messages",
+    method=at_paths({"/messages": Method(read), "/messages/count_tokens": Method(read_prompt, counted)}),
     overloaded_status=529,
-    read=read,
     whole=whole,
     frames=frames,
     error=error,
     error_event=error_event,
+    sealing=Sealing(
+        bound=lambda part, _choice: part.text,
+        refusal="{where}: Invalid `signature` in `thinking` block ({reason})",
+        portable=True,
+    ),
 )

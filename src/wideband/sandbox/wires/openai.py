@@ -20,7 +20,7 @@ from wideband.sandbox.asked import (
     whole_number,
 )
 from wideband.sandbox.prose import CHARS_PER_TOKEN, token_count
-from wideband.sandbox.wires.base import Frames, Wire, slices
+from wideband.sandbox.wires.base import Frames, Method, Wire, at_paths, slices
 from wideband.wire import jsons
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -306,9 +306,8 @@ def error_event(message: str) -> bytes:
 
 
 WIRE = Wire(
-    path="/chat/completions",
+    method=at_paths({"/chat/completions": Method(read)}),
     overloaded_status=503,
-    read=read,
     whole=whole,
     frames=frames,
     error=error,
