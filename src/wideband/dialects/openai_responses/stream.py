@@ -1,0 +1,375 @@
+"""A provider's Responses stream, frame by frame, as canonical events; it trusts no order and never raises."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from wideband.canon.events import (
+    Counted,
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    Logprobs,
+    OpaqueDelta,
+    ReasoningDelta,
+    ReasoningSealed,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolArgs,
+    ToolOpened,
+)
+from wideband.canon.faults import Fault, FaultKind
+from wideband.dialects import openai_faults
+from wideband.dialects.excerpts import excerpt
+from wideband.dialects.openai_responses import words
+from wideband.dialects.openai_responses.heard import INPUTS, Item, Items, Row
+from wideband.dialects.openai_responses.upstream_faults import decode_event, decode_failure
+from wideband.dialects.openai_usage import decode_usage
+from wideband.wire import jsons
+from wideband.wire.sse import Frame
+
+DONE: Final = b"[DONE]"
+
+
+class Told(msgspec.Struct, gc=False):
+    """What of a response object is read; no provider keeps all the types."""
+
+    id: Any = None
+    model: Any = None
+    created_at: Any = None
+    status: Any = None
+    output: Any = None
+    usage: Any = None
+    error: Any = None
+    incomplete_details: Any = None
+    service_tier: Any = None
+
+
+class _Wire(msgspec.Struct, gc=False):
+    """Every kind of event at once: one decoder, no look ahead for the kind."""
+
+    type: Any = None
+    delta: Any = None
+    output_index: Any = None
+    content_index: Any = None
+    summary_index: Any = None
+    item_id: Any = None
+    logprobs: Any = None
+    item: Any = None
+    response: Told | None = None
+    text: Any = None
+    refusal: Any = None
+    arguments: Any = None
+    input: Any = None
+    annotation: Any = None
+    error: Any = None
+
+
+class _String(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the strings an item is told in: the kind of its item, its name, and where its end holds it whole."""
+
+    item: str
+    name: str
+    whole: str = "text"
+
+
+_TEXT: Final = _String(item=words.MESSAGE, name="text")
+_REFUSAL: Final = _String(item=words.MESSAGE, name="refusal", whole="refusal")
+_SUMMARY: Final = _String(item=words.REASONING, name="summary")
+_THOUGHT: Final = _String(item=words.REASONING, name="thought")
+_INPUTS: Final = {kind: _String(item=kind, name=field, whole=field) for kind, field in INPUTS.items()}
+
+# Event, without its last word -> the string it tells a piece of (`delta`) or the whole (`done`).
+_STRINGS: Final[dict[str, _String]] = {
+    "response.output_text": _TEXT,
+    "response.refusal": _REFUSAL,
+    "response.reasoning_summary_text": _SUMMARY,
+    "response.reasoning_text": _THOUGHT,
+    "response.reasoning": _THOUGHT,
+    "response.function_call_arguments": _INPUTS[words.FUNCTION_CALL],
+    "response.custom_tool_call_input": _INPUTS[words.CUSTOM_CALL],
+}
+_DELTAS: Final = {f"{name}.delta": string for name, string in _STRINGS.items()}
+_DONES: Final = {f"{name}.done": string for name, string in _STRINGS.items()}
+
+# Event that ends an answer -> the status its response has if it does not say.
+_ENDS: Final = {
+    "response.completed": "completed",
+    "response.done": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "response.cancelled": "cancelled",
+}
+_STATUSES: Final = frozenset(_ENDS.values())
+_BETWEEN_THOUGHTS: Final = "\n\n"
+
+_read = jsons.Reader(_Wire)
+_read_whole = jsons.Reader(Told)
+
+
+class StreamDecoder:
+    """Implements `dialects.base.StreamDecoder`."""
+
+    def __init__(self) -> None:
+        self._items = Items()
+        self._response_id = ""
+        self._tools = 0
+        self._blocks = 0
+        self._started = False
+        self._heard = False
+        self._over = False
+
+    def feed(self, frame: Frame) -> list[Event]:
+        if self._over:
+            return []
+        try:
+            wire = _read(frame.data)
+            kind = wire.type if isinstance(wire.type, str) else frame.event or ""
+            self._heard = True
+            if (string := _DELTAS.get(kind)) is not None:
+                return self._piece(wire, string)
+            if (take := _TAKERS.get(kind)) is not None:
+                return take(self, wire, kind, frame.data)
+        except (jsons.DecodeError, jsons.EncodeError):
+            return self._unreadable(frame.data)
+        # An error object without a name, as proxies put into a stream.
+        return self._error(wire, kind, frame.data) if wire.error else []
+
+    def close(self) -> list[Event]:
+        if self._over:
+            return []
+        if not self._heard:
+            return self._fail(Fault(kind=FaultKind.PROVIDER_GARBLED, message="The provider's stream was empty."))
+        message = "The provider's stream broke off before it was finished."
+        return self._fail(Fault(kind=FaultKind.PROVIDER_CUT, message=message))
+
+    def whole(self, body: bytes) -> list[Event]:
+        """Return the events of an answer that is not streamed."""
+        try:
+            told = _read_whole(body)
+            if told.output is None and not told.error:
+                return self._unreadable(body)
+            return self._end(told, "completed")
+        except (jsons.DecodeError, jsons.EncodeError):
+            return self._unreadable(body)
+
+    def _piece(self, wire: _Wire, string: _String) -> list[Event]:
+        fragment = wire.delta
+        if not fragment or not isinstance(fragment, str):
+            return []
+        item = self._items.of_event(string.item, wire.output_index, wire.item_id)
+        if item.done:
+            return []
+        events = self._say(item, string, _part(wire), fragment)
+        if wire.logprobs and string is _TEXT:
+            events.append(Logprobs(value={"content": wire.logprobs}))
+        return events
+
+    def _string_done(self, wire: _Wire, kind: str, _data: bytes) -> list[Event]:
+        string = _DONES[kind]
+        whole = getattr(wire, string.whole)
+        item = self._items.of_event(string.item, wire.output_index, wire.item_id)
+        if item.done or not isinstance(whole, str):
+            return []
+        part = _part(wire)
+        fresh = not item.has_said(string.name)
+        rest = item.rest_of_part(string.name, part, whole)
+        events = self._say(item, string, part, rest) if rest else []
+        if fresh and events and wire.logprobs and string is _TEXT:
+            events.append(Logprobs(value={"content": wire.logprobs}))
+        return events
+
+    def _say(self, item: Item, string: _String, part: int, fragment: str) -> list[Event]:
+        pieces, before = item.said.get((string.name, part)), ""
+        if pieces is None:
+            # Kept out of the pieces: what stands between two parts is ours.
+            before = _BETWEEN_THOUGHTS if string.item == words.REASONING and item.has_said(string.name) else ""
+            pieces = item.said[string.name, part] = []
+        pieces.append(fragment)
+        if string is _TEXT:
+            return [TextDelta(fragment)]
+        if string is _REFUSAL:
+            return [RefusalDelta(fragment)]
+        if string.item == words.REASONING:
+            block, summary = self._block(item, string.name), string is _SUMMARY
+            return [ReasoningDelta(before + fragment, 0, block, summary, words.REASONING_FORMAT)]
+        return [ToolArgs(item.tool, fragment)] if item.tool is not None else self._open(item)
+
+    def _block(self, item: Item, name: str) -> int:
+        if name not in item.blocks:
+            item.blocks[name] = self._blocks
+            self._blocks += 1
+        return item.blocks[name]
+
+    def _open(self, item: Item, *, nameless: bool = False) -> list[Event]:
+        """Begin a call once its name is known, and say what of its input came before."""
+        if item.tool is not None or not (item.name or nameless):
+            return []
+        item.tool = self._tools
+        self._tools += 1
+        call_id = item.call_id or item.id or self._mint(item.tool)
+        events: list[Event] = [ToolOpened(item.tool, call_id, item.name, 0, item.kind == words.CUSTOM_CALL)]
+        held = "".join(piece for pieces in item.said.values() for piece in pieces)
+        return [*events, ToolArgs(item.tool, held)] if held else events
+
+    def _mint(self, tool: int) -> str:
+        return "call_" + hashlib.sha256(f"{self._response_id}:{tool}".encode("utf-8", "replace")).hexdigest()[:24]
+
+    def _item_added(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
+        row = words.obj(wire.item)
+        item = self._items.of_row(row, wire.output_index)
+        item.adopt(row)
+        return self._open(item) if item.kind in INPUTS and not item.done else []
+
+    def _item_done(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
+        row = words.obj(wire.item)
+        return self._complete(self._items.of_row(row, wire.output_index), row) if row else []
+
+    def _complete(self, item: Item, row: Row) -> list[Event]:
+        """Say what of a whole item was not said before. An item that is told whole twice says nothing more."""
+        item.adopt(row)
+        if item.done:
+            return []
+        item.done = True
+        if item.kind == words.MESSAGE:
+            return self._message(item, row)
+        if item.kind == words.REASONING:
+            return self._reasoning(item, row)
+        if item.kind in INPUTS:
+            string = _INPUTS[item.kind]
+            told = row.get(string.whole)
+            whole = told if isinstance(told, str) else jsons.encode(told).decode() if told is not None else ""
+            return [*self._open(item), *self._rest(item, string, [whole]), *self._open(item, nameless=True)]
+        return [OpaqueDelta(dialect=words.NAME, kind=words.OPAQUE_ITEM, raw=row)]
+
+    def _rest(self, item: Item, string: _String, parts: list[str]) -> list[Event]:
+        rest = list(item.rest(string.name, parts))
+        return [event for part, said in rest for event in self._say(item, string, part, said)]
+
+    def _message(self, item: Item, row: Row) -> list[Event]:
+        content = row.get("content")
+        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else words.rows(content)
+        texts = [part for part in parts if isinstance(part.get("text"), str)]
+        fresh = not item.has_said(_TEXT.name)
+        events = self._rest(item, _TEXT, [part["text"] for part in texts])
+        rows = [row for part in texts for row in words.rows(part.get("logprobs"))]
+        if fresh and events and rows:
+            events.append(Logprobs(value={"content": rows}))
+        refusals = [part["refusal"] for part in parts if isinstance(part.get("refusal"), str)]
+        events.extend(self._rest(item, _REFUSAL, refusals))
+        cited = [row for part in texts for row in words.rows(part.get("annotations"))][item.annotated :]
+        item.annotated += len(cited)
+        return [*events, _annotations(cited)] if cited else events
+
+    def _reasoning(self, item: Item, row: Row) -> list[Event]:
+        events: list[Event] = []
+        for string, field in ((_SUMMARY, "summary"), (_THOUGHT, "content")):
+            told = [part["text"] for part in words.rows(row.get(field)) if isinstance(part.get("text"), str)]
+            events.extend(self._rest(item, string, told))
+        if sealed := words.text(row.get("encrypted_content")):
+            block = next(reversed(item.blocks.values()), None)
+            block = self._block(item, "seal") if block is None else block
+            events.append(ReasoningSealed(None, sealed, 0, block, words.REASONING_FORMAT, item.id))
+        return events
+
+    def _annotation(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
+        if not isinstance(wire.annotation, dict):
+            return []
+        item = self._items.of_event(words.MESSAGE, wire.output_index, wire.item_id)
+        if item.done:
+            return []
+        item.annotated += 1
+        return [_annotations([wire.annotation])]
+
+    def _begin(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
+        return self._start(wire.response or Told())
+
+    def _start(self, told: Told) -> list[Event]:
+        """Open the answer, if nothing of it has been said yet."""
+        if self._started or len(self._items):
+            return []
+        self._started = True
+        self._response_id = words.text(told.id) or ""
+        created = int(told.created_at) if type(told.created_at) in {int, float} else None
+        tier = words.text(told.service_tier)
+        extras = {} if tier in {None, "auto"} else {"service_tier": tier}
+        return [Started(id=words.text(told.id), model=words.text(told.model), created_s=created, extras=extras)]
+
+    def _ended(self, wire: _Wire, kind: str, _data: bytes) -> list[Event]:
+        return self._end(wire.response or Told(), _ENDS[kind])
+
+    def _end(self, told: Told, default: str) -> list[Event]:
+        events = self._start(told)
+        rows = words.rows(told.output)
+        for item, row in zip(self._items.of_output(rows), rows, strict=True):
+            events.extend(self._complete(item, row))
+        for item in self._items:
+            if item.kind in INPUTS:
+                events.extend(self._open(item, nameless=True))
+        if told.usage and isinstance(told.usage, dict):
+            events.append(Counted(decode_usage(told.usage)))
+        status = told.status if isinstance(told.status, str) and told.status in _STATUSES else default
+        if told.error or status in {"failed", "cancelled"}:
+            return [*events, *self._fail(decode_failure(told.error or f"The provider's answer is {status}."))]
+        reason = words.text(words.obj(told.incomplete_details).get("reason")) if status == "incomplete" else None
+        return [*events, *self._finish(status, reason)]
+
+    def _finish(self, status: str | None, incomplete: str | None) -> list[Event]:
+        self._over = True
+        reason: FinishReason = "tool_calls" if self._tools else "stop"
+        if status == "incomplete":
+            reason = words.INCOMPLETE.get(incomplete or "", "length")
+        return [Finished(reason, incomplete or status)]
+
+    def _error(self, _wire: _Wire, _kind: str, data: bytes) -> list[Event]:
+        return self._fail(decode_event(data))
+
+    def _unreadable(self, data: bytes) -> list[Event]:
+        stripped = data.strip()
+        if not stripped:
+            return []
+        if stripped == DONE:
+            # The end of an answer that said all it had to, though not that it is the end.
+            whole = len(self._items) > 0 and all(item.done for item in self._items)
+            return self._finish(None, None) if whole else []
+        try:
+            error = openai_faults.find_error(jsons.decode(data))
+        except jsons.DecodeError:
+            error = None
+        if error is not None:
+            return self._fail(decode_failure(error))
+        message = "The provider's answer cannot be read."
+        return self._fail(Fault(kind=FaultKind.PROVIDER_GARBLED, message=message, raw=excerpt(data)))
+
+    def _fail(self, fault: Fault) -> list[Event]:
+        self._over = True
+        return [Failed(fault)]
+
+
+def _part(wire: _Wire) -> int:
+    for index in (wire.content_index, wire.summary_index):
+        if type(index) is int:
+            return index
+    return 0
+
+
+def _annotations(cited: list[Any]) -> Event:
+    return OpaqueDelta(dialect=words.NAME, kind="annotations", raw=cited)
+
+
+_TAKERS: Final[dict[str, Callable[[StreamDecoder, _Wire, str, bytes], list[Event]]]] = {
+    "error": StreamDecoder._error,
+    "response.created": StreamDecoder._begin,
+    "response.error": StreamDecoder._error,
+    "response.in_progress": StreamDecoder._begin,
+    "response.output_item.added": StreamDecoder._item_added,
+    "response.output_item.done": StreamDecoder._item_done,
+    "response.output_text.annotation.added": StreamDecoder._annotation,
+    "response.queued": StreamDecoder._begin,
+    **dict.fromkeys(_DONES, StreamDecoder._string_done),
+    **dict.fromkeys(_ENDS, StreamDecoder._ended),
+}
