@@ -87,6 +87,8 @@ class Body(msgspec.Struct, gc=False):
     max_output_tokens: _Positive = None
     temperature: _Heat = None
     top_p: _Unit = None
+    top_k: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
+    stop: str | list[str] | None = None
     frequency_penalty: _Penalty = None
     presence_penalty: _Penalty = None
     top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
@@ -123,12 +125,14 @@ _REMEDIES: Final[dict[str, str]] = {
     "presence_penalty": "Send a number from -2 to 2.",
     "provider": "Send an object of routing preferences.",
     "reasoning": 'Send an object such as {"effort": "medium"}; efforts go from none, minimal, low to high, xhigh, max.',
+    "stop": "Send a string or a list of strings.",
     "store": "Send false, or leave it out.",
     "stream": "Send true or false.",
     "temperature": "Send a number from 0 to 2.",
     "text": 'Send an object such as {"format": {"type": "json_object"}}.',
     "tool_choice": 'Send "auto", "none", "required" or {"type": "function", "name": ...}.',
     "tools": 'Send a list of {"type": "function", "name": ..., "parameters": ...}.',
+    "top_k": "Send a whole number from 0 up.",
     "top_logprobs": "Send a whole number from 0 to 20.",
     "top_p": "Send a number from 0 to 1.",
 }
@@ -303,4 +307,4 @@ def _is_asked(told: Body, name: str) -> bool:
     if name == "tools":
         # What a provider runs itself is left out for others: it takes no endpoint that knows tools.
         return any(tool.type in _NAMED_TOOLS for tool in value or ())
-    return value is not None and value not in _DEFAULTS.get(name, ())
+    return value is not None and value != [] and value not in _DEFAULTS.get(name, ())

@@ -34,10 +34,12 @@ PARAMETERS: Final[dict[str, str]] = {
     "parallel_tool_calls": "parallel_tool_calls",
     "presence_penalty": "presence_penalty",
     "reasoning": "reasoning",
+    "stop": "stop",
     "temperature": "temperature",
     "text": "response_format",
     "tool_choice": "tool_choice",
     "tools": "tools",
+    "top_k": "top_k",
     "top_logprobs": "top_logprobs",
     "top_p": "top_p",
 }

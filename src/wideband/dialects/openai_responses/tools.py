@@ -1,0 +1,131 @@
+"""Tools, as a caller offers them and as its answers have to name them.
+
+A namespace has no counterpart elsewhere: its tools get one flat name each, and a call of such a name goes back to the
+client as the two names it knows.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from wideband.canon.faults import invalid
+from wideband.canon.request import CacheMark, Json, ServerTool, Tool, ToolChoice
+from wideband.dialects.openai_responses import words
+from wideband.wire import jsons
+
+_FUNCTION: Final = frozenset(
+    {"type", "name", "description", "parameters", "strict", "defer_loading", "cache_control", "format"}
+)
+_MODES: Final[dict[str, Any]] = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
+_NAMED: Final = frozenset({"function", "custom"})
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What the client calls a tool that goes by a flat name elsewhere, and whether it takes free text."""
+
+    name: str
+    namespace: str | None = None
+    custom: bool = False
+
+
+def decode_tools(raw: Json) -> tuple[Tool | ServerTool, ...]:
+    """Read `tools`, namespaces flattened. Raises `Faulted`."""
+    tools: list[Tool | ServerTool] = []
+    for at, told in enumerate(words.rows(raw)):
+        if told["type"] == "namespace":
+            tools.extend(_namespaced(told, f"tools[{at}]"))
+        elif told["type"] in _NAMED:
+            tools.append(_tool(told, f"tools[{at}]"))
+        else:
+            tools.append(ServerTool(dialect=words.NAME, type=told["type"], raw=told))
+    return tuple(tools)
+
+
+def _namespaced(told: dict[str, Json], path: str) -> list[Tool]:
+    tools: list[Tool] = []
+    for at, inner in enumerate(words.rows(told.get("tools"))):
+        tool = _tool(inner, f"{path}.tools[{at}]")
+        description = tool.description
+        if not tools and words.text(told.get("description")):
+            # Told once, where the model reads it first.
+            description = "\n\n".join(text for text in (told["description"], description) if text)
+        name = words.flat_name(told["name"], tool.name)
+        tools.append(msgspec.structs.replace(tool, name=name, description=description))
+    return tools
+
+
+def _tool(told: dict[str, Json], path: str) -> Tool:
+    name, parameters = words.text(told.get("name")), told.get("parameters")
+    if name is None:
+        raise invalid(f"`{path}.name` is missing or no string. Name the tool.", f"{path}.name")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise invalid(f"`{path}.parameters` must be a JSON Schema object.", f"{path}.parameters")
+    custom, form = told.get("type") == "custom", words.obj(told.get("format"))
+    return Tool(
+        name=name,
+        description=words.text(told.get("description")),
+        parameters=None if custom else parameters,
+        custom=custom,
+        grammar=form if custom and form.get("type") == "grammar" else None,
+        strict=told["strict"] if isinstance(told.get("strict"), bool) else None,
+        cache=cache_mark(told),
+        deferred=told.get("defer_loading") is True,
+        extras={key: value for key, value in told.items() if key not in _FUNCTION and value is not None},
+    )
+
+
+def cache_mark(raw: dict[str, Json]) -> CacheMark | None:
+    """Read an explicit cache breakpoint, under either of its names."""
+    told = raw.get("cache_control") or raw.get("prompt_cache_breakpoint")
+    return CacheMark(ttl=words.text(told.get("ttl"))) if isinstance(told, dict) else None
+
+
+def decode_choice(
+    raw: Json, tools: tuple[Tool | ServerTool, ...]
+) -> tuple[ToolChoice | None, tuple[Tool | ServerTool, ...]]:
+    """Read `tool_choice`; a choice of allowed tools leaves only those to be offered. Raises `Faulted`.
+
+    A choice of a tool that the provider runs itself has no canonical word: it gives None.
+    """
+    if raw is None:
+        return None, tools
+    if isinstance(raw, str) and raw in _MODES:
+        return ToolChoice(mode=_MODES[raw]), tools
+    told = words.obj(raw)
+    if told.get("type") == "allowed_tools":
+        allowed = [_named(row) for row in words.rows(told.get("tools"))]
+        kept = tuple(tool for tool in tools if _identity(tool) in allowed)
+        return ToolChoice(mode=_MODES.get(str(told.get("mode")), "auto")), kept
+    name = words.text(told.get("name"))
+    if told.get("type") in _NAMED and name is not None:
+        return ToolChoice(mode="tool", name=words.flat_name(words.text(told.get("namespace")), name)), tools
+    if words.text(told.get("type")) and told["type"] not in _NAMED:
+        return None, tools
+    raise invalid(
+        '`tool_choice` is none of "auto", "none", "required" and {"type": "function", "name": ...}.', "tool_choice"
+    )
+
+
+def _named(row: dict[str, Json]) -> str:
+    name = words.text(row.get("name"))
+    if row.get("type") in _NAMED and name is not None:
+        return words.flat_name(words.text(row.get("namespace")), name)
+    return f"type {row.get('type')}"
+
+
+def _identity(tool: Tool | ServerTool) -> str:
+    return tool.name if isinstance(tool, Tool) else f"type {tool.type}"
+
+
+def known_tools(raw: bytes) -> dict[str, Known]:
+    """Return, by flat name, the tools of a caller's `tools` whose calls look unlike a plain function's."""
+    if b'"custom"' not in raw and b'"namespace"' not in raw:
+        return {}
+    known: dict[str, Known] = {}
+    for told in words.rows(jsons.decode(raw)):
+        space = told.get("name") if told.get("type") == "namespace" else None
+        for inner in words.rows(told.get("tools")) if space else [told]:
+            name, custom = words.text(inner.get("name")), inner.get("type") == "custom"
+            if name is not None and (custom or space):
+                known[words.flat_name(space, name)] = Known(name, space, custom)
+    return known
