@@ -118,13 +118,16 @@ def nine_character_ids(messages: Json) -> Json:
     return _rename_calls(messages, lambda call_id: len(call_id) == 9 and call_id.isascii() and call_id.isalnum(), _nine)
 
 
+def within_64(call_id: str) -> str:
+    """Return an id no longer than OpenAI takes; the same id always becomes the same."""
+    if len(call_id) <= MAX_ID:
+        return call_id
+    return "call_" + hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:32]
+
+
 def ids_within_64(messages: Json) -> Json:
-    """Shorten the ids of calls and their results to what OpenAI takes; the same id always becomes the same."""
-    return _rename_calls(
-        messages,
-        lambda call_id: len(call_id) <= MAX_ID,
-        lambda call_id: "call_" + hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:32],
-    )
+    """Shorten the ids of calls and their results to what OpenAI takes."""
+    return _rename_calls(messages, lambda call_id: len(call_id) <= MAX_ID, within_64)
 
 
 def tools_without_strict(tools: Json) -> Json:
