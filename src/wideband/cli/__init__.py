@@ -10,6 +10,7 @@ from wideband import __version__
 COMMANDS: dict[str, str] = {
     "serve": "wideband.cli.serve",
     "keys": "wideband.cli.keys",
+    "connect": "wideband.cli.connect",
     "credits": "wideband.cli.credits",
     "models": "wideband.cli.models",
     "providers": "wideband.cli.providers",

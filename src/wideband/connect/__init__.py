@@ -1,0 +1,1 @@
+"""Settings that point coding agents at this exchange, and the way back."""
