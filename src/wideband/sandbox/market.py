@@ -2,7 +2,7 @@
 
 import uuid
 
-from wideband.catalog.rows import Endpoint, Model, Override, Price, Provider, Rates
+from wideband.catalog.rows import AuthStyle, Endpoint, Model, Override, Price, Provider, Rates
 from wideband.sandbox.rows import (
     CREATED_S,
     MODELS,
@@ -16,6 +16,8 @@ from wideband.sandbox.rows import (
 
 # What is shown to a simulated model is counted; it sees nothing.
 _INPUTS = ("text", "image", "file")
+# Protocols that the gateway does not speak yet: it is shown nobody who is asked in them.
+AWAITED = frozenset({"openai_responses", "gemini_generate"})
 _NAMESPACE = uuid.UUID("6f4d2a10-0000-4000-8000-73616e64626f")
 
 _OPENAI_PARAMETERS = frozenset(
@@ -57,18 +59,34 @@ _ANTHROPIC_PARAMETERS = frozenset(
         "include_reasoning",
     }
 )
-_PARAMETERS = {"openai_chat": _OPENAI_PARAMETERS, "anthropic_messages": _ANTHROPIC_PARAMETERS}
+_RESPONSES_PARAMETERS = _ANTHROPIC_PARAMETERS - {"stop", "top_k"}
+_GEMINI_PARAMETERS = _ANTHROPIC_PARAMETERS - {"parallel_tool_calls"} | {
+    "frequency_penalty",
+    "n",
+    "presence_penalty",
+    "seed",
+}
+_PARAMETERS = {
+    "openai_chat": _OPENAI_PARAMETERS,
+    "anthropic_messages": _ANTHROPIC_PARAMETERS,
+    "openai_responses": _RESPONSES_PARAMETERS,
+    "gemini_generate": _GEMINI_PARAMETERS,
+}
+_AUTHS: dict[str, AuthStyle] = {"anthropic_messages": "x-api-key", "gemini_generate": "x-goog-api-key"}
 _REASONING = frozenset({"reasoning", "include_reasoning"})
 
 
 def market(base_url: str) -> tuple[tuple[Provider, ...], tuple[Model, ...], tuple[Endpoint, ...]]:
     """Return the catalogue rows of the sandbox that listens at a URL; everything in them is marked simulated."""
-    providers = {row.slug: _provider(row, base_url.rstrip("/")) for row in PROVIDERS}
-    models = tuple(_model(row) for row in MODELS)
+    providers = {row.slug: _provider(row, base_url.rstrip("/")) for row in PROVIDERS if row.dialect not in AWAITED}
     endpoints = tuple(
-        _endpoint(row, serving, providers[serving.provider]) for row in MODELS for serving in row.servings
+        _endpoint(row, serving, providers[serving.provider])
+        for row in MODELS
+        for serving in row.servings
+        if serving.provider in providers
     )
-    return tuple(providers.values()), models, endpoints
+    served = {endpoint.model for endpoint in endpoints}
+    return tuple(providers.values()), tuple(_model(row) for row in MODELS if row.id in served), endpoints
 
 
 def _provider(row: SimProvider, base_url: str) -> Provider:
@@ -77,7 +95,7 @@ def _provider(row: SimProvider, base_url: str) -> Provider:
         name=row.name,
         dialect=row.dialect,
         base_url=f"{base_url}/{row.slug}/v1",
-        auth="x-api-key" if row.dialect == "anthropic_messages" else "bearer",
+        auth=_AUTHS.get(row.dialect, "bearer"),
         key=SANDBOX_KEY,
         data_policy=row.data_policy,
         simulated=True,

@@ -132,7 +132,42 @@ PROVIDERS: tuple[SimProvider, ...] = (
     SimProvider(
         slug="sim-harbor", name="Harbor (simulated)", dialect="openai_chat", pace=1.1, lag=1.0, peak=Peak(15, 19, 1.2)
     ),
+    SimProvider(
+        slug="sim-isle",
+        name="Isle (simulated)",
+        dialect="openai_responses",
+        pace=1.3,
+        lag=0.9,
+        peak=Peak(14, 20, 1.4),
+        data_policy=DataPolicy(trains=False, retains=True, retention_days=30),
+    ),
+    SimProvider(
+        slug="sim-jetty",
+        name="Jetty (simulated)",
+        dialect="gemini_generate",
+        pace=1.8,
+        lag=0.7,
+        peak=Peak(16, 23, 1.5),
+        long_prompt=128_000,
+    ),
 )
+
+
+def _only(word: str, provider: str, protocol: str) -> SimModel:
+    """Write the row of a model that one provider alone serves, so that its protocol is sure to be spoken."""
+    return SimModel(
+        id=f"sandbox/{word}-only",
+        name=f"Sandbox {word.capitalize()} Only (simulated)",
+        description=f"Simulated: served in {protocol} and nothing else; thinks, and calls the tools it is offered.",
+        prompt=20 * _CENT,
+        completion=80 * _CENT,
+        ttft_s=0.2,
+        tokens_per_s=200.0,
+        servings=(Serving(provider, 1000),),
+        thinks=True,
+        calls_tools=True,
+    )
+
 
 MODELS: tuple[SimModel, ...] = (
     SimModel(
@@ -150,6 +185,8 @@ MODELS: tuple[SimModel, ...] = (
             Serving("sim-ember", 1300, {"503": 0.01}),
             Serving("sim-gale", 900, {"hang": 0.005}),
             Serving("sim-harbor", 1100),
+            Serving("sim-isle", 1150),
+            Serving("sim-jetty", 1060),
         ),
     ),
     SimModel(
@@ -167,6 +204,8 @@ MODELS: tuple[SimModel, ...] = (
             Serving("sim-drift", 700, {"503": 0.02}),
             Serving("sim-fjord", 850, {"429": 0.02}),
             Serving("sim-harbor", 1000),
+            Serving("sim-isle", 1100),
+            Serving("sim-jetty", 950),
         ),
     ),
     SimModel(
@@ -184,6 +223,8 @@ MODELS: tuple[SimModel, ...] = (
             Serving("sim-ember", 1400),
             Serving("sim-gale", 950),
             Serving("sim-harbor", 1050),
+            Serving("sim-isle", 1100),
+            Serving("sim-jetty", 1000),
         ),
     ),
     SimModel(
@@ -237,6 +278,10 @@ MODELS: tuple[SimModel, ...] = (
             Serving("sim-gale", 850, {"cut_late": 0.05, "half_response": 0.05}),
         ),
     ),
+    _only("chat", "sim-harbor", "OpenAI's chat completions"),
+    _only("messages", "sim-borealis", "Anthropic's messages"),
+    _only("responses", "sim-isle", "OpenAI's Responses"),
+    _only("gemini", "sim-jetty", "Gemini's generateContent"),
 )
 
 PROVIDER_BY_SLUG: dict[str, SimProvider] = {row.slug: row for row in PROVIDERS}

@@ -7,6 +7,12 @@ from wideband.sandbox.breaking import FAULTS
 from wideband.sandbox.market import market
 from wideband.sandbox.rows import MODELS, PROVIDER_BY_SLUG, Peak, SimModel
 
+ONLY = {
+    "openai_chat": "chat",
+    "anthropic_messages": "messages",
+    "openai_responses": "responses",
+    "gemini_generate": "gemini",
+}
 AFTER_THE_FIRST_WORD = {"cut_late", "200_error_late", "stall"}
 
 
@@ -28,11 +34,24 @@ def test_everything_says_that_it_is_simulated() -> None:
     assert {row.base_url for row in providers} == {f"http://127.0.0.1:1/{row.slug}/v1" for row in providers}
 
 
-@pytest.mark.parametrize("row", MODELS, ids=lambda row: row.id)
-def test_every_model_has_a_market(row: SimModel) -> None:
-    served_by = [serving.provider for serving in row.servings]
+@pytest.mark.parametrize("name", ["fast", "coder", "thinker", "steady", "storm", "flaky"])
+def test_a_model_has_a_market_of_several_protocols(name: str) -> None:
+    served_by = [serving.provider for serving in model(name).servings]
     assert len(set(served_by)) == len(served_by) >= 5
-    assert {PROVIDER_BY_SLUG[slug].dialect for slug in served_by} == {"openai_chat", "anthropic_messages"}
+    assert {PROVIDER_BY_SLUG[slug].dialect for slug in served_by} >= {"openai_chat", "anthropic_messages"}
+
+
+@pytest.mark.parametrize("name", ["fast", "coder", "thinker"])
+def test_the_models_to_try_things_with_are_served_in_every_protocol(name: str) -> None:
+    assert {PROVIDER_BY_SLUG[serving.provider].dialect for serving in model(name).servings} == ONLY.keys()
+
+
+@pytest.mark.parametrize(("dialect", "word"), ONLY.items())
+def test_for_every_protocol_there_is_a_model_that_is_served_in_no_other(dialect: str, word: str) -> None:
+    (serving,) = model(f"{word}-only").servings
+    assert PROVIDER_BY_SLUG[serving.provider].dialect == dialect
+    assert model(f"{word}-only").thinks
+    assert model(f"{word}-only").calls_tools
 
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row.id)

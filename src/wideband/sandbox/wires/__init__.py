@@ -2,6 +2,7 @@
 
 from wideband.sandbox.wires.anthropic import WIRE as ANTHROPIC
 from wideband.sandbox.wires.base import Wire
+from wideband.sandbox.wires.gemini import WIRE as GEMINI
 from wideband.sandbox.wires.openai import WIRE as OPENAI
 from wideband.sandbox.wires.responses import WIRE as RESPONSES
 
@@ -9,4 +10,5 @@ WIRES: dict[str, Wire] = {
     "openai_chat": OPENAI,
     "anthropic_messages": ANTHROPIC,
     "openai_responses": RESPONSES,
+    "gemini_generate": GEMINI,
 }
