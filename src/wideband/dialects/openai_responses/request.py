@@ -58,12 +58,12 @@ def decode_request(body: bytes) -> Request:
     messages = decode_items(fields["input"])
     if told.instructions:
         messages = (Message(role="system", parts=(Text(text=told.instructions),)), *messages)
-    choice, tools = decode_choice(fields.get("tool_choice"), decode_tools(fields.get("tools")))
+    choice = decode_choice(fields.get("tool_choice"))
     return Request(
         dialect=words.NAME,
         model=told.model or (told.models or [""])[0],
         messages=messages,
-        tools=tools,
+        tools=decode_tools(fields.get("tools")),
         tool_choice=choice,
         parallel_tool_calls=told.parallel_tool_calls,
         max_tokens=told.max_output_tokens,

@@ -80,41 +80,31 @@ def cache_mark(raw: dict[str, Json]) -> CacheMark | None:
     return CacheMark(ttl=words.text(told.get("ttl"))) if isinstance(told, dict) else None
 
 
-def decode_choice(
-    raw: Json, tools: tuple[Tool | ServerTool, ...]
-) -> tuple[ToolChoice | None, tuple[Tool | ServerTool, ...]]:
-    """Read `tool_choice`; a choice of allowed tools leaves only those to be offered. Raises `Faulted`.
-
-    A choice of a tool that the provider runs itself has no canonical word: it gives None.
-    """
+def decode_choice(raw: Json) -> ToolChoice | None:
+    """Read `tool_choice`; a tool that the provider runs itself has no canonical word: it gives None. Raises `Faulted`."""
     if raw is None:
-        return None, tools
+        return None
     if isinstance(raw, str) and raw in _MODES:
-        return ToolChoice(mode=_MODES[raw]), tools
+        return ToolChoice(mode=_MODES[raw])
     told = words.obj(raw)
-    if told.get("type") == "allowed_tools":
-        allowed = [_named(row) for row in words.rows(told.get("tools"))]
-        kept = tuple(tool for tool in tools if _identity(tool) in allowed)
-        return ToolChoice(mode=_MODES.get(str(told.get("mode")), "auto")), kept
-    name = words.text(told.get("name"))
-    if told.get("type") in _NAMED and name is not None:
-        return ToolChoice(mode="tool", name=words.flat_name(words.text(told.get("namespace")), name)), tools
-    if words.text(told.get("type")) and told["type"] not in _NAMED:
-        return None, tools
+    kind, name = words.text(told.get("type")), _chosen(told)
+    if kind == "allowed_tools":
+        names = tuple(name for row in words.rows(told.get("tools")) if (name := _chosen(row)) is not None)
+        return ToolChoice(mode=_MODES.get(str(told.get("mode")), "auto"), allowed=names)
+    if name is not None:
+        return ToolChoice(mode="tool", name=name)
+    if kind is not None and kind not in _NAMED:
+        return None
     raise invalid(
         '`tool_choice` is none of "auto", "none", "required" and {"type": "function", "name": ...}.', "tool_choice"
     )
 
 
-def _named(row: dict[str, Json]) -> str:
-    name = words.text(row.get("name"))
-    if row.get("type") in _NAMED and name is not None:
-        return words.flat_name(words.text(row.get("namespace")), name)
-    return f"type {row.get('type')}"
-
-
-def _identity(tool: Tool | ServerTool) -> str:
-    return tool.name if isinstance(tool, Tool) else f"type {tool.type}"
+def _chosen(told: dict[str, Json]) -> str | None:
+    name = words.text(told.get("name"))
+    if told.get("type") not in _NAMED or name is None:
+        return None
+    return words.flat_name(words.text(told.get("namespace")), name)
 
 
 def known_tools(raw: bytes) -> dict[str, Known]:
