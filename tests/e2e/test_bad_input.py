@@ -120,7 +120,10 @@ def test_a_key_with_an_exhausted_limit_is_told_so(served: Served) -> None:
     for dialect, path in PATHS.items():
         with served.http(poor) as http:
             answer = http.post(path, json=GOOD[dialect])
-        assert answer.status_code == 402
+        # Only what each protocol's agents stop at (clients.md 4); none of them may ask again.
+        assert answer.status_code == {"openai_chat": 402}.get(dialect, 429)
+        assert answer.headers["x-should-retry"] == "false"
+        assert "retry-after" not in answer.headers
         assert "limit" in message_of(dialect, answer.json())
 
 

@@ -1,5 +1,6 @@
 """Anthropic's Messages protocol: as Claude Code and the Anthropic SDKs speak it to us, and as we speak it upstream."""
 
+from wideband.canon.faults import FaultKind
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.ask import read, read_count
 from wideband.dialects.anthropic_messages.count import (
@@ -37,6 +38,8 @@ DIALECT = Dialect(
     relay=Relay,
     decode_fault=decode_fault,
     encode_fault=encode_fault,
+    # Claude Code prints a billing error's message under this status and stops (clients.md 4).
+    statuses={FaultKind.PAYMENT_REQUIRED: 429},
 )
 
 COUNT = Counter(
