@@ -65,6 +65,7 @@ QUIRKS: dict[str, Quirk] = {
             "top_logprobs",
         ),
     ),
+    "float_embeddings": Quirk(description="Embeddings come as numbers only: `encoding_format` is not sent."),
     "max_completion_tokens": Quirk(
         description="The limit is called `max_completion_tokens`.", rename={"max_tokens": "max_completion_tokens"}
     ),
@@ -75,6 +76,7 @@ QUIRKS: dict[str, Quirk] = {
         description="Ids of tool calls are nine letters and digits (Mistral).",
         edits=(Edit("messages", holding(b'"tool_call'), edits.nine_character_ids, None),),
     ),
+    "no_call_ids": Quirk(description="Calls and results have no ids; they are paired by name and order (Gemini)."),
     "no_count_tokens": Quirk(description="The provider has no way to count tokens beforehand."),
     "no_developer_role": Quirk(
         description="There are no developer messages.",
@@ -84,6 +86,7 @@ QUIRKS: dict[str, Quirk] = {
         description="Only OpenAI's own sampling knobs are taken.",
         drop=("top_k", "min_p", "top_a", "repetition_penalty"),
     ),
+    "no_input_type": Quirk(description="What an embedding is for cannot be said.", drop=("input_type",)),
     "no_json_schema": Quirk(
         description="An answer can be asked to be JSON, but not to keep to a schema (DeepSeek).",
         edits=(Edit("response_format", holding(b"json_schema"), edits.json_object_for_schema, "json_schema_ignored"),),
@@ -142,7 +145,12 @@ QUIRKS: dict[str, Quirk] = {
         edits=(Edit("messages", holding(b'"text"'), edits.string_contents, None),),
     ),
     "system_anywhere": Quirk(description="System messages may stand amid the others, not only at the head."),
+    "thinking_level": Quirk(description="Thinking is asked for by a level, not a budget (Gemini 3)."),
     "thinking_toggle": Quirk(description='Thinking is asked for by `thinking: {"type": "enabled"}` (GLM, Kimi).'),
+    "voyage": Quirk(
+        description="`dimensions` is called `output_dimension` and `top_n` is called `top_k` (Voyage).",
+        rename={"dimensions": "output_dimension", "top_n": "top_k"},
+    ),
 }
 
 
