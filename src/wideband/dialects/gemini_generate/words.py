@@ -1,5 +1,8 @@
 """The names and figures of Gemini's generateContent protocol as tables, and the small conversions that go with them."""
 
+import base64
+import itertools
+import re
 from typing import Any, Final
 
 from wideband.canon.events import FinishReason
@@ -16,7 +19,10 @@ PATHS: Final = (GENERATE_PATH, STREAM_PATH)
 MOST_TOKENS: Final = 2**53
 
 # What a client writes in place of a seal it does not have; Google takes it for one, and it seals nothing.
-NO_SEAL: Final = frozenset({"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"})
+_NO_SEALS: Final = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+NO_SEAL: Final = frozenset((*_NO_SEALS, *(base64.b64encode(word.encode()).decode() for word in _NO_SEALS)))
+# Between two packs in one seal: within JSON no quote stands behind a brace without a backslash before it.
+_SEAM: Final = re.compile(rb'\} {0,2}(?=wideband:\{")')
 
 # Body fields that are words to this gateway, not to a provider; the first three are what the URL says.
 GATEWAY_FIELDS: Final = frozenset(
@@ -103,19 +109,42 @@ def standard_base64(text: str) -> str:
     return plain + "=" * (-len(plain) % 4)
 
 
-def seal(reasoning: Reasoning) -> str:
-    """Write the seal of a block of thinking as a `thoughtSignature`, which has to be base64.
+def seal(*blocks: Reasoning) -> str:
+    """Write the seals of blocks of thinking as one `thoughtSignature`, which has to be base64.
 
     Gemini's own goes as it is while it is nobody's; marked with its maker (`seals.tag`), or another protocol's, the
-    block goes packed.
+    block goes packed. Gemini CLI gives back the seals on function calls and no other, so one may have to hold several.
     """
-    data = reasoning.data or reasoning.signature or ""
-    is_own = reasoning.format == REASONING_FORMAT and seals.untag(data)[1] is None
-    return data if is_own else seals.pack(reasoning)
+    last = blocks[-1]
+    data = last.data or last.signature or ""
+    if len(blocks) == 1 and last.format == REASONING_FORMAT and seals.untag(data)[1] is None:
+        return data
+    # Packs whose bytes come in threes can stand one behind the other and are still base64.
+    return "".join(_even(seals.pack(block)) for block in blocks)
 
 
-def unseal(text: str) -> Reasoning | None:
-    """Read a `thoughtSignature`; None when it seals nothing. A packed block comes with its mark and its words."""
+def unseal(text: str) -> tuple[Reasoning, ...]:
+    """Read a `thoughtSignature`: none for one that seals nothing; a packed block comes with its mark and its words."""
     if not text or text in NO_SEAL:
-        return None
-    return seals.unpack(text) or Reasoning(data=text, format=REASONING_FORMAT)
+        return ()
+    packs = [seals.unpack(pack) for pack in _packs(text)]
+    found = tuple(pack for pack in packs if pack is not None)
+    return found if len(found) == len(packs) else (Reasoning(data=text, format=REASONING_FORMAT),)
+
+
+def _even(pack: str) -> str:
+    """Write a pack with white space at its end in place of base64's own filling."""
+    filling = len(pack) - len(pack.rstrip("="))
+    return base64.urlsafe_b64encode(base64.urlsafe_b64decode(pack) + b" " * filling).decode() if filling else pack
+
+
+def _packs(text: str) -> list[str]:
+    """Cut a seal where another pack begins."""
+    try:
+        raw = base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4))
+    except ValueError:
+        return [text]
+    cuts = [0, *(found.end() for found in _SEAM.finditer(raw)), len(raw)]
+    return (
+        [base64.urlsafe_b64encode(raw[a:b]).decode() for a, b in itertools.pairwise(cuts)] if len(cuts) > 2 else [text]
+    )
