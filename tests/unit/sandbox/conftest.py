@@ -53,23 +53,49 @@ def read(play: Play) -> Answered:
 
 
 Ask = Callable[..., Play]
+Fields = dict[str, Any]
+
+
+def _chat(said: Any, fields: Fields) -> tuple[str, Fields]:
+    messages = said if isinstance(said, list) else [{"role": "user", "content": said}]
+    return "/chat/completions", {"model": "sandbox/steady", "messages": messages, **fields}
+
+
+def _messages(said: Any, fields: Fields) -> tuple[str, Fields]:
+    return "/messages", {**_chat(said, {})[1], "max_tokens": 1000, **fields}
+
+
+def _responses(said: Any, fields: Fields) -> tuple[str, Fields]:
+    return "/responses", {"model": "sandbox/responses-only", "input": said, **fields}
+
+
+def _gemini(said: Any, fields: Fields) -> tuple[str, Fields]:
+    """Write a request; `model`, `stream` and `method` stand in the path."""
+    streams = fields.pop("stream", False)
+    method = fields.pop("method", "streamGenerateContent?alt=sse" if streams else "generateContent")
+    contents = said if isinstance(said, list) else [{"role": "user", "parts": [{"text": said}]}]
+    return f"/models/{fields.pop('model', 'sandbox/gemini-only')}:{method}", {"contents": contents, **fields}
+
+
+SPOKEN: dict[str, Callable[[Any, Fields], tuple[str, Fields]]] = {
+    "openai_chat": _chat,
+    "anthropic_messages": _messages,
+    "openai_responses": _responses,
+    "gemini_generate": _gemini,
+}
 
 
 @pytest.fixture
 def play() -> Ask:
-    """Ask one desk: `play("aurora", content_or_fields, **more_fields)`."""
+    """Ask one desk: `play("aurora", prompt_or_turns, **more_fields)`; the provider says in which protocol."""
     desk = Desk(seed=1, grain_s=0.02)
 
     def ask(provider: str, said: Any, *, at_s: float = 3 * 3600.0, **fields: Any) -> Play:
         slug = f"sim-{provider}"
-        messages = said if isinstance(said, list) else [{"role": "user", "content": said}]
-        body: dict[str, Any] = {"model": "sandbox/steady", "messages": messages}
-        path = "chat/completions"
-        if PROVIDER_BY_SLUG[slug].dialect == "anthropic_messages":
-            path, body["max_tokens"] = "messages", 1000
+        path, body = SPOKEN[PROVIDER_BY_SLUG[slug].dialect](said, fields)
         headers = {"authorization": f"Bearer {SANDBOX_KEY}"}
-        payload = said if isinstance(said, bytes) else jsons.encode(body | fields)
-        return desk.play(Incoming(method="POST", path=f"/{slug}/v1/{path}", headers=headers, body=payload, at_s=at_s))
+        payload = said if isinstance(said, bytes) else jsons.encode(body)
+        return desk.play(Incoming(method="POST", path=f"/{slug}/v1{path}", headers=headers, body=payload, at_s=at_s))
 
     return ask
 

@@ -10,7 +10,7 @@ from wideband.sandbox.plays import LAST_CHUNK, End, Play
 from wideband.wire import jsons
 
 Asking = Callable[..., Any]
-PROVIDERS = ["aurora", "borealis"]
+PROVIDERS = ["aurora", "borealis", "isle", "jetty"]
 BEFORE_THE_FIRST_WORD = sorted(set(FAULTS) - {"cut_late", "200_error_late", "stall", "slow_drip"})
 
 
@@ -23,7 +23,10 @@ def raw(play: Play) -> bytes:
 
 
 def text_said(data: bytes) -> bool:
-    return b'"content":"' in data.replace(b'"content":""', b"") or b"text_delta" in data
+    """Tell whether a stream holds words, the model's thinking among them."""
+    signs = (b'"content":"', b"text_delta", b"output_text.delta", b"arguments.delta", b'"parts":[{"text":"')
+    data = data.replace(b'"content":""', b"").replace(b'"text":""', b"")
+    return any(sign in data for sign in signs)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -51,6 +54,8 @@ def test_late_faults_strike_after_words(play: Asking, provider: str, kind: str, 
     assert text_said(raw(broken))
     assert b'"finish_reason":"stop"' not in raw(broken)
     assert b"message_stop" not in raw(broken)
+    assert b"response.completed" not in raw(broken)
+    assert b"finishReason" not in raw(broken)
     assert broken.end is end
 
 
@@ -61,6 +66,12 @@ def test_late_faults_strike_after_words(play: Asking, provider: str, kind: str, 
         ("aurora", "500", 500),
         ("aurora", "503", 503),
         ("borealis", "503", 529),
+        ("isle", "429", 429),
+        ("isle", "503", 503),
+        ("isle", "200_error", 200),
+        ("jetty", "429", 429),
+        ("jetty", "503", 503),
+        ("jetty", "200_error", 200),
         ("aurora", "200_error", 200),
         ("borealis", "200_error", 200),
     ],
@@ -76,10 +87,12 @@ def test_a_rate_limit_says_when_to_come_back(ask: Asking) -> None:
 
 
 def test_an_error_in_a_stream_is_an_event_of_a_proper_stream(ask: Asking) -> None:
-    openai, anthropic = (ask(provider, failing("200_error"), stream=True) for provider in PROVIDERS)
-    assert openai.status == anthropic.status == 200
+    openai, anthropic, responses, gemini = (ask(name, failing("200_error"), stream=True) for name in PROVIDERS)
+    assert {answer.status for answer in (openai, anthropic, responses, gemini)} == {200}
     assert "error" in openai.events[-1]
     assert anthropic.events[-1]["type"] == "error"
+    assert [event["type"] for event in responses.events[-2:]] == ["error", "response.failed"]
+    assert gemini.events[-1]["error"]["status"] == "UNAVAILABLE"
 
 
 def test_a_reset_and_a_hang_say_nothing(play: Asking) -> None:

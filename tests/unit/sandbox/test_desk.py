@@ -7,6 +7,7 @@ import pytest
 
 from wideband.sandbox.desk import Desk, Incoming
 from wideband.sandbox.plays import End
+from wideband.wire import jsons
 
 TOOLS = [
     {
@@ -258,3 +259,31 @@ def test_tokens_are_counted_without_an_answer(ask: Asking) -> None:
     )
     (step,) = desk.play(incoming).steps
     assert step.data.endswith(b'{"input_tokens":2}')
+
+
+def test_anthropics_seal_is_taken_back_by_every_provider_but_not_at_other_words(ask: Asking) -> None:
+    said = ask(ANTHROPIC, "Hi", model="sandbox/thinker").json["content"]
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": "?"},
+    ]
+    assert ask("gale", turns, model="sandbox/thinker").status == 200
+    said[0]["thinking"] += "!"
+    refused = ask("gale", turns, model="sandbox/thinker")
+    assert refused.status == 400
+    assert "Invalid `signature` in `thinking` block" in refused.json["error"]["message"]
+
+
+def test_a_request_is_kept_when_it_says_so(ask: Asking) -> None:
+    desk = Desk(seed=1, grain_s=0.02)
+
+    def visit(method: str, path: str, body: bytes) -> bytes:
+        (step,) = desk.play(Incoming(method=method, path=path, headers={}, body=body, at_s=0.0)).steps
+        return step.data.partition(b"\r\n\r\n")[2]
+
+    body = b'{"model":"sandbox/steady","messages":[{"role":"user","content":"Hi [[sandbox keep=%b tokens=1]]"}]}'
+    for name in (b"mine", b"other"):
+        visit("POST", "/sim-aurora/v1/chat/completions", body % name)
+    (kept,) = jsons.decode(visit("GET", "/kept/mine", b""))
+    assert kept == {"method": "POST", "path": "/sim-aurora/v1/chat/completions", "body": (body % b"mine").decode()}
