@@ -20,7 +20,7 @@ _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
 _EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 
 
-def _each(rows: Json, change: Callable[[Row], Row]) -> Json:
+def each(rows: Json, change: Callable[[Row], Row]) -> Json:
     """Change the objects of a list; the same list comes back when none of them changed."""
     if not isinstance(rows, list):
         return rows
@@ -28,7 +28,8 @@ def _each(rows: Json, change: Callable[[Row], Row]) -> Json:
     return rows if all(new is old for new, old in zip(changed, rows, strict=True)) else changed
 
 
-def _without(row: Row, names: Collection[str]) -> Row:
+def without_fields(row: Row, names: Collection[str]) -> Row:
+    """Take fields off an object; the same object comes back when it has none of them."""
     return {name: value for name, value in row.items() if name not in names} if row.keys() & set(names) else row
 
 
@@ -39,7 +40,7 @@ def _with(row: Row, name: str, value: Json) -> Row:
 
 def without(*names: str) -> Change:
     """Make a change that takes fields off every object of a list."""
-    return lambda rows: _each(rows, lambda row: _without(row, names))
+    return lambda rows: each(rows, lambda row: without_fields(row, names))
 
 
 def without_cache_marks(rows: Json) -> Json:
@@ -49,15 +50,15 @@ def without_cache_marks(rows: Json) -> Json:
     """
 
     def change(row: Row) -> Row:
-        row = _without(row, _CACHE_MARKS)
+        row = without_fields(row, _CACHE_MARKS)
         for name in ("content", "tool_calls"):
             parts = row.get(name)
             if isinstance(parts, list):
-                plain = _each(parts, lambda part: _without(part, _CACHE_MARKS))
+                plain = each(parts, lambda part: without_fields(part, _CACHE_MARKS))
                 row = _with(row, name, plain if plain is parts else _lone_text(plain))
         return row
 
-    return _each(rows, change)
+    return each(rows, change)
 
 
 def _lone_text(parts: list[Json]) -> Json:
@@ -68,9 +69,25 @@ def _lone_text(parts: list[Json]) -> Json:
             return parts
 
 
+def plain_documents(documents: Json) -> Json:
+    """Say a document that is only a text as that text."""
+
+    def change(document: Json) -> Json:
+        match document:
+            case {"text": str(text)} if len(document) == 1:
+                return text
+            case _:
+                return document
+
+    if not isinstance(documents, list):
+        return documents
+    changed = [change(document) for document in documents]
+    return documents if all(new is old for new, old in zip(changed, documents, strict=True)) else changed
+
+
 def system_for_developer(messages: Json) -> Json:
     """Call developer messages system messages."""
-    return _each(messages, lambda row: _with(row, "role", "system") if row.get("role") == "developer" else row)
+    return each(messages, lambda row: _with(row, "role", "system") if row.get("role") == "developer" else row)
 
 
 def string_contents(messages: Json) -> Json:
@@ -84,7 +101,7 @@ def string_contents(messages: Json) -> Json:
         said = [text for text in texts if isinstance(text, str)]
         return _with(row, "content", "\n\n".join(said)) if len(said) == len(parts) else row
 
-    return _each(messages, change)
+    return each(messages, change)
 
 
 def _short_id(call_id: Json, fits: Callable[[str], bool], shorten: Callable[[str], str]) -> Json:
@@ -99,10 +116,10 @@ def _rename_calls(messages: Json, fits: Callable[[str], bool], shorten: Callable
         if "tool_call_id" in row:
             row = _with(row, "tool_call_id", _short_id(row["tool_call_id"], fits, shorten))
         if isinstance(row.get("tool_calls"), list):
-            row = _with(row, "tool_calls", _each(row["tool_calls"], change_call))
+            row = _with(row, "tool_calls", each(row["tool_calls"], change_call))
         return row
 
-    return _each(messages, change)
+    return each(messages, change)
 
 
 def _nine(call_id: str) -> str:
@@ -135,9 +152,9 @@ def tools_without_strict(tools: Json) -> Json:
 
     def change(tool: Row) -> Row:
         function = tool.get("function")
-        return _with(tool, "function", _without(function, {"strict"})) if isinstance(function, dict) else tool
+        return _with(tool, "function", without_fields(function, {"strict"})) if isinstance(function, dict) else tool
 
-    return _each(tools, change)
+    return each(tools, change)
 
 
 def plain_schemas(tools: Json) -> Json:
@@ -148,10 +165,10 @@ def plain_schemas(tools: Json) -> Json:
         schema = function.get("parameters") if isinstance(function, dict) else None
         if not isinstance(function, dict) or not isinstance(schema, dict):
             return tool
-        plain = _without(schema, {"$schema", "additionalProperties"})
+        plain = without_fields(schema, {"$schema", "additionalProperties"})
         return _with(tool, "function", _with(function, "parameters", plain))
 
-    return _each(tools, change)
+    return each(tools, change)
 
 
 def json_object_for_schema(response_format: Json) -> Json:
@@ -165,7 +182,7 @@ def format_without_strict(response_format: Json) -> Json:
     schema = response_format.get("json_schema") if isinstance(response_format, dict) else None
     if not isinstance(schema, dict) or "strict" not in schema:
         return response_format
-    return {**response_format, "json_schema": _without(schema, {"strict"})}
+    return {**response_format, "json_schema": without_fields(schema, {"strict"})}
 
 
 def low_medium_high(effort: Json) -> Json:
@@ -181,12 +198,12 @@ def thoughts_as(name: str | None) -> Change:
             return row
         said = row.get("reasoning_content") or row.get("reasoning") or _told(row.get("reasoning_details"))
         if name is None or not isinstance(said, str) or not said:
-            return _without(row, _THOUGHTS)
+            return without_fields(row, _THOUGHTS)
         if row.get(name) == said and not row.keys() & (set(_THOUGHTS) - {name}):
             return row
-        return {**_without(row, _THOUGHTS), name: said}
+        return {**without_fields(row, _THOUGHTS), name: said}
 
-    return lambda messages: _each(messages, change)
+    return lambda messages: each(messages, change)
 
 
 def _told(details: Json) -> str:

@@ -1,6 +1,6 @@
 """Canonical turns, written as the items of a conversation, in the order in which everything was said."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from wideband.canon.request import (
     Part,
     Reasoning,
     Refusal,
+    Request,
     Text,
     ToolCall,
     ToolResult,
@@ -33,13 +34,13 @@ CACHING: Final = frozenset({"cache_control", "openrouter"})
 _READING: Final = frozenset({"reasoning_content", "reasoning_text"})
 
 
-def encode_turns(messages: Iterable[Message], target: Target, losses: list[Loss]) -> tuple[str | None, list[Row]]:
+def encode_turns(request: Request, target: Target, losses: list[Loss]) -> tuple[str | None, list[Row]]:
     """Return the instructions, which are a plain system message at the head, and the items."""
-    turns = list(messages)
+    turns = list(request.messages)
     instructions = _instructions(turns[0]) if turns else None
     if instructions is not None:
         turns = turns[1:]
-    writer = _Writer(turns, target, losses)
+    writer = _Writer(request, target, losses)
     for message in turns:
         writer.message(message)
     return instructions, writer.items
@@ -55,18 +56,20 @@ def _instructions(head: Message) -> str | None:
 class _Writer:
     """Items while they are written; what is said in a row is one message."""
 
-    def __init__(self, messages: list[Message], target: Target, losses: list[Loss]) -> None:
+    def __init__(self, request: Request, target: Target, losses: list[Loss]) -> None:
         self.items: list[Row] = []
+        self._is_own = request.dialect == words.NAME
         self._target = target
         self._losses = losses
-        self._custom = {
-            part.id for message in messages for part in message.parts if isinstance(part, ToolCall) and part.custom
-        }
+        calls = (part for message in request.messages for part in message.parts if isinstance(part, ToolCall))
+        self._custom = {call.id for call in calls if call.custom}
 
     def message(self, message: Message) -> None:
         """Write one turn."""
         if message.name:
             self._losses.append(Loss("message_name_dropped"))
+        if message.extras and not self._is_own:
+            self._losses.append(Loss("message_extras", ", ".join(sorted(message.extras))))
         content: list[Row] = []
         for part in _rejoined(message.parts):
             item = self._item(part)
@@ -82,7 +85,8 @@ class _Writer:
     def _say(self, message: Message, content: list[Row]) -> None:
         if not content and message.parts:
             return
-        row: Row = {"type": words.MESSAGE, "role": message.role, "content": content, **message.extras}
+        row: Row = {"type": words.MESSAGE, "role": message.role, "content": content}
+        row |= message.extras if self._is_own else {}
         if message.role == "assistant":
             # Strict readers know an assistant's words only in the form of an answer; who numbers them is all one.
             row |= {"id": f"msg_{len(self.items)}", "status": "completed"}
