@@ -1,0 +1,225 @@
+"""How each client is started without a person before it, and what keeps it from the internet."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.clients import Client, cache, chosen, read_lock
+from tests.clients import pages
+
+LIMIT_S = 120.0
+# No telemetry, no looking for updates, no questions, no colours: for every client at once.
+QUIET = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "IS_SANDBOX": "1",
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+    "PI_OFFLINE": "1",
+    "PI_SKIP_VERSION_CHECK": "1",
+    "QWEN_SANDBOX": "false",
+    "GOOSE_MODE": "auto",
+    "GOOSE_DISABLE_KEYRING": "1",
+    "GOOSE_TELEMETRY_ENABLED": "false",
+    "AIDER_ANALYTICS_DISABLE": "1",
+    "AIDER_CHECK_UPDATE": "0",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "MSWEA_CONFIGURED": "true",
+    "MSWEA_SILENT_STARTUP": "1",
+    "DO_NOT_TRACK": "1",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+    "CI": "1",
+    "LANG": "C.UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where a client runs: the exchange to ask, and folders of its own."""
+
+    url: str
+    key: str
+    model: str
+    home: Path
+    work: Path
+
+
+Words = Callable[[str, Seat], list[str]]
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A client in one of the dialects it speaks; `page` and `section` say what a user is told to set."""
+
+    name: str
+    dialect: str
+    words: Words
+    section: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+    streams: bool = True
+    # aider takes no tools: it edits by what stands in the text.
+    edits_by_text: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-{self.dialect}" + (f"-{self.section}" if self.section == OPENROUTER else "")
+
+
+CHAT, MESSAGES, RESPONSES, GEMINI = "openai_chat", "anthropic_messages", "openai_responses", "gemini_generate"
+SECTIONS = {
+    CHAT: "OpenAI's chat",
+    MESSAGES: "Anthropic's messages",
+    RESPONSES: "OpenAI's responses",
+    GEMINI: "Google's generateContent",
+}
+OPENROUTER = "OpenRouter"
+QWEN_TYPES = {CHAT: "openai", MESSAGES: "anthropic", RESPONSES: "openai-responses", GEMINI: "gemini"}
+
+
+def claude(prompt: str, seat: Seat) -> list[str]:
+    return ["claude", "-p", prompt, "--model", seat.model, "--dangerously-skip-permissions"]
+
+
+def codex(prompt: str, seat: Seat) -> list[str]:
+    return [
+        "codex",
+        "exec",
+        "--json",
+        "--skip-git-repo-check",
+        "--sandbox",
+        "danger-full-access",
+        "-m",
+        seat.model,
+        prompt,
+    ]
+
+
+def gemini(prompt: str, seat: Seat) -> list[str]:
+    return ["gemini", "--prompt", prompt, "--model", seat.model, "--skip-trust", "--approval-mode", "yolo"]
+
+
+def opencode(prompt: str, seat: Seat) -> list[str]:
+    return ["opencode", "run", "--auto", "--model", f"wideband/{seat.model}", prompt]
+
+
+def qwen(dialect: str) -> Words:
+    auth = QWEN_TYPES[dialect]
+    return lambda prompt, seat: ["qwen", prompt, "--auth-type", auth, "--model", seat.model, "--approval-mode", "yolo"]
+
+
+def pi(prompt: str, seat: Seat) -> list[str]:
+    return ["pi", "--print", "--provider", "wideband", "--model", seat.model, prompt]
+
+
+def goose(prompt: str, seat: Seat) -> list[str]:
+    return ["goose", "run", "--with-builtin", "developer", "--text", prompt]
+
+
+def aider(prompt: str, seat: Seat) -> list[str]:
+    return ["aider", "--yes-always", "--no-git", "--no-show-model-warnings", "--message", prompt, "answer.txt"]
+
+
+def mini(prompt: str, seat: Seat) -> list[str]:
+    return ["mini", "--yolo", "--exit-immediately", "--task", prompt]
+
+
+LLM_TOOL = '''
+def write_file(path: str, content: str) -> str:
+    """Write a file."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(content)
+    return "written"
+'''
+
+
+def llm(prompt: str, seat: Seat) -> list[str]:
+    return ["llm", "--model", "wideband", "--key", seat.key, "--functions", LLM_TOOL, prompt]
+
+
+_ALL = [
+    Agent("claude-code", MESSAGES, claude),
+    Agent("codex", RESPONSES, codex),
+    Agent("gemini-cli", GEMINI, gemini),
+    *(Agent("opencode", dialect, opencode, section) for dialect, section in SECTIONS.items()),
+    Agent("opencode", CHAT, opencode, OPENROUTER),
+    *(Agent("qwen-code", dialect, qwen(dialect), section) for dialect, section in SECTIONS.items()),
+    *(Agent("pi", dialect, pi, section) for dialect, section in SECTIONS.items()),
+    Agent("goose", CHAT, goose, SECTIONS[CHAT]),
+    Agent("goose", MESSAGES, goose, SECTIONS[MESSAGES]),
+    Agent("goose", CHAT, goose, OPENROUTER),
+    Agent("aider", CHAT, aider, edits_by_text=True),
+    Agent("mini-swe-agent", CHAT, mini, streams=False),
+    Agent("llm", CHAT, llm),
+]
+CHOSEN = frozenset(client.name for client in chosen(read_lock(cache(os.environ)), (), os.environ))
+AGENTS = [agent for agent in _ALL if agent.name in CHOSEN]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A client's run: how it ended and what it showed."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"exit {self.code} after {self.seconds:.1f} s\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+def run(agent: Agent, client: Client, seat: Seat, prompt: str, limit_s: float = LIMIT_S) -> Done:
+    """Run a client in its seat, set up as its page says."""
+    page = pages.told(pages.read(agent.name, agent.section), seat.url, seat.key, seat.model)
+    for place, text in page.files.items():
+        file = seat.home / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    variables = {name: value.replace("~", str(seat.home)) for name, value in page.variables.items()}
+    path = os.pathsep.join([*map(str, client.path), *_plain_path()])
+    env = {
+        "PATH": path,
+        "HOME": str(seat.home),
+        "TMPDIR": str(seat.home / "tmp"),
+        **QUIET,
+        **variables,
+        **agent.variables,
+    }
+    (seat.home / "tmp").mkdir(exist_ok=True)
+    started = time.monotonic()
+    with subprocess.Popen(
+        agent.words(prompt, seat),
+        cwd=seat.work,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            out, err = process.communicate()
+            err += b"\n(it was ended: it took too long)"
+        else:
+            _end(process)
+    took = time.monotonic() - started
+    return Done(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), took)
+
+
+def _plain_path() -> Iterator[str]:
+    yield from ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what a client left behind; it has a session of its own."""
+    try:
+        os.killpg(process.pid, 9)
+    except ProcessLookupError:
+        return

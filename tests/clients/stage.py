@@ -1,0 +1,74 @@
+"""Where a client runs in a test: the gateway, the provider behind it, and folders of its own."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.clients import Client
+from tests.clients.agents import Agent, Done, Seat, run
+from tests.clients.upstream.provider import Provider
+from tests.e2e.served import Served
+
+from wideband.dialects.registry import DIALECTS
+from wideband.store.database import connect_reader
+
+VERSIONS = {"gemini_generate": "v1beta"}
+UPSTREAMS = [name for name, dialect in DIALECTS.items() if dialect.task == "generate"]
+PRICE = '{ prompt = "1", completion = "2" }'
+
+
+def config(url: str) -> str:
+    """Return a market: a model at each dialect, and one that is at two places, the first of them cheaper."""
+    rows = ["[limits]", "max_body_bytes = 67108864", "[sandbox]", 'mode = "off"']
+    for dialect in UPSTREAMS:
+        for host in ("main", "spare"):
+            rows += ["[[provider]]", f'slug = "{host}-{dialect}"', f'name = "{host}"', f'dialect = "{dialect}"']
+            rows += [f'base_url = "{url}/{host}/{VERSIONS.get(dialect, "v1")}"', 'key = "k"']
+        rows += ["[[endpoint]]", f'provider = "main-{dialect}"', f'model = "acme/{dialect}"', f"price = {PRICE}"]
+    for host, price in (("main", "1"), ("spare", "9")):
+        rows += ["[[endpoint]]", f'provider = "{host}-openai_chat"', 'model = "acme/twice"']
+        rows += [f'price = {{ prompt = "{price}", completion = "{price}" }}']
+    return "\n".join(rows) + "\n"
+
+
+@dataclass
+class Stage:
+    """Everything a test needs: the gateway, the provider behind it, and how to run a client against them."""
+
+    served: Served
+    provider: Provider
+    clients: dict[str, Client]
+    folder: Path
+    key: str = ""
+    _before: set[str] = field(default_factory=set)
+
+    def seat(self, model: str) -> Seat:
+        """Return a place for a run: a home and a working directory that exist."""
+        seat = Seat(self.served.url, self.key or self.served.key, model, self.folder / "home", self.folder / "work")
+        seat.home.mkdir(exist_ok=True)
+        seat.work.mkdir(exist_ok=True)
+        return seat
+
+    def run(self, agent: Agent, seat: Seat, prompt: str) -> Done:
+        """Run a client to its end; what everybody said is kept beside its home."""
+        done = run(agent, self.clients[agent.name], seat, prompt)
+        (self.folder / "run.txt").write_text(str(done), encoding="utf-8")
+        return done
+
+    def begin(self) -> None:
+        """Forget what the gateway recorded until now."""
+        self._before = set(self._names())
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return what the gateway recorded since the test began, oldest first."""
+        names = [name for name in self._names() if name not in self._before]
+        with self.served.http() as http:
+            return [http.get("/api/v1/generation", params={"id": name}).json()["data"] for name in names]
+
+    def _names(self) -> list[str]:
+        db = connect_reader(self.served.home)
+        try:
+            rows = db.execute("SELECT id FROM ledger WHERE kind != 'grant' ORDER BY at_ns").fetchall()
+        finally:
+            db.close()
+        return [str(name) for (name,) in rows]
