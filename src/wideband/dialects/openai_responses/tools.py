@@ -81,7 +81,7 @@ def cache_mark(raw: dict[str, Json]) -> CacheMark | None:
 
 
 def decode_choice(raw: Json) -> ToolChoice | None:
-    """Read `tool_choice`; a tool that the provider runs itself has no canonical word: it gives None. Raises `Faulted`."""
+    """Read `tool_choice`; the choice of a tool that a provider runs itself has no canonical word. Raises `Faulted`."""
     if raw is None:
         return None
     if isinstance(raw, str) and raw in _MODES:

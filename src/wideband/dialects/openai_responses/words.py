@@ -64,6 +64,8 @@ REFERENCE: Final = "item_reference"
 # The row of the losses table for an item that only this dialect knows, and for a part of a message.
 OPAQUE_ITEM: Final = "response_item"
 OPAQUE_PART: Final = "content_part"
+# That of what a text cites.
+ANNOTATIONS: Final = "annotations"
 
 # `response.status` and `incomplete_details.reason` -> the canonical reason.
 INCOMPLETE: Final[dict[str, FinishReason]] = {
