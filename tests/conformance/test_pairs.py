@@ -24,13 +24,12 @@ from wideband.dialects.registry import DIALECTS
 from wideband.wire import sse
 
 CHAT, MESSAGES = "openai_chat", "anthropic_messages"
-PAIRS = [(source, other) for source in DIALECTS for other in DIALECTS]
-
 # The widest endpoint of each dialect: what is lost here, the protocol itself cannot say.
 TARGETS = {
     CHAT: Target(model="m", provider="p", quirks=frozenset({"cache_control", "openrouter", "prefill"})),
     MESSAGES: Target(model="m", provider="p", reasoning_format="anthropic-claude-v1"),
 }
+PAIRS = [(source, other) for source in TARGETS for other in TARGETS]
 ENVELOPE = Envelope(id="gen-1", model="m", provider="P", created_s=1, include_usage=True)
 USAGE = Usage(
     prompt_tokens=90, completion_tokens=12, cached_tokens=40, cache_write_tokens=10, reasoning_tokens=5

@@ -102,9 +102,9 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Vector(msgspec.Struct, frozen=True, kw_only=True):
-    """An embedding: its numbers, or them as base64 of little-endian float32, whichever the provider gave."""
+    """An embedding as the provider wrote it: a JSON list of numbers, or base64 of little-endian float32."""
 
-    values: tuple[float, ...] = ()
+    numbers: msgspec.Raw | None = None
     base64: str | None = None
 
 
@@ -213,12 +213,14 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmbedAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of embeddings; `input_type` is "query", "document"... or a provider's own word."""
+    """What is asked of embeddings; `input_type` is "query", "document"... or a provider's own word.
+
+    A document's title is the extra `title` of its message.
+    """
 
     dimensions: int | None = None
     base64: bool = False
     input_type: str | None = None
-    title: str | None = None
 
 
 class RankAsk(msgspec.Struct, frozen=True, kw_only=True):

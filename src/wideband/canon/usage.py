@@ -12,7 +12,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     `prompt_tokens` includes `cached_tokens` (read from the provider's prompt cache) and both kinds of cache writes;
     `cache_write_tokens` are writes at the default lifetime, `cache_write_1h_tokens` at one hour, disjoint.
-    `completion_tokens` includes `reasoning_tokens`.
+    `completion_tokens` includes `reasoning_tokens`. `search_units` are what a provider bills a ranking by.
     """
 
     prompt_tokens: int = 0
@@ -24,6 +24,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     audio_prompt_tokens: int = 0
     audio_completion_tokens: int = 0
     image_completion_tokens: int = 0
+    search_units: int = 0
     source: UsageSource = "provider"
 
     @property

@@ -2,9 +2,21 @@
 
 from wideband.dialects.anthropic_messages import COUNT as ANTHROPIC_COUNT, DIALECT as ANTHROPIC_MESSAGES
 from wideband.dialects.base import Counter, Dialect
+from wideband.dialects.cohere_rerank import DIALECT as COHERE_RERANK
+from wideband.dialects.gemini_embeddings import DIALECT as GEMINI_EMBEDDINGS
 from wideband.dialects.openai_chat import DIALECT as OPENAI_CHAT
+from wideband.dialects.openai_embeddings import DIALECT as OPENAI_EMBEDDINGS
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        OPENAI_CHAT,
+        ANTHROPIC_MESSAGES,
+        OPENAI_EMBEDDINGS,
+        GEMINI_EMBEDDINGS,
+        COHERE_RERANK,
+    )
+}
 
 # The dialects that can count a prompt's tokens, by name.
 COUNTERS: dict[str, Counter] = {ANTHROPIC_MESSAGES.name: ANTHROPIC_COUNT}

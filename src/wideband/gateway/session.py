@@ -143,6 +143,7 @@ class Session:
                 prompt_tokens,
                 output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
                 ask.images,
+                ask.inputs if self.dialect.task == "rerank" else 0,
             )
             for endpoint in plan.endpoints
         )

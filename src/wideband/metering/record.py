@@ -70,6 +70,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
     losses: tuple[str, ...] = ()
     simulated: bool = False
+    search_units: int = 0
     session_id: str | None = None
     user: str | None = None
     app_url: str | None = None

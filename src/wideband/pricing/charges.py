@@ -13,6 +13,8 @@ _HALF = 500_000
 # A million dollars. What is said to cost more is nonsense of a provider's counts or a caller's limit, and sums of it
 # would not fit the ledger's 64 bits.
 MOST_NANO = 10**15
+# How many documents a search unit covers (Cohere); one more begins the next unit.
+DOCUMENTS_A_SEARCH = 100
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +32,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
 def charge(rates: Rates, usage: Usage, images: int = 0) -> Charge:
     """Price a usage. Parts of the prompt or completion that add up to more than it are cut to fit.
 
-    Neither direction costs more than `MOST_NANO`.
+    Neither direction costs more than `MOST_NANO`. A ranking costs what a request costs for each search unit.
     """
     prompt, discount = _prompt_nano(rates, usage)
     completion = min(_completion_nano(rates, usage), MOST_NANO)
@@ -38,7 +40,8 @@ def charge(rates: Rates, usage: Usage, images: int = 0) -> Charge:
         prompt += rates.image * images
     if prompt > MOST_NANO:
         prompt, discount = MOST_NANO, 0
-    return Charge(prompt + completion + rates.request, prompt, completion, discount)
+    requests = min(rates.request * max(1, usage.search_units), MOST_NANO)
+    return Charge(prompt + completion + requests, prompt, completion, discount)
 
 
 def _prompt_nano(rates: Rates, usage: Usage) -> tuple[int, int]:
@@ -80,12 +83,14 @@ def _completion_nano(rates: Rates, usage: Usage) -> int:
     return (cost + _HALF) // _MILLION
 
 
-def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int, images: int = 0) -> int:
+def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int, images: int = 0, documents: int = 0) -> int:
     """Return the most that texts and images within these counts can cost, in nano-dollars, rounded up.
 
+    `documents` are to be ranked: they are paid by the search unit.
     Sound has rates of its own, which are not held for: an estimate cannot tell how many of the tokens are sound.
     """
     prompt = max(rates.prompt, rates.cache_read or 0, rates.cache_write or 0, rates.cache_write_1h or 0)
     completion = max(rates.completion, rates.reasoning or 0)
     most = -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION)
-    return min(most + rates.image * images, 2 * MOST_NANO) + rates.request
+    requests = max(1, -(-documents // DOCUMENTS_A_SEARCH))
+    return min(most + rates.image * images, 2 * MOST_NANO) + min(rates.request * requests, MOST_NANO)

@@ -64,6 +64,13 @@ def test_the_fee_per_request_and_images_are_added_whole() -> None:
     assert charge(rates, Usage(), images=3) == Charge(7_100, 2_100, 0)
 
 
+def test_a_ranking_costs_a_request_for_each_search_unit() -> None:
+    rates = Rates(request=5_000)
+    assert charge(rates, Usage(search_units=3)).total_nano == 15_000
+    assert hold_amount(rates, 0, 0, documents=100) == 5_000
+    assert hold_amount(rates, 0, 0, documents=201) == 15_000
+
+
 def test_a_hold_takes_the_dearest_way_a_prompt_can_be_billed() -> None:
     assert hold_amount(SONNET, 1000, 100) == 1000 * 6000 + 100 * 15000
 

@@ -1,1 +1,33 @@
-"""OpenAI's embeddings."""
+"""OpenAI's Embeddings protocol in OpenRouter's shape: texts, tokens or parts in, vectors out."""
+
+from typing import Final
+
+from wideband.dialects.base import Dialect
+from wideband.dialects.openai_embeddings import words
+from wideband.dialects.openai_embeddings.ask import read
+from wideband.dialects.openai_embeddings.reply import decode_reply, encode_reply, relay_reply
+from wideband.dialects.openai_embeddings.request import decode_request, encode_request, splice
+from wideband.dialects.openai_faults import decode_fault, encode_fault
+from wideband.dialects.unstreamed import NoStreamDecoder, no_stream
+
+DIALECT: Final = Dialect(
+    name=words.NAME,
+    api_type="embeddings",
+    task="embed",
+    paths=(words.PATH,),
+    # Nothing is streamed, so no line is kept open.
+    keepalive=b"",
+    reasoning_format=None,
+    read=read,
+    decode_request=decode_request,
+    encode_request=encode_request,
+    splice=splice,
+    decode_reply=decode_reply,
+    encode_reply=encode_reply,
+    relay_reply=relay_reply,
+    stream_decoder=NoStreamDecoder,
+    stream_encoder=no_stream,
+    relay=no_stream,
+    decode_fault=decode_fault,
+    encode_fault=encode_fault,
+)
