@@ -1,5 +1,6 @@
 """A canonical request, whatever dialect it came in, as a call to a Gemini upstream."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -86,15 +87,12 @@ def lowered(wanted: int | None, target: Target, losses: list[Loss]) -> int | Non
     return target.max_output
 
 
-def narrow(knobs: dict[str, Any], target: Target, losses: list[Loss]) -> dict[str, Any]:
-    """Leave out, of knobs by their common names, what the endpoint would refuse, and name the rest as Gemini does."""
+def refused(names: Iterable[str], target: Target) -> set[str]:
+    """Return which knobs, by their common names, the endpoint refuses."""
     taken = target.supported_parameters
-    for name in [name for name in knobs if taken is not None and name in DISPENSABLE and name not in taken]:
-        del knobs[name]
-        losses.append(Loss("unsupported_field", name))
-    knobs, found = quirks.apply(knobs, target.quirks)
-    losses.extend(found)
-    return {KNOBS.get(name, name): value for name, value in knobs.items()}
+    unknown = set() if taken is None else (set(names) & DISPENSABLE) - taken
+    dropped = {name for quirk in target.quirks & quirks.QUIRKS.keys() for name in quirks.QUIRKS[quirk].drop}
+    return unknown | (set(names) & dropped)
 
 
 def _knobs(request: Request, target: Target, losses: list[Loss]) -> dict[str, Any]:
@@ -110,7 +108,10 @@ def _knobs(request: Request, target: Target, losses: list[Loss]) -> dict[str, An
         "stop": list(request.stop[:MOST_STOPS]) or None,
         "n": request.n if request.n > 1 else None,
     }
-    return narrow({name: value for name, value in asked.items() if value is not None}, target, losses)
+    said = {name: value for name, value in asked.items() if value is not None}
+    unwanted = refused(said, target)
+    losses.extend(Loss("unsupported_field", name) for name in said if name in unwanted)
+    return {KNOBS[name]: value for name, value in said.items() if name not in unwanted}
 
 
 def _tools(request: Request, losses: list[Loss]) -> tuple[list[Block], set[str]]:
