@@ -58,6 +58,11 @@ def unpack(text: str) -> Reasoning | None:
         return None
 
 
+def is_marked(raw: bytes) -> bool:
+    """Tell from bytes whether they may hold a seal that went through here."""
+    return _TAG.encode() in raw or _PACKED.encode() in raw
+
+
 def last_provider(body: bytes) -> str | None:
     """Return the provider whose seal a request's body holds last: nobody else can go on with that thinking."""
     tagged, packed = body.rfind(_TAG.encode()), body.rfind(_PACKED.encode())

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.faults import invalid
+from wideband.canon.faults import Faulted, invalid
 from wideband.canon.request import Effort, Json, Loss, ReasoningAsk
 from wideband.dialects import budgets, edits
 from wideband.dialects.base import Draft, Target
@@ -41,7 +41,12 @@ def draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         body, found = apply(body, target.quirks)
         return Draft(path=words.PATH, body=jsons.encode(body), losses=(*losses, *found))
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise refused(error) from None
+
+
+def refused(error: Exception) -> Faulted:
+    """Make the fault of a request that can be read, but not written."""
+    return invalid(f"The request cannot be passed on: {error}. Nest it less deeply.")
 
 
 def thinks(target: Target, *, asked: bool) -> bool:
