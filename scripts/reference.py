@@ -22,7 +22,8 @@ from wideband.config.snapshot import PROVIDERS_FILE
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.quirks import QUIRKS
 
-REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE, CONFORMANCE = ROOT / "docs" / "reference", ROOT / "tests" / "conformance"
 WIDTH = 100
 
 
@@ -77,6 +78,28 @@ def losses() -> str:
     return _table(("loss", "what it is"), sorted(LOSSES.items()))
 
 
+def pairs() -> str:
+    """Return what gets lost of each feature from one dialect to another, as the conformance tests hold it."""
+    lost = tomllib.loads((CONFORMANCE / "losses.toml").read_text())
+    features = tomllib.loads((CONFORMANCE / "features.toml").read_text())
+    rows = [
+        (source, f"`{other}`", *(_lost(lost, source, other, cases) for cases in features.values()))
+        for source, others in lost["requests"].items()
+        for other in others
+    ]
+    return _table(("in", "out", *features), rows)
+
+
+def _lost(lost: dict[str, Any], source: str, other: str, cases: dict[str, list[str]]) -> str:
+    found = {
+        name
+        for way, kind in (("requests", "requests"), ("replies", "replies"), ("streams", "replies"))
+        for case in cases[kind]
+        for name in lost[way][source][other].get(case, ())
+    }
+    return ", ".join(f"`{name}`" for name in sorted(found)) or "✓"
+
+
 def quirks() -> str:
     """Return every oddity that a row can name."""
     return _table(("quirk", "what it says"), [(name, quirk.description) for name, quirk in sorted(QUIRKS.items())])
@@ -121,6 +144,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "faults": faults,
     "losses": losses,
+    "pairs": pairs,
     "quirks": quirks,
     "providers": providers,
     "local_providers": local_providers,

@@ -70,6 +70,16 @@ REQUESTS: dict[str, Request] = {
     "server tool": ask(tools=(TOOL, ServerTool(dialect="", type="web_search_20250305", raw={
         "type": "web_search_20250305", "name": "web_search"}))),
     "tool extras": ask(tools=(Tool(name="f", parameters=TOOL.parameters, extras={"examples": []}),)),
+    "custom tool": ask(*results(ToolResult(call_id="a", parts=(Text(text="ok"),))), tools=(Tool(
+        name="patch", description="Edits.", custom=True, grammar={"type": "text"}), TOOL)),
+    "custom grammar": ask(tools=(Tool(name="patch", custom=True, grammar={
+        "type": "grammar", "syntax": "lark", "definition": "start: /.+/"}), TOOL)),
+    "custom calls": ask(said("user", "Go"), said("assistant", ToolCall(
+        id="c1", name="patch", arguments='*** Begin\n"x"', custom=True)),
+                        said("user", ToolResult(call_id="c1", parts=(Text(text="ok"),))),
+                        tools=(Tool(name="patch", custom=True),)),
+    "only some tools": ask(tools=(TOOL, Tool(name="g", parameters=TOOL.parameters)),
+                           tool_choice=ToolChoice(mode="required", allowed=("f",))),
     "deferred tool": ask(tools=(TOOL, Tool(name="h", parameters=TOOL.parameters, deferred=True,
                                            extras={"defer_loading": True}))),
     "choice auto": ask(tools=(TOOL,), tool_choice=ToolChoice(mode="auto")),
@@ -95,6 +105,7 @@ REQUESTS: dict[str, Request] = {
         data="gAAA", format="openai-responses-v1"), "So."), said("user", "And?")),
     "refusal": ask(said("user", "Go"), said("assistant", Refusal(text="No.")), said("user", "Why?")),
     "think by budget": ask(reasoning=ReasoningAsk(enabled=True, max_tokens=4000)),
+    "think by effort": ask(reasoning=ReasoningAsk(effort="high")),
     "think not": ask(reasoning=ReasoningAsk(enabled=False)),
     "think and choose": ask(tools=(TOOL,), tool_choice=ToolChoice(mode="required"),
                             reasoning=ReasoningAsk(enabled=True, max_tokens=4000)),
@@ -134,6 +145,7 @@ REPLIES: dict[str, tuple[Part, ...]] = {
     "foreign thinking": (Reasoning(data="gAAA", format="openai-responses-v1"), Text(text="So.")),
     "foreign signature": (Reasoning(text="Hm.", signature="abc", format="google-gemini-v1"), Text(text="So.")),
     "call": (Text(text="Well."), CALL),
+    "custom call": (ToolCall(id="c1", name="patch", arguments='*** "x"\n', custom=True),),
     "parallel calls": (CALL, ToolCall(id="toolu_2", name="g", arguments="{}")),
     "refusal": (Refusal(text="No."),),
     "server tool": (Opaque(dialect="", kind="server_tool_blocks", raw={"type": "server_tool_use", "id": "s",
