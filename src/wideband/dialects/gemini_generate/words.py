@@ -97,6 +97,12 @@ def snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
+def camel(name: str) -> str:
+    """Return a field's name in the spelling that Google documents: `inline_data` is `inlineData`."""
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
 def pick(holder: dict[str, Any], name: str) -> Any:
     """Return a field under either of its two spellings (given in camelCase), or None."""
     value = holder.get(name)
