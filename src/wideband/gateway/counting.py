@@ -7,7 +7,7 @@ from wideband.canon.faults import Faulted, FaultKind
 from wideband.dialects.base import Counter, Dialect
 from wideband.dialects.registry import COUNTERS
 from wideband.gateway import metadata
-from wideband.gateway.exchange import Exchange
+from wideband.gateway.exchange import Address, Exchange
 from wideband.gateway.lanes import outward_dialect
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
@@ -33,20 +33,14 @@ async def count_tokens(
     sink.on_gone(watch.client_gone)
     try:
         for endpoint in exchange.catalogue.endpoints.get(model, ()):
-            if (
-                outward_dialect(dialect, endpoint.provider) is dialect
-                and "no_count_tokens" not in endpoint.provider.quirks
-            ):
-                address = exchange.address(endpoint, dialect)
-                draft = counter.encode(ask, address.target)
-                call = Call(
-                    url=address.url + draft.path,
-                    body=draft.body,
-                    headers={**address.headers, **draft.headers, **passed},
-                    connect_s=exchange.terms.connect_s,
-                    first_byte_s=exchange.terms.keepalive_s,
-                )
-                counted = await _ask(exchange, counter, call, watch)
+            if outward_dialect(dialect, endpoint) is not dialect:
+                continue
+            address = exchange.address(endpoint, dialect)
+            # A platform that packs the dialect in its own way counts in its own way too, if at all.
+            if address.packing is None and "no_count_tokens" not in address.target.quirks:
+                draft = address.packed(counter.encode(ask, address.target), passed, stream=False)
+                call = address.call(draft, exchange.terms.connect_s, exchange.terms.keepalive_s)
+                counted = await _ask(exchange, counter, address, call, watch)
                 if counted is not None:
                     return counter.encode_reply(counted)
     finally:
@@ -54,7 +48,7 @@ async def count_tokens(
     return counter.encode_reply(counter.estimate(body))
 
 
-async def _ask(exchange: Exchange, counter: Counter, call: Call, watch: Watch) -> int | None:
+async def _ask(exchange: Exchange, counter: Counter, address: Address, call: Call, watch: Watch) -> int | None:
     """Return the provider's count, or None when it gives none: an estimate is then better than an error.
 
     Raises `Faulted` (cancelled) when the client left.
@@ -64,7 +58,7 @@ async def _ask(exchange: Exchange, counter: Counter, call: Call, watch: Watch) -
     try:
         watch.arm(call.connect_s + call.first_byte_s, FaultKind.PROVIDER_TIMEOUT)
         watch.phase = "reading"
-        answer = await exchange.upstream.send(call)
+        answer = await exchange.upstream.send(await address.authorized(call))
         if answer.status == 200:
             return counter.decode(await answer.read(MAX_COUNT_BYTES))
     except Faulted:

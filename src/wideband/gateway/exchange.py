@@ -1,18 +1,20 @@
 """What every request shares, assembled once: rows, ledger, providers' connections, health, and the terms of service."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
 from wideband.accounts.rows import Key
-from wideband.catalog.rows import Catalogue, Endpoint, Voice
-from wideband.dialects.base import Dialect, Target
+from wideband.catalog.rows import AuthStyle, Catalogue, Endpoint, Voice
+from wideband.dialects.base import Dialect, Draft, Target
+from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
 from wideband.store.base import Ledger
-from wideband.upstream.auth import headers_for
-from wideband.upstream.base import Upstream
+from wideband.upstream.auth import PLATFORMS, Authorizer, headers_for
+from wideband.upstream.base import Call, Upstream
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +58,38 @@ class Observer(Protocol):
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach an endpoint, prepared off the request path."""
+    """How to reach an endpoint, prepared off the request path.
+
+    `packing` is how its platform takes the dialect, `authorizer` makes what its headers do not show of who asks.
+    """
 
     url: str
     headers: dict[str, str]
     target: Target
+    packing: Packing | None = None
+    authorizer: Authorizer | None = None
+
+    def packed(self, draft: Draft, passed: Mapping[str, str], *, stream: bool) -> Draft:
+        """Return a draft with the caller's own headers, as the platform takes it."""
+        if passed:
+            draft = msgspec.structs.replace(draft, headers={**draft.headers, **passed})
+        return draft if self.packing is None else self.packing.address(draft, self.target, stream)
+
+    def call(self, draft: Draft, connect_s: float, first_byte_s: float) -> Call:
+        """Return the call that a packed draft makes; where there is an authorizer, its headers are still missing."""
+        return Call(
+            url=self.url + draft.path,
+            body=draft.body,
+            headers={**self.headers, **draft.headers},
+            connect_s=connect_s,
+            first_byte_s=first_byte_s,
+        )
+
+    async def authorized(self, call: Call) -> Call:
+        """Return a call with what shows who asks. Raises `Faulted` (provider_auth)."""
+        if self.authorizer is None:
+            return call
+        return msgspec.structs.replace(call, headers={**call.headers, **await self.authorizer.headers(call)})
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -79,6 +108,7 @@ class Exchange:
     observer: Observer
     terms: Terms = field(default_factory=Terms)
     open_requests: int = 0
+    _authorizers: dict[AuthStyle, Authorizer] = field(default_factory=dict, repr=False)
     _addresses: dict[tuple[str, str], Address] = field(default_factory=dict, repr=False)
 
     def address(self, endpoint: Endpoint, dialect: Dialect) -> Address:
@@ -87,11 +117,12 @@ class Exchange:
         if found is None:
             provider = endpoint.provider
             voice = provider.also.get(dialect.name) or Voice(quirks=provider.quirks)
+            auth, key = voice.auth or provider.auth, self.provider_keys.get(provider.slug)
             found = self._addresses[endpoint.id, dialect.name] = Address(
                 url=(voice.base_url or provider.base_url).rstrip("/"),
                 headers={
                     "content-type": "application/json",
-                    **headers_for(voice.auth or provider.auth, self.provider_keys.get(provider.slug)),
+                    **headers_for(auth, key),
                     **provider.headers,
                 },
                 target=Target(
@@ -102,5 +133,13 @@ class Exchange:
                     supported_parameters=endpoint.supported_parameters,
                     reasoning_format=dialect.reasoning_format,
                 ),
+                packing=CARRIAGES[provider.carriage].get(dialect.name) if provider.carriage else None,
+                authorizer=None if key else self._authorizer(auth),
             )
         return found
+
+    def _authorizer(self, style: AuthStyle) -> Authorizer | None:
+        """Return what makes a style's headers, one for all providers; None for styles that only show a key."""
+        if style in PLATFORMS and style not in self._authorizers:
+            self._authorizers[style] = PLATFORMS[style].authorizer()
+        return self._authorizers.get(style)

@@ -7,12 +7,11 @@ import msgspec
 from wideband.canon.events import Event
 from wideband.canon.reply import Reply
 from wideband.canon.request import Loss, Request, Task, Tool
-from wideband.catalog.rows import Provider
+from wideband.catalog.rows import Endpoint
 from wideband.dialects import seals
 from wideband.dialects.base import Ask, Closing, Dialect, Draft, Envelope, Relay, StreamEncoder, Target
 from wideband.dialects.registry import DIALECTS
 from wideband.wire.sse import Frame
-
 
 # The dialects that can stand in for each other, by what they do.
 SPEAKERS: dict[Task, frozenset[str]] = {
@@ -20,11 +19,12 @@ SPEAKERS: dict[Task, frozenset[str]] = {
 }
 
 
-def outward_dialect(inward: Dialect, provider: Provider) -> Dialect:
-    """Return the dialect in which a provider is asked: the caller's own if it speaks that, else its first of the task."""
-    if provider.dialect == inward.name or inward.name in provider.also:
+def outward_dialect(inward: Dialect, endpoint: Endpoint) -> Dialect:
+    """Return the dialect an endpoint is asked in: the caller's own if it speaks that, else its first of the task."""
+    spoken = endpoint.provider.dialects(endpoint.model)
+    if inward.name in spoken:
         return inward
-    return DIALECTS[next(name for name in (provider.dialect, *provider.also) if name in SPEAKERS[inward.task])]
+    return DIALECTS[next(name for name in spoken if name in SPEAKERS[inward.task])]
 
 
 def only_allowed_tools(request: Request) -> Request:

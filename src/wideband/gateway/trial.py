@@ -12,9 +12,11 @@ from wideband.canon.reply import Reply, unfold
 from wideband.catalog.rows import Endpoint
 from wideband.clock import monotonic_ns
 from wideband.dialects.base import Envelope
+from wideband.dialects.carriages import Frames, Packing
 from wideband.gateway.lanes import EncodedWriter, Lane, Writer
 from wideband.gateway.work import Work
-from wideband.upstream.base import Answer, Call
+from wideband.upstream.base import Answer
+from wideband.wire.eventstream import BrokenError
 from wideband.wire.sse import Decoder, Frame, TooLargeError
 
 MAX_FAULT_BYTES = 64 * 1024
@@ -30,14 +32,14 @@ class _Reader:
     def __init__(self, trial: "Trial", writer: Writer) -> None:
         self._trial, self._writer = trial, writer
         self._saw = trial.work.meter.saw
-        self._frames = Decoder()
+        self._frames: Frames = trial.packing.frames() if trial.packing else Decoder()
         self._events = trial.dialect.stream_decoder()
 
     def take(self, chunk: bytes | None, at_ns: int) -> bytes:
         """Return what the client gets for a chunk, None being the end. Raises `Faulted`."""
         try:
             frames = self._frames.close() if chunk is None else self._frames.feed(chunk)
-        except TooLargeError as error:
+        except (TooLargeError, BrokenError) as error:
             raise Faulted(Fault(kind=FaultKind.PROVIDER_GARBLED, message=str(error))) from None
         pieces = [self._pass(frame, self._events.feed(frame), at_ns) for frame in frames]
         if chunk is None:
@@ -79,6 +81,7 @@ class Trial:
         self.broke: Fault | None = None
         self.writer: Writer | None = None
         self.whole: tuple[bytes, Reply] | None = None
+        self.packing: Packing | None = None
         self._held: list[bytes] = []
         self._held_size = 0
         self._choices_left = work.ask.n
@@ -91,21 +94,15 @@ class Trial:
         try:
             watch.check()
             address = work.exchange.address(self.endpoint, self.dialect)
-            draft = self.lane.draft(address.target)
+            passed = work.caller.passed.get(self.dialect.name, {})
+            draft = address.packed(self.lane.draft(address.target), passed, stream=work.ask.stream)
             work.losses[:] = draft.losses
-            call = Call(
-                url=address.url + draft.path,
-                body=draft.body,
-                headers={
-                    **address.headers,
-                    **draft.headers,
-                    **work.caller.passed.get(self.dialect.name, {}),
-                },
-                connect_s=terms.connect_s,
-                first_byte_s=work.first_token_s,
-            )
+            call = address.call(draft, terms.connect_s, work.first_token_s)
+            self.packing = address.packing
             watch.arm(work.first_token_s, FaultKind.PROVIDER_TIMEOUT)
             watch.phase = "reading"
+            if address.authorizer is not None:
+                call = await address.authorized(call)
             answer = await work.exchange.upstream.send(call)
             work.meter.headers(answer.status, monotonic_ns())
             await self._take(answer)
@@ -147,7 +144,10 @@ class Trial:
                 while size < MAX_FAULT_BYTES and (piece := await answer.chunk()):
                     pieces.append(piece)
                     size += len(piece)
-        fault = self.dialect.decode_fault(answer.status, b"".join(pieces)[:MAX_FAULT_BYTES])
+        body = b"".join(pieces)[:MAX_FAULT_BYTES]
+        if self.packing is not None:
+            body = self.packing.refusal(body)
+        fault = self.dialect.decode_fault(answer.status, body)
         retry_after_s = _retry_after(answer.headers)
         return fault if retry_after_s is None else msgspec.structs.replace(fault, retry_after_s=retry_after_s)
 

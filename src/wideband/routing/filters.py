@@ -36,7 +36,7 @@ def _dialects(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     known = wish.dialects
     if known is None:
         return endpoints
-    return [e for e in endpoints if e.provider.dialect in known or not known.isdisjoint(e.provider.also)]
+    return [e for e in endpoints if not known.isdisjoint(e.provider.dialects(e.model))]
 
 
 def _only(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
