@@ -60,6 +60,7 @@ def encode_request(request: Request, target: Target) -> Draft:
         "tools": tools,
         "toolConfig": _tool_config(request, names, losses),
         "generationConfig": {**_knobs(request, target, losses), **output},
+        "serviceTier": request.service_tier if request.dialect == words.NAME else None,
     }
     config = body["generationConfig"]
     config["thinkingConfig"] = thinking_config(request, target, config.get("maxOutputTokens"), losses)
@@ -211,11 +212,12 @@ def _note_unsaid(request: Request, target: Target, losses: list[Loss]) -> None:
         value = getattr(request.sampling, name)
         if value is not None and value != neutral:
             words.note(losses, name)
+    is_own = request.dialect == words.NAME
     told = {
         "cache_control": request.cache,
         "cache_key": request.cache_key,
         "metadata": request.metadata,
-        "service_tier": None if request.service_tier in {"auto", "default"} else request.service_tier,
+        "service_tier": None if request.service_tier in {"auto", "default"} or is_own else request.service_tier,
         "verbosity": request.verbosity,
     }
     for name, said in told.items():

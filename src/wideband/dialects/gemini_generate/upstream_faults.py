@@ -41,8 +41,10 @@ _STATUSES: dict[int, FaultKind] = {
     504: FaultKind.PROVIDER_TIMEOUT,
 }
 
-# Reasons (`ErrorInfo`) that say more than the status beside them.
+# Reasons (`ErrorInfo`) that say more than the status beside them; the words in small letters are a gateway's like ours.
 _REASONS: dict[str, FaultKind] = {
+    "content_policy_violation": FaultKind.CONTENT_POLICY,
+    "context_length_exceeded": FaultKind.CONTEXT_LENGTH,
     "API_KEY_EXPIRED": FaultKind.PROVIDER_AUTH,
     "API_KEY_INVALID": FaultKind.PROVIDER_AUTH,
     "RATE_LIMIT_EXCEEDED": FaultKind.PROVIDER_RATE_LIMITED,
