@@ -3,10 +3,10 @@ ROOT := $(shell cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" && pwd)
 BIN := $(ROOT)/.venv/bin
 SCRIPTS := $(ROOT)/scripts
 
-.PHONY: help install dev run test bench lock docs clean
+.PHONY: help install dev run test test-clients bench lock docs clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' "$(ROOT)/Makefile" | while IFS='|' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' "$(ROOT)/Makefile" | while IFS='|' read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 install:  ## Make .venv and install Wideband with its locked dependencies
 	@"$(SCRIPTS)/install"
@@ -19,6 +19,9 @@ run: install  ## Start the exchange; pass options as ARGS="--port 8080"
 
 test: dev  ## Check format, lint, types, layering and spelling, then run the tests
 	@"$(SCRIPTS)/check"
+
+test-clients: dev  ## Install coding agents and run them through a real exchange; WIDEBAND_CLIENTS="codex aider"
+	@cd "$(ROOT)" && "$(BIN)/python" scripts/clients.py && exec "$(BIN)/pytest" tests/clients $(ARGS)
 
 bench: dev  ## Measure this machine's gateway against its targets; ARGS="--quick", ARGS="--peer nginx"
 	@cd "$(ROOT)" && exec "$(BIN)/python" -m bench $(ARGS)

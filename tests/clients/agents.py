@@ -61,9 +61,6 @@ class Agent:
     words: Words
     section: str = ""
     variables: dict[str, str] = field(default_factory=dict)
-    streams: bool = True
-    # aider takes no tools: it edits by what stands in the text.
-    edits_by_text: bool = False
 
     @property
     def id(self) -> str:
@@ -152,8 +149,8 @@ _ALL = [
     Agent("goose", CHAT, goose, SECTIONS[CHAT]),
     Agent("goose", MESSAGES, goose, SECTIONS[MESSAGES]),
     Agent("goose", CHAT, goose, OPENROUTER),
-    Agent("aider", CHAT, aider, edits_by_text=True),
-    Agent("mini-swe-agent", CHAT, mini, streams=False),
+    Agent("aider", CHAT, aider),
+    Agent("mini-swe-agent", CHAT, mini),
     Agent("llm", CHAT, llm),
 ]
 CHOSEN = frozenset(client.name for client in chosen(read_lock(cache(os.environ)), (), os.environ))

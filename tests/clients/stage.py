@@ -1,12 +1,14 @@
 """Where a client runs in a test: the gateway, the provider behind it, and folders of its own."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from scripts.clients import Client
 from tests.clients.agents import Agent, Done, Seat, run
-from tests.clients.upstream.provider import Provider
+from tests.clients.upstream.provider import Provider, saved
 from tests.e2e.served import Served
 
 from wideband.dialects.registry import DIALECTS
@@ -28,6 +30,7 @@ def config(url: str) -> str:
     for host, price in (("main", "1"), ("spare", "9")):
         rows += ["[[endpoint]]", f'provider = "{host}-openai_chat"', 'model = "acme/twice"']
         rows += [f'price = {{ prompt = "{price}", completion = "{price}" }}']
+    rows += ["[aliases]", '"*" = "acme/openai_chat"']
     return "\n".join(rows) + "\n"
 
 
@@ -54,6 +57,19 @@ class Stage:
         done = run(agent, self.clients[agent.name], seat, prompt)
         (self.folder / "run.txt").write_text(str(done), encoding="utf-8")
         return done
+
+    def check(self, holds: bool, otherwise: str) -> None:
+        """Fail with all that was said, kept beside the client's home, unless something holds."""
+        if holds:
+            return
+        asked = [f"{each.path} {each.flaws}\n{saved(each)}" for each in self.provider.asked]
+        (self.folder / "asked.txt").write_text("\n\n".join(asked), encoding="utf-8")
+        (self.folder / "records.json").write_text(json.dumps(self.records(), indent=1), encoding="utf-8")
+        said = (self.folder / "run.txt").read_text(encoding="utf-8")
+        flaws = [flaw for each in self.provider.asked for flaw in each.flaws]
+        faults = [(record["status"], record.get("error")) for record in self.records()]
+        more = "\n".join([*self.provider.defects, *flaws, str(faults), said[-3000:], f"see {self.folder}"])
+        pytest.fail(f"{otherwise}\n{more}", pytrace=False)
 
     def begin(self) -> None:
         """Forget what the gateway recorded until now."""

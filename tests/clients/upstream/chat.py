@@ -72,8 +72,8 @@ def _flaws(body: Mapping[str, Any]) -> Iterator[str]:
                 yield f"message {number} answers a call that is not open: {message['tool_call_id']}"
             else:
                 open_ids.remove(message["tool_call_id"])
-            if not isinstance(message["content"], str):
-                yield f"message {number}: a tool's content is no string"
+            if any(part["type"] != "text" for part in message["content"] if isinstance(message["content"], list)):
+                yield f"message {number}: a tool's content is more than text"
             if not message["content"]:
                 yield f"message {number}: a tool's content is empty"
         elif open_ids:

@@ -101,6 +101,11 @@ def writes(*files: tuple[Path, str], text: str = "I write that down.", free: boo
     return lambda asked: Turn(text, tuple(write(asked.tools, path, content, free=free) for path, content in files))
 
 
+def runs(line: str, text: str = "I run that.") -> Step:
+    """Make a step that has a shell run a line."""
+    return lambda asked: Turn(text, (run(named(asked.tools, SHELLS), line),))
+
+
 def calls(names: tuple[str, ...], text: str, **told: Any) -> Step:
     """Make a step that calls one tool, the first of these names that is offered."""
     return lambda asked: Turn(text, (Call(tool := named(asked.tools, names), filled(tool, told)),))
