@@ -5,6 +5,7 @@ from wideband.dialects.base import Counter, Dialect
 from wideband.dialects.cohere_rerank import DIALECT as COHERE_RERANK
 from wideband.dialects.gemini_embeddings import DIALECT as GEMINI_EMBEDDINGS
 from wideband.dialects.openai_chat import DIALECT as OPENAI_CHAT
+from wideband.dialects.openai_completions import DIALECT as OPENAI_COMPLETIONS
 from wideband.dialects.openai_embeddings import DIALECT as OPENAI_EMBEDDINGS
 
 DIALECTS: dict[str, Dialect] = {
@@ -12,6 +13,7 @@ DIALECTS: dict[str, Dialect] = {
     for dialect in (
         OPENAI_CHAT,
         ANTHROPIC_MESSAGES,
+        OPENAI_COMPLETIONS,
         OPENAI_EMBEDDINGS,
         GEMINI_EMBEDDINGS,
         COHERE_RERANK,

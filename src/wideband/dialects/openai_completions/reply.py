@@ -1,0 +1,100 @@
+"""Whole answers, both ways. A reply is read as a stream of one chunk, so both are read alike."""
+
+from typing import Any
+
+from wideband.canon.events import Failed, Finished
+from wideband.canon.faults import Faulted, garbled
+from wideband.canon.reply import Choice, Reply, fold
+from wideband.canon.request import Loss, Opaque, Reasoning, Refusal, Text, ToolCall
+from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.loose import obj, rows
+from wideband.dialects.openai_completions import words
+from wideband.dialects.openai_completions.decoder import DONE, StreamDecoder
+from wideband.dialects.openai_completions.encoder import asked, end, prompt_of, top, unmet, unsaid
+from wideband.dialects.openai_completions.logprobs import columns_of
+from wideband.dialects.openai_faults import encode_error
+from wideband.wire import jsons
+from wideband.wire.sse import Frame
+
+Row = dict[str, Any]
+
+
+def decode_reply(body: bytes) -> Reply:
+    """Read a provider's whole answer. Raises `Faulted` for one that cannot be read or holds only an error."""
+    decoder = StreamDecoder()
+    events = decoder.feed(Frame(body))
+    if not events:
+        raise garbled("The provider's answer holds no choices.")
+    if not isinstance(events[-1], Failed):
+        # A choice that does not say why it ended is taken at its word: the answer is whole.
+        events.extend(decoder.feed(Frame(DONE)))
+    reply = fold(events)
+    said = any(hasattr(event, "choice") and not isinstance(event, Finished) for event in events)
+    if reply.fault is not None and not said:
+        raise Faulted(reply.fault)
+    return reply
+
+
+def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[bytes, list[Loss]]:
+    """Write an answer in OpenRouter's shape."""
+    losses = unmet(envelope)
+    prompt = prompt_of(envelope)
+    echo = prompt if asked(envelope, "echo") is True else ""
+    choices = [_choice(choice, echo, len(prompt), losses) for choice in reply.choices or (Choice(),)]
+    _finish(choices, reply, envelope, closing)
+    return jsons.encode(top(envelope) | {"choices": choices} | end(closing)), losses
+
+
+def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
+    """Write a provider's answer for the client: fields unknown here are kept, the rest is brought into shape."""
+    fields = obj(jsons.decode(body))
+    reply = decode_reply(body)
+    ends = {choice.index: choice.finish for choice in reply.choices}
+    choices: list[Row] = []
+    for at, given in enumerate(rows(fields.get("choices"))):
+        told: Row = {"text": "", "index": at, "logprobs": None, "finish_reason": None}
+        told |= {name: value for name, value in given.items() if value is not None and name != "error"}
+        told["finish_reason"] = ends.get(told["index"]) or told["finish_reason"] or "stop"
+        choices.append(told)
+    _finish(choices, reply, envelope, closing)
+    kept = {name: value for name, value in fields.items() if name not in words.ADDRESS | words.WITHHELD}
+    return jsons.encode(top(envelope) | kept | {"choices": choices} | end(closing))
+
+
+def _finish(choices: list[Row], reply: Reply, envelope: Envelope, closing: Closing) -> None:
+    """Take out what the caller does not want to see, and tell of the fault if there is one."""
+    if envelope.hides_reasoning:
+        for choice in choices:
+            for name in words.THOUGHTS & choice.keys():
+                del choice[name]
+    fault = closing.fault or reply.fault
+    if fault is not None and choices:
+        choices[0] |= {"finish_reason": "error", "error": encode_error(fault, envelope.provider)}
+
+
+def _choice(choice: Choice, echo: str, offset: int, losses: list[Loss]) -> Row:
+    texts, thoughts = [echo], list[str]()
+    for part in choice.parts:
+        match part:
+            case Text():
+                texts.append(part.text)
+            case Refusal():
+                texts.append(part.text)
+                losses.append(Loss("refusal"))
+            case Reasoning():
+                thoughts.append(part.text)
+            case ToolCall():
+                losses.append(Loss("tools", part.name))
+            case Opaque():
+                losses.append(unsaid(part.kind, part.dialect))
+            case _:
+                losses.append(Loss("content_part", type(part).__name__.lower()))
+    finish = choice.finish or "stop"
+    told: Row = {
+        "text": "".join(texts),
+        "index": choice.index,
+        "logprobs": columns_of(choice.logprobs, offset),
+        "finish_reason": finish,
+        "native_finish_reason": choice.native_finish or finish,
+    }
+    return told | ({"reasoning": "".join(thoughts)} if any(thoughts) else {})
