@@ -40,5 +40,6 @@ def failure(fault: Fault, provider_name: str) -> dict[str, Any]:
     code, message = words.CODES.get(fault.kind, _OTHERS), told["message"]
     if code == "rate_limit_exceeded" and fault.retry_after_s is not None:
         # The one place in a stream where clients look for how long to wait.
-        message = f"{message} Please try again in {fault.retry_after_s:g}s."
+        seconds = f"{fault.retry_after_s:.3f}".rstrip("0").rstrip(".")
+        message = f"{message} Please try again in {seconds}s."
     return {"code": code, "message": message, "metadata": told.get("metadata", {})}
