@@ -75,7 +75,7 @@ def own_contents(raw: jsons.Raw, provider: str, losses: list[Loss]) -> list[Any]
                 return None
         return part
 
-    contents = [_opened(content, unmark) for content in jsons.decode_as(raw, list[jsons.Raw])]
+    contents = [_opened(content, unmark) for content in _rows(raw)]
     if dropped:
         words.note(losses, "reasoning_seal", f"{dropped} blocks of another provider's")
     return [content for content in contents if not isinstance(content, dict) or content.get("parts") != []]
@@ -101,6 +101,8 @@ def _says_more(part: Fields) -> bool:
 
 def _opened(raw: jsons.Raw, change: Change) -> Any:
     """Return a content as plain fields with its parts as fields, the seals in them changed."""
+    if not _is_object(raw):
+        return raw
     content: Fields = dict(jsons.fields(bytes(raw)))
     if "role" in content:
         content["role"] = jsons.decode(content["role"])
@@ -115,9 +117,20 @@ def _changed(raw: jsons.Raw, change: Change) -> Any:
 
 
 def _parts(raw: jsons.Raw, change: Change) -> list[Any]:
-    """Return parts as fields. The parts may also be one, which Google takes for a list of it."""
-    is_one = bytes(raw).lstrip()[:1] == b"{"
-    rows = [raw] if is_one else jsons.decode_as(raw, list[jsons.Raw])
-    parts = [dict(jsons.fields(bytes(row))) for row in rows]
-    changed = [change(part) if any(name in part for name in _SPELLINGS) else part for part in parts]
-    return [part for part in changed if part is not None]
+    """Return parts as fields; what is no object stays as it is."""
+    parts = [dict(jsons.fields(bytes(row))) if _is_object(row) else row for row in _rows(raw)]
+    return [each for part in parts if (each := _touched(part, change)) is not None]
+
+
+def _touched(part: Any, change: Change) -> Any:
+    is_sealed = isinstance(part, dict) and any(name in part for name in _SPELLINGS)
+    return change(part) if is_sealed else part
+
+
+def _rows(raw: jsons.Raw) -> list[jsons.Raw]:
+    """Return the values of a list; one value stands for a list of it, as Google takes it."""
+    return jsons.decode_as(raw, list[jsons.Raw]) if bytes(raw).startswith(b"[") else [raw]
+
+
+def _is_object(raw: jsons.Raw) -> bool:
+    return bytes(raw).startswith(b"{")

@@ -15,6 +15,7 @@ from wideband.wire import jsons
 
 # What a field is called in JSON, in either spelling, by what quirks and `supported_parameters` call it.
 _COMMON = {spelt: name for name, own in KNOBS.items() for spelt in (own, words.snake(own))}
+_FOR_GATEWAY = frozenset(map(words.camel, words.GATEWAY_FIELDS))
 
 
 def splice(ask: Ask, target: Target) -> Draft:
@@ -29,7 +30,7 @@ def splice(ask: Ask, target: Target) -> Draft:
 
 def readdressed(ask: Ask, target: Target, losses: list[Loss]) -> bytes:
     """Write the caller's fields without those for this gateway, narrowed to what the endpoint takes."""
-    fields: dict[str, Any] = {name: raw for name, raw in ask.fields.items() if name not in words.GATEWAY_FIELDS}
+    fields: dict[str, Any] = {name: raw for name, raw in ask.fields.items() if words.camel(name) not in _FOR_GATEWAY}
     try:
         for name in ("generationConfig", "generation_config"):
             if name in fields and not is_null(fields[name]):
