@@ -12,19 +12,24 @@ from wideband.wire import jsons
 _CODES: dict[str, FaultKind] = {
     "account_deactivated": FaultKind.PROVIDER_AUTH,
     "authentication_error": FaultKind.PROVIDER_AUTH,
+    "bio_policy": FaultKind.CONTENT_POLICY,
     "billing_hard_limit_reached": FaultKind.PROVIDER_AUTH,
     "capacity_exceeded": FaultKind.PROVIDER_OVERLOADED,
     "content_filter": FaultKind.CONTENT_POLICY,
     "content_policy_violation": FaultKind.CONTENT_POLICY,
     "context_length_exceeded": FaultKind.CONTEXT_LENGTH,
+    "cyber_policy": FaultKind.CONTENT_POLICY,
     "deployment_not_found": FaultKind.PROVIDER_MISSING,
     "deploymentnotfound": FaultKind.PROVIDER_MISSING,
     "engine_overloaded": FaultKind.PROVIDER_OVERLOADED,
     "engine_overloaded_error": FaultKind.PROVIDER_OVERLOADED,
     "exceeded_current_quota_error": FaultKind.PROVIDER_AUTH,
+    "image_content_policy_violation": FaultKind.CONTENT_POLICY,
     "insufficient_quota": FaultKind.PROVIDER_AUTH,
     "invalid_api_key": FaultKind.PROVIDER_AUTH,
     "invalid_authentication_error": FaultKind.PROVIDER_AUTH,
+    "invalid_prompt": FaultKind.PROVIDER_REJECTED,
+    "misalignment_policy_violation": FaultKind.CONTENT_POLICY,
     "model_decommissioned": FaultKind.PROVIDER_MISSING,
     "model_not_found": FaultKind.PROVIDER_MISSING,
     "overloaded_error": FaultKind.PROVIDER_OVERLOADED,
@@ -40,6 +45,7 @@ _CODES: dict[str, FaultKind] = {
     "service_unavailable": FaultKind.PROVIDER_OVERLOADED,
     "timeout": FaultKind.PROVIDER_TIMEOUT,
     "unsupported_country_region_territory": FaultKind.PROVIDER_AUTH,
+    "vector_store_timeout": FaultKind.PROVIDER_TIMEOUT,
 }
 
 _STATUSES: dict[int, FaultKind] = {
@@ -78,7 +84,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
         FaultKind.PROVIDER_MISSING,
     ),
     (
-        re.compile(r"content (policy|management policy|filter)|flagged by|safety system|moderation", re.IGNORECASE),
+        re.compile(r"content (policy|management policy|filter)|flagged (as|by)|safety system|moderation", re.IGNORECASE),
         FaultKind.CONTENT_POLICY,
     ),
 )

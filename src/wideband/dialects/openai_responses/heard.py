@@ -102,8 +102,10 @@ class Items:
         if held is not None and held.may_be(row) and (not held.done or held.is_told_in(row)):
             return held
         known = next((item for item in self._all if item.kind == kind and item.is_told_in(row)), None)
-        if known is None and type(index) is not int:
-            known = next((item for item in reversed(self._all) if not item.done and item.may_be(row)), None)
+        if known is None:
+            # Without places on both sides, the last one begun is meant.
+            open_ones = (item for item in reversed(self._all) if not item.done and item.may_be(row))
+            known = next((item for item in open_ones if type(index) is not int or item.index is None), None)
         return known or self._new(kind, index)
 
     def of_output(self, rows: list[Row]) -> list[Item]:
