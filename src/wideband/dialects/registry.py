@@ -7,11 +7,13 @@ from wideband.dialects.gemini_embeddings import DIALECT as GEMINI_EMBEDDINGS
 from wideband.dialects.openai_chat import DIALECT as OPENAI_CHAT
 from wideband.dialects.openai_completions import DIALECT as OPENAI_COMPLETIONS
 from wideband.dialects.openai_embeddings import DIALECT as OPENAI_EMBEDDINGS
+from wideband.dialects.openai_responses import DIALECT as OPENAI_RESPONSES
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         OPENAI_CHAT,
+        OPENAI_RESPONSES,
         ANTHROPIC_MESSAGES,
         OPENAI_COMPLETIONS,
         OPENAI_EMBEDDINGS,
