@@ -6,20 +6,25 @@ It takes parsed documents and gives rows and problems; it opens no file and know
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from wideband.catalog.pricetables import read_price
-from wideband.catalog.rows import AuthStyle, DataPolicy, EndpointRow, Model, Price, Provider, Rates
+from wideband.catalog.rows import AuthStyle, Carriage, DataPolicy, EndpointRow, Model, Price, Provider, Rates
 from wideband.catalog.tables import Place, Problem, nearest, read_fields
+from wideband.catalog.voices import (
+    Words,
+    check_dialect,
+    check_quirks,
+    check_voices,
+    default_auth,
+    following,
+    read_base_url,
+    read_voices,
+)
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _MODEL_ID = re.compile(r"[^\s/]+/\S+")
-# Dialects whose base URL is usually written without its version.
-_DEFAULT_PATH = {"anthropic_messages": "/v1"}
-# How a dialect's own clients show their key, where that is not as a bearer token.
-_DEFAULT_AUTH: dict[str, AuthStyle] = {"anthropic_messages": "x-api-key"}
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +34,6 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[str, Model] = {}
     endpoints: dict[tuple[str, str, str], EndpointRow] = {}
     aliases: dict[str, str] = {}
-
-
-class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """The names a row may use: dialects we speak and quirks they know."""
-
-    dialects: Collection[str]
-    quirks: Collection[str]
 
 
 class _ProviderTable(msgspec.Struct, kw_only=True):
@@ -48,6 +46,9 @@ class _ProviderTable(msgspec.Struct, kw_only=True):
     key: str
     headers: dict[str, str]
     quirks: frozenset[str]
+    also: dict[str, dict[str, Any]]
+    by_author: dict[str, str]
+    carriage: Carriage
     data_policy: DataPolicy
     headquarters: str
     datacenters: tuple[str, ...]
@@ -141,20 +142,29 @@ def _provider(
         place.note("slug", "needs a name of small letters, digits, dots and dashes")
         return None
     known = providers.get(slug)
-    _check_quirks(values, words, place)
-    if "dialect" in values and values["dialect"] not in words.dialects:
-        place.note("dialect", f"`{values['dialect']}` is no dialect{nearest(values['dialect'], words.dialects)}")
+    check_quirks(values, words, place)
+    if "dialect" in values:
+        check_dialect(values["dialect"], "dialect", words, place)
     if "key" in values and "key_env" in values:
         place.note("key", "give `key` or `key_env`, not both")
     if isinstance(values.get("key_env"), str):
         values["key_env"] = (values["key_env"],)
     if "base_url" in values:
         dialect = values.get("dialect") or (known.dialect if known else "")
-        values["base_url"] = _base_url(values["base_url"], dialect, place)
-    if known is None:
-        return _new_provider(table, values, place)
+        values["base_url"] = read_base_url(values["base_url"], dialect, place)
+    if "also" in values:
+        values["also"] = read_voices(values["also"], words, place)
+    elif known is not None and "base_url" in values:
+        values["also"] = following(known)
+    provider = _new_provider(table, values, place) if known is None else _changed(known, values)
+    if provider is not None:
+        check_voices(provider, place)
+    return provider
+
+
+def _changed(known: Provider, values: dict[str, Any]) -> Provider:
     if known.auth == "none" and ("key" in values or "key_env" in values):
-        values.setdefault("auth", _DEFAULT_AUTH.get(values.get("dialect", known.dialect), "bearer"))
+        values.setdefault("auth", default_auth(values.get("dialect", known.dialect)))
     return msgspec.structs.replace(known, **values)
 
 
@@ -166,27 +176,8 @@ def _new_provider(table: Mapping[str, Any], values: dict[str, Any], place: Place
     if not all(name in values for name in required):
         return None
     has_key = "key" in values or "key_env" in values
-    values.setdefault("auth", _DEFAULT_AUTH.get(values["dialect"], "bearer") if has_key else "none")
+    values.setdefault("auth", default_auth(values["dialect"]) if has_key else "none")
     return Provider(**{"name": values["slug"], **values})
-
-
-def _base_url(text: str, dialect: str, place: Place) -> str:
-    url = text.rstrip("/")
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        place.note("base_url", f"`{text}` is no http or https URL")
-    elif parts.query or parts.fragment or "@" in parts.netloc:
-        place.note("base_url", "must hold no user, query or fragment; keys go into `key_env`")
-    return url if parts.path else url + _DEFAULT_PATH.get(dialect, "")
-
-
-def _check_quirks(values: Mapping[str, Any], words: Words, place: Place) -> None:
-    for quirk in sorted(values.get("quirks", ())):
-        if quirk not in words.quirks:
-            place.note("quirks", f"`{quirk}` is no quirk{nearest(quirk, words.quirks)}")
 
 
 def _model(table: Mapping[str, Any], models: Mapping[str, Model], place: Place) -> Model | None:
@@ -215,7 +206,7 @@ def _endpoint(
     tag = values.setdefault("tag", provider)
     if tag.partition("/")[0] != provider:
         place.note("tag", f"must be `{provider}` or begin with `{provider}/`")
-    _check_quirks(values, words, place)
+    check_quirks(values, words, place)
     if "price" in values:
         values["price"] = read_price(values["price"], place)
     if provider not in providers or not _MODEL_ID.fullmatch(model):

@@ -1,16 +1,17 @@
 """The market as it is on this machine: which rows there are, and which of them can be used with the keys at hand."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from wideband.catalog.joining import catalogue
-from wideband.catalog.reading import Sheet, Words, read_sheet
+from wideband.catalog.reading import Sheet, read_sheet
 from wideband.catalog.rows import Catalogue, Endpoint, Model, Provider
+from wideband.catalog.voices import Words
 from wideband.config.discovery import discover
 from wideband.config.errors import ConfigError, Fix, located
 from wideband.config.outside import environment, read_toml
+from wideband.config.platforms import filled, missing_library, remedy, unset_fields, way_in
 from wideband.config.settings import Settings, read_sections
 from wideband.config.snapshot import load_snapshot
 from wideband.dialects.quirks import QUIRKS
@@ -18,8 +19,6 @@ from wideband.dialects.registry import DIALECTS
 
 Rows = tuple[tuple[Provider, ...], tuple[Model, ...], tuple[Endpoint, ...]]
 NO_ROWS: Rows = ((), (), ())
-
-_URL_FIELD = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +65,7 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
     sheet, named = _read_rows(settings)
     providers, models, endpoints = extra_rows or NO_ROWS
     _refuse_mixing(sheet, providers, models, endpoints)
-    keys, found, missing = _with_keys(sheet.providers.values(), env)
+    keys, found, missing = _with_keys(sheet.providers.values(), env, named)
     keys |= {row.slug: row.key for row in providers if row.key}
     # From here on no row holds a key.
     sheet = Sheet(
@@ -112,7 +111,7 @@ def _read_rows(settings: Settings) -> tuple[Sheet, frozenset[str]]:
 
 
 def _with_keys(
-    providers: Collection[Provider], env: Mapping[str, str]
+    providers: Collection[Provider], env: Mapping[str, str], named: Collection[str]
 ) -> tuple[dict[str, str], list[Found], list[Missing]]:
     keys, found, missing = dict[str, str](), list[Found](), list[Missing]()
     for row in providers:
@@ -121,20 +120,22 @@ def _with_keys(
             keys[row.slug] = row.key or env[variable or ""]
         if row.local:
             continue
-        unset = [name for name in _URL_FIELD.findall(row.base_url) if not env.get(name)]
-        if row.auth != "none" and row.slug not in keys:
-            missing.append(_unset(row, [*row.key_env[:1], *unset]))
-        elif unset:
-            missing.append(_unset(row, unset))
+        keyed = "key in the file" if row.key else variable
+        how = keyed or way_in(row, env, named=row.slug in named)
+        unset = [*([] if how else row.key_env[:1]), *unset_fields(row, env)]
+        library = None if keyed else missing_library(row.auth)
+        if how is None or unset or library:
+            missing.append(_unset(row, unset, remedy(row) if how is None else None, library))
         else:
-            how = "key in the file" if row.key else variable or "needs no key"
             found.append(Found(slug=row.slug, name=row.name, how=how))
     usable = {each.slug for each in found} | {row.slug for row in providers if row.local}
     return {slug: key for slug, key in keys.items() if slug in usable}, found, missing
 
 
-def _unset(row: Provider, unset: list[str]) -> Missing:
-    reason = f"set {' and '.join(unset)}" if unset else "give `key` or `key_env` in its row"
+def _unset(row: Provider, unset: list[str], other_way: str | None, library: str | None) -> Missing:
+    """Return what is missing of a provider: variables, or what does as well; `library` is a command to install it."""
+    steps = [f"set {' and '.join(unset)}" if unset else None, other_way, library]
+    reason = "; ".join(step for step in steps if step) or "give `key` or `key_env` in its row"
     return Missing(slug=row.slug, name=row.name, needs=tuple(unset), reason=reason)
 
 
@@ -162,8 +163,11 @@ def _named_locals(sheet: Sheet, local: Mapping[str, object]) -> list[Found]:
 
 
 def _without_key(row: Provider, env: Mapping[str, str]) -> Provider:
-    url = _URL_FIELD.sub(lambda field: env.get(field[1]) or field[0], row.base_url)
-    return msgspec.structs.replace(row, key=None, base_url=url)
+    voices = {
+        name: msgspec.structs.replace(voice, base_url=filled(voice.base_url, env)) if voice.base_url else voice
+        for name, voice in row.also.items()
+    }
+    return msgspec.structs.replace(row, key=None, base_url=filled(row.base_url, env), also=voices)
 
 
 def _slugs(found: Iterable[Found]) -> frozenset[str]:

@@ -16,8 +16,9 @@ import msgspec
 from wideband import __version__, clock
 from wideband.catalog.families import Family, Oddity, PeakDays, with_families, with_oddities, with_peak_days
 from wideband.catalog.importer import import_prices
-from wideband.catalog.reading import Sheet, Words, read_sheet
+from wideband.catalog.reading import Sheet, read_sheet
 from wideband.catalog.rows import EndpointRow, Model, Provider
+from wideband.catalog.voices import Words
 from wideband.config.errors import ConfigError, Fix, located
 from wideband.config.outside import shipped
 from wideband.config.pricelists import installed_version, price_lists

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from wideband.catalog.reading import Sheet, Words, read_sheet
+from wideband.catalog.reading import Sheet, read_sheet
 from wideband.catalog.rows import EndpointRow, Override, Price, Provider, Rates
+from wideband.catalog.voices import Words
 
 WORDS = Words(dialects={"openai_chat", "anthropic_messages"}, quirks={"no_stream_options", "max_completion_tokens"})
 OPENAI = Provider(

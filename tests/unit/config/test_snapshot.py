@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wideband.catalog.reading import Words
+from wideband.catalog.voices import Words
 from wideband.config import ConfigError, snapshot
 from wideband.config.pricelists import price_lists
 from wideband.config.snapshot import build, load_snapshot
@@ -20,7 +20,7 @@ WORDS = Words(dialects=DIALECTS, quirks=QUIRKS)
 LOADING = """
 import sys, time
 from pathlib import Path
-from wideband.catalog.reading import Words
+from wideband.catalog.voices import Words
 from wideband.config.snapshot import load_snapshot
 from wideband.dialects.quirks import QUIRKS
 from wideband.dialects.registry import DIALECTS
