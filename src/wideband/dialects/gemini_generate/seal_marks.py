@@ -27,27 +27,26 @@ def holds_seals(data: bytes) -> bool:
     return any(key in data for key in _KEYS)
 
 
-def mark_chunk(fields: Fields, provider: str) -> None:
-    """Mark the seals in a chunk's fields as a provider's. Raises `DecodeError`."""
+def settle_chunk(fields: Fields, provider: str, *, hides: bool) -> None:
+    """Mark the seals in a chunk's fields as a provider's, and leave out thoughts if asked to. Raises `DecodeError`."""
 
-    def mark(part: Fields) -> Fields:
+    def settle(part: Fields) -> Fields | None:
         for name in _SPELLINGS:
-            seal = jsons.decode(part[name]) if name in part else None
+            seal = jsons.decode(part[name]) if provider and name in part else None
             if isinstance(seal, str) and seal:
-                made = Reasoning(data=seals.tag(seal, provider), format=words.REASONING_FORMAT)
-                part[name] = words.seal(made)
-        return part
+                part[name] = words.seal(Reasoning(data=seals.tag(seal, provider), format=words.REASONING_FORMAT))
+        if not (hides and _is_thought(part)):
+            return part
+        left = {name: part[name] for name in _SPELLINGS if name in part}
+        return {"text": "", **left} if left else None
 
-    if not provider or "candidates" not in fields:
-        return
     candidates: list[Any] = []
-    for raw in jsons.decode_as(fields["candidates"], list[jsons.Raw]):
-        candidate = jsons.fields(bytes(raw)) if holds_seals(bytes(raw)) else None
-        if candidate is not None and "content" in candidate:
-            candidates.append({**candidate, "content": _changed(candidate["content"], mark)})
-        else:
-            candidates.append(raw)
-    fields["candidates"] = candidates
+    for raw in _rows(fields["candidates"]) if "candidates" in fields else ():
+        candidate = jsons.fields(bytes(raw)) if hides or holds_seals(bytes(raw)) else {}
+        content = candidate.get("content")
+        candidates.append(raw if content is None else {**candidate, "content": _opened(content, settle)})
+    if candidates:
+        fields["candidates"] = candidates
 
 
 def own_contents(raw: jsons.Raw, provider: str, losses: list[Loss]) -> list[Any] | None:
@@ -92,11 +91,14 @@ def _given_back(text: str, provider: str) -> str | None:
 
 def _says_more(part: Fields) -> bool:
     """Say whether a part that lost its seal still says something; a thought says nothing without."""
-    text = part.get("text")
-    thinks = part.get("thought")
-    if thinks is not None and jsons.decode(thinks) is True:
+    if _is_thought(part):
         return False
+    text = part.get("text")
     return bool(part.keys() - {"text", "thought"}) or (text is not None and jsons.decode(text) != "")
+
+
+def _is_thought(part: Fields) -> bool:
+    return "thought" in part and bytes(part["thought"]) == b"true"
 
 
 def _opened(raw: jsons.Raw, change: Change) -> Any:
@@ -111,20 +113,11 @@ def _opened(raw: jsons.Raw, change: Change) -> Any:
     return content
 
 
-def _changed(raw: jsons.Raw, change: Change) -> Any:
-    content = jsons.fields(bytes(raw))
-    return {**content, "parts": _parts(content["parts"], change)} if "parts" in content else raw
-
-
 def _parts(raw: jsons.Raw, change: Change) -> list[Any]:
     """Return parts as fields; what is no object stays as it is."""
     parts = [dict(jsons.fields(bytes(row))) if _is_object(row) else row for row in _rows(raw)]
-    return [each for part in parts if (each := _touched(part, change)) is not None]
-
-
-def _touched(part: Any, change: Change) -> Any:
-    is_sealed = isinstance(part, dict) and any(name in part for name in _SPELLINGS)
-    return change(part) if is_sealed else part
+    changed = [change(part) if isinstance(part, dict) else part for part in parts]
+    return [part for part in changed if part is not None]
 
 
 def _rows(raw: jsons.Raw) -> list[jsons.Raw]:
