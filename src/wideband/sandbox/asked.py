@@ -34,6 +34,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     `shows_thoughts` and `shows_seals` say whether the answer holds the words of the thinking, and its seal; `seals` are
     those brought back, `unsealed` says where the turn lacks one that a model which thinks must get back. `call_ids`
     gives calls ids where the protocol leaves them out. `echo` is what an answer repeats of the request.
+
+    `inputs` are to be embedded, in so many `dimensions` and `packed` in the protocol's other form, or to be ranked by a
+    `query`, the `top_n` of them.
     """
 
     model: str
@@ -54,6 +57,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     thinks: bool | None = None
     logprobs: bool = False
     caching: Caching = "automatic"
+    inputs: tuple[str, ...] = ()
+    dimensions: int | None = None
+    packed: bool = False
+    query: str = ""
+    top_n: int | None = None
     shows_thoughts: bool = True
     shows_seals: bool = True
     seals: tuple[Shown, ...] = ()

@@ -76,7 +76,9 @@ def check_length(asked: Asked, model: SimModel) -> None:
 
 
 def reply_for(asked: Asked, model: SimModel, directive: Directive, cached_tokens: int, draw: random.Random) -> Reply:
-    """Write the whole answer; the caller gives it an id and a time."""
+    """Write the whole answer; the caller gives it an id and a time. What is embedded or ranked, the wire works out."""
+    if asked.inputs:
+        return Reply(model=model.id, usage=Usage(prompt_tokens=asked.prompt_tokens))
     choices = tuple(_choice(index, asked, model, directive, draw) for index in range(asked.n))
     parts = [part for choice in choices for part in choice.parts]
     blocks = asked.prompt_tokens // 512 * 512

@@ -75,20 +75,22 @@ class Desk:
             raise Faulted(_not_found(incoming.path))
         if incoming.method == "GET" and path == "/models":
             return _models(provider)
-        method = WIRES[provider.dialect].method(path) if incoming.method == "POST" else None
-        if method is None:
-            raise Faulted(_not_found(incoming.path))
-        if method.count is not None:
-            return _count_tokens(incoming, provider, method)
-        return self._answer(incoming, provider, method)
+        for wire in (WIRES[name] for name in (provider.dialect, *provider.also)):
+            method = wire.method(path) if incoming.method == "POST" else None
+            if method is not None and method.count is not None:
+                return _count_tokens(incoming, provider, method)
+            if method is not None:
+                return self._answer(incoming, provider, wire, method)
+        raise Faulted(_not_found(incoming.path))
 
-    def _answer(self, incoming: Incoming, provider: SimProvider, method: Method) -> Play:
-        wire = WIRES[provider.dialect]
+    def _answer(self, incoming: Incoming, provider: SimProvider, wire: Wire, method: Method) -> Play:
         directive = find(incoming.body)
         self._kept.take(directive.keep, incoming)
         asked = method.read(incoming.body)
         asked = msgspec.structs.replace(asked, call_ids=bool(directive.ids))
         model, serving = _served(asked, provider)
+        if model.task != wire.task:
+            raise invalid(f"The model {model.id!r} cannot be asked here", "model")
         check_length(asked, model)
         maker = _check_sealed(asked, wire, model, provider)
         self._counts[provider.slug] += 1

@@ -2,7 +2,8 @@
 
 import uuid
 
-from wideband.catalog.rows import AuthStyle, Endpoint, Model, Override, Price, Provider, Rates
+from wideband.canon.request import Task
+from wideband.catalog.rows import AuthStyle, Endpoint, Model, Override, Price, Provider, Rates, Voice
 from wideband.sandbox.rows import (
     CREATED_S,
     MODELS,
@@ -17,7 +18,7 @@ from wideband.sandbox.rows import (
 # What is shown to a simulated model is counted; it sees nothing.
 _INPUTS = ("text", "image", "file")
 # Protocols that the gateway does not speak yet: it is shown nobody who is asked in them.
-AWAITED = frozenset({"openai_responses", "gemini_generate"})
+AWAITED = frozenset({"gemini_generate"})
 _NAMESPACE = uuid.UUID("6f4d2a10-0000-4000-8000-73616e64626f")
 
 _OPENAI_PARAMETERS = frozenset(
@@ -74,6 +75,7 @@ _PARAMETERS = {
 }
 _AUTHS: dict[str, AuthStyle] = {"anthropic_messages": "x-api-key", "gemini_generate": "x-goog-api-key"}
 _REASONING = frozenset({"reasoning", "include_reasoning"})
+_OUTPUTS: dict[Task, tuple[str, ...]] = {"generate": ("text",), "embed": ("embeddings",), "rerank": ("rerank",)}
 
 
 def market(base_url: str) -> tuple[tuple[Provider, ...], tuple[Model, ...], tuple[Endpoint, ...]]:
@@ -96,6 +98,7 @@ def _provider(row: SimProvider, base_url: str) -> Provider:
         dialect=row.dialect,
         base_url=f"{base_url}/{row.slug}/v1",
         auth=_AUTHS.get(row.dialect, "bearer"),
+        also={name: Voice() for name in row.also},
         key=SANDBOX_KEY,
         data_policy=row.data_policy,
         simulated=True,
@@ -103,7 +106,7 @@ def _provider(row: SimProvider, base_url: str) -> Provider:
 
 
 def _model(row: SimModel) -> Model:
-    known = _OPENAI_PARAMETERS | _ANTHROPIC_PARAMETERS
+    known = _OPENAI_PARAMETERS | _ANTHROPIC_PARAMETERS if row.task == "generate" else frozenset()
     return Model(
         id=row.id,
         name=row.name,
@@ -112,6 +115,7 @@ def _model(row: SimModel) -> Model:
         context_length=row.context,
         max_output=row.max_output,
         input_modalities=_INPUTS,
+        output_modalities=_OUTPUTS[row.task],
         supported_parameters=tuple(sorted(known if row.thinks else known - _REASONING)),
         reasoning=row.thinks,
         simulated=True,
@@ -119,7 +123,7 @@ def _model(row: SimModel) -> Model:
 
 
 def _endpoint(model: SimModel, serving: Serving, provider: Provider) -> Endpoint:
-    known = _PARAMETERS[provider.dialect]
+    known = _PARAMETERS[provider.dialect] if model.task == "generate" else frozenset()
     row = PROVIDER_BY_SLUG[serving.provider]
     return Endpoint(
         id=str(uuid.uuid5(_NAMESPACE, f"{provider.slug} {model.id}")),
@@ -150,7 +154,8 @@ def _price(model: SimModel, serving: Serving, row: SimProvider) -> Price:
     base = Rates(
         prompt=prompt,
         completion=completion,
-        cache_read=prompt // 10,
+        cache_read=prompt // 10 if model.task == "generate" else None,
         cache_write=prompt * 5 // 4 if row.dialect == "anthropic_messages" else None,
+        request=model.request * serving.permille // 1000,
     )
     return Price(base=base, overrides=tuple(overrides))

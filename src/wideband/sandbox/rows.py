@@ -5,6 +5,7 @@ Prices are nano-dollars per million tokens; times are simulated seconds. Rates o
 
 import msgspec
 
+from wideband.canon.request import Task
 from wideband.catalog.rows import DataPolicy
 
 # The key of every simulated provider: it opens nothing but the sandbox.
@@ -29,8 +30,8 @@ class Peak(msgspec.Struct, frozen=True, gc=False):
 class SimProvider(msgspec.Struct, frozen=True, kw_only=True):
     """A simulated provider. `pace` multiplies a model's tokens per second, `lag` its time to first token.
 
-    `off_peak` halves its prices between two minutes of the UTC day; `long_prompt` doubles the prompt price above so
-    many tokens.
+    `also` are further protocols it speaks. `off_peak` halves its prices between two minutes of the UTC day;
+    `long_prompt` doubles the prompt price above so many tokens.
     """
 
     slug: str
@@ -39,6 +40,7 @@ class SimProvider(msgspec.Struct, frozen=True, kw_only=True):
     pace: float
     lag: float
     peak: Peak
+    also: tuple[str, ...] = ()
     off_peak: tuple[int, int] | None = None
     long_prompt: int | None = None
     data_policy: DataPolicy = DataPolicy(trains=False, retains=False)
@@ -54,13 +56,15 @@ class Serving(msgspec.Struct, frozen=True):
 
 
 class SimModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A simulated model: list price, median time to first token, speed, manners, and who serves it."""
+    """A simulated model: list price (`request` for each), median time to first token, speed, manners, who serves it."""
 
     id: str
     name: str
     description: str
     prompt: int
     completion: int
+    request: int = 0
+    task: Task = "generate"
     ttft_s: float
     tokens_per_s: float
     servings: tuple[Serving, ...]
@@ -72,7 +76,13 @@ class SimModel(msgspec.Struct, frozen=True, kw_only=True):
 
 PROVIDERS: tuple[SimProvider, ...] = (
     SimProvider(
-        slug="sim-aurora", name="Aurora (simulated)", dialect="openai_chat", pace=1.2, lag=0.8, peak=Peak(13, 21, 1.6)
+        slug="sim-aurora",
+        name="Aurora (simulated)",
+        dialect="openai_chat",
+        also=("openai_completions", "openai_embeddings", "cohere_rerank"),
+        pace=1.2,
+        lag=0.8,
+        peak=Peak(13, 21, 1.6),
     ),
     SimProvider(
         slug="sim-borealis",
@@ -130,7 +140,13 @@ PROVIDERS: tuple[SimProvider, ...] = (
         off_peak=(0, 360),
     ),
     SimProvider(
-        slug="sim-harbor", name="Harbor (simulated)", dialect="openai_chat", pace=1.1, lag=1.0, peak=Peak(15, 19, 1.2)
+        slug="sim-harbor",
+        name="Harbor (simulated)",
+        dialect="openai_chat",
+        also=("openai_embeddings", "cohere_rerank"),
+        pace=1.1,
+        lag=1.0,
+        peak=Peak(15, 19, 1.2),
     ),
     SimProvider(
         slug="sim-isle",
@@ -145,6 +161,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         slug="sim-jetty",
         name="Jetty (simulated)",
         dialect="gemini_generate",
+        also=("gemini_embeddings",),
         pace=1.8,
         lag=0.7,
         peak=Peak(16, 23, 1.5),
@@ -282,6 +299,31 @@ MODELS: tuple[SimModel, ...] = (
     _only("messages", "sim-borealis", "Anthropic's messages"),
     _only("responses", "sim-isle", "OpenAI's Responses"),
     _only("gemini", "sim-jetty", "Gemini's generateContent"),
+    SimModel(
+        id="sandbox/embed",
+        name="Sandbox Embed (simulated)",
+        description="Simulated: gives the same text the same vector, which means nothing.",
+        prompt=2 * _CENT,
+        completion=0,
+        task="embed",
+        ttft_s=0.05,
+        tokens_per_s=1000.0,
+        servings=(Serving("sim-aurora", 1000), Serving("sim-harbor", 1100), Serving("sim-jetty", 1200)),
+        context=8192,
+    ),
+    SimModel(
+        id="sandbox/rerank",
+        name="Sandbox Rerank (simulated)",
+        description="Simulated: ranks documents by how many words of the query they have; paid by the search.",
+        prompt=0,
+        completion=0,
+        request=2_000_000,
+        task="rerank",
+        ttft_s=0.05,
+        tokens_per_s=1000.0,
+        servings=(Serving("sim-aurora", 1000), Serving("sim-harbor", 1100)),
+        context=8192,
+    ),
 )
 
 PROVIDER_BY_SLUG: dict[str, SimProvider] = {row.slug: row for row in PROVIDERS}

@@ -142,3 +142,13 @@ def test_what_is_no_answer_is_a_fault(body: bytes, kind: FaultKind) -> None:
     with pytest.raises(Faulted) as caught:
         DIALECT.decode_reply(body)
     assert caught.value.fault.kind is kind
+
+
+def test_thinking_that_has_words_and_a_sealed_rest_keeps_both() -> None:
+    """OpenAI's Responses give a summary and encrypted content in one item."""
+    body, losses = encode(Reasoning(text="So.", data="gAAA", summary=True, format="openai-responses-v1"))
+    thinking, redacted = body["content"]
+    assert thinking == {"type": "thinking", "thinking": "So.", "signature": ""}
+    assert redacted["type"] == "redacted_thinking"
+    assert "gAAA" in redacted["data"]
+    assert losses == []

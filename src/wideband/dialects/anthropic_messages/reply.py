@@ -146,6 +146,9 @@ def _content(choice: Choice, losses: list[Loss]) -> list[Block]:
                 words.note(losses, "refusal", "said as text")
                 blocks.append({"type": "text", "text": part.text})
             case Reasoning():
+                if part.data is not None and part.text:
+                    # Two blocks, as in a stream: a redacted one has no room for words.
+                    blocks.append(encode_thinking(Reasoning(text=part.text)))
                 blocks.append(encode_thinking(part))
             case ToolCall():
                 given = tool_input(part.arguments, losses)

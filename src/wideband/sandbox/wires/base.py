@@ -6,6 +6,7 @@ import msgspec
 
 from wideband.canon.faults import Fault
 from wideband.canon.reply import Reply
+from wideband.canon.request import Task
 from wideband.sandbox.asked import Asked
 from wideband.sandbox.prose import CHARS_PER_TOKEN
 from wideband.sandbox.sealing import Sealing
@@ -30,9 +31,10 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     `method(path)` -> what is asked at a path after the version, its query included, None for nothing (raises
     `Faulted`). `whole(reply, asked)` -> body. `frames(reply, asked, step)` -> events that carry at most `step` tokens
     each, after one of none that opens the stream. `error(status, message, fault)` -> body, `fault` None when the
-    failure is only played; `error_event(message)` -> the same inside a stream.
+    failure is only played; `error_event(message)` -> the same inside a stream. `task` is what its models do.
     """
 
+    task: Task = "generate"
     method: Callable[[str], Method | None]
     overloaded_status: int
     whole: Callable[[Reply, Asked], bytes]

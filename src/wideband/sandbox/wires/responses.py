@@ -132,9 +132,9 @@ def frames(reply: Reply, asked: Asked, step: int) -> Frames:
         yield 0, stream.event("response.output_item.added", {"output_index": index, "item": _empty(item)})
         if item["type"] != "reasoning" or item["summary"]:
             yield from _SPEAKERS[item["type"]](stream, place, part, (lead, step))
+            lead = step
         yield 0, stream.event("response.output_item.done", {"output_index": index, "item": item})
         items.append(item)
-        lead = step
     status = _ended(reply)
     yield 0, stream.event(f"response.{status}", {"response": _response(reply, asked, status, items)})
 
