@@ -56,7 +56,7 @@ class Calls:
         if not told:
             return None
         # Two calls of one id are told apart by name, then by order.
-        same = [call for call in waiting if told in (call.told, call.id)]
+        same = [call for call in waiting if call.told == told]
         same = same or [call for call in self._earlier if not call.is_answered and call.told == told]
         return next((call for call in same if call.name == name), next(iter(same), None))
 
