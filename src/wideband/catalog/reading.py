@@ -149,11 +149,12 @@ def _provider(
         place.note("key", "give `key` or `key_env`, not both")
     if isinstance(values.get("key_env"), str):
         values["key_env"] = (values["key_env"],)
+    packed = (values.get("carriage") or (known.carriage if known else None)) is not None
     if "base_url" in values:
         dialect = values.get("dialect") or (known.dialect if known else "")
-        values["base_url"] = read_base_url(values["base_url"], dialect, place)
+        values["base_url"] = read_base_url(values["base_url"], "" if packed else dialect, place)
     if "also" in values:
-        values["also"] = read_voices(values["also"], words, place)
+        values["also"] = read_voices(values["also"], words, place, packed=packed)
     elif known is not None and "base_url" in values:
         values["also"] = following(known)
     provider = _new_provider(table, values, place) if known is None else _changed(known, values)

@@ -64,8 +64,10 @@ def check_dialect(name: str, field: str, words: Words, place: Place) -> None:
         place.note(field, f"`{name}` is no dialect{nearest(name, words.dialects)}")
 
 
-def read_voices(tables: Mapping[str, Mapping[str, Any]], words: Words, place: Place) -> dict[str, Voice]:
-    """Return the voices of an `also` table."""
+def read_voices(
+    tables: Mapping[str, Mapping[str, Any]], words: Words, place: Place, *, packed: bool
+) -> dict[str, Voice]:
+    """Return the voices of an `also` table; `packed` by a platform they have paths of its own, without a version."""
     voices: dict[str, Voice] = {}
     for name, table in tables.items():
         within = Place(table=place.table, nth=place.nth, problems=[])
@@ -73,7 +75,7 @@ def read_voices(tables: Mapping[str, Mapping[str, Any]], words: Words, place: Pl
         values = read_fields(table, _VoiceTable, within)
         check_quirks(values, words, within)
         if "base_url" in values:
-            values["base_url"] = read_base_url(values["base_url"], name, within)
+            values["base_url"] = read_base_url(values["base_url"], "" if packed else name, within)
         for problem in within.problems:
             place.note(f"also.{name}.{problem.field}".rstrip("."), problem.text)
         voices[name] = Voice(**values)

@@ -105,6 +105,6 @@ def _home(env: Mapping[str, str]) -> Path:
 _PLACES: dict[AuthStyle, Callable[[Mapping[str, str]], Iterator[str]]] = {"aws-sigv4": _aws, "google-adc": _google}
 # What to do where there are none.
 _REMEDIES: dict[AuthStyle, str] = {
-    "aws-sigv4": "AWS credentials do as well as a token: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE",
+    "aws-sigv4": "in place of the token AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "google-adc": "set GOOGLE_APPLICATION_CREDENTIALS to a service account's file",
 }
