@@ -20,10 +20,12 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What routing, holds and the fast lane need of a request, read without decoding the messages.
 
     `fields` is the body's top level, every value still the caller's bytes. `prompt_chars` measures the prompt for
-    estimates, `inputs` counts what is to be embedded or ranked. `needs` are parameter names as in `supported_parameters` ("tools", "tool_choice", "response_format",
-    "structured_outputs", "reasoning", "temperature"...); `modalities` are input kinds beside text ("image", "file",
-    "audio"), `images` how many images there are. `preferences` is the caller's `provider` object as plain JSON, checked
-    by routing. `hides_reasoning` asks for an answer without the thinking, which is charged all the same.
+    estimates, `inputs` counts what is to be embedded or ranked. `needs` are parameter names as in
+    `supported_parameters` ("tools", "tool_choice", "response_format", "structured_outputs", "reasoning"...);
+    `modalities` are input kinds beside text ("image", "file", "audio"), `images` how many images there are.
+    `preferences` is the caller's `provider` object as plain JSON, checked by routing. `hides_reasoning` asks for an
+    answer without the thinking, which is charged all the same. What is `untranslatable` only an upstream of the same
+    dialect can do.
     """
 
     dialect: str
@@ -38,6 +40,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     modalities: frozenset[str] = frozenset()
     images: int = 0
     inputs: int = 0
+    untranslatable: bool = False
     framing: Framing = "sse"
     preferences: dict[str, Any] = {}
     session_id: str | None = None

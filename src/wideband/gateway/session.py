@@ -122,7 +122,7 @@ class Session:
             needs=ask.needs,
             modalities=ask.modalities,
             task=self.dialect.task,
-            dialects=SPEAKERS[self.dialect.task],
+            dialects=frozenset({ask.dialect}) if ask.untranslatable else SPEAKERS[self.dialect.task],
             sealed_by=last_provider(self.work.body),
             preferences=decode_preferences(ask.preferences),
         )

@@ -57,6 +57,9 @@ def _tier(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
 
 
 def _context(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
+    if wish.task != "generate":
+        # What is embedded or ranked is read one by one, and the length of all says nothing about the longest.
+        return endpoints
     tokens = wish.prompt_tokens
     return [e for e in endpoints if e.context_length is None or tokens <= e.context_length]
 
@@ -123,6 +126,12 @@ def _order(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     return [e for e in endpoints if any(names(slug, e) for slug in preferences.order)]
 
 
+def _for_what(wish: Wish) -> str:
+    """Say the task, or the one protocol in which alone this can be asked."""
+    (first, *others) = sorted(wish.dialects or ("",))
+    return f"to {wish.task}" if others or not first else f"to {wish.task} in {first}"
+
+
 def _listed(words: Sequence[str] | frozenset[str]) -> str:
     return ", ".join(sorted(words) if isinstance(words, frozenset) else words)
 
@@ -139,8 +148,8 @@ FILTERS: tuple[Filter, ...] = (
     Filter(
         step="Filter by Task",
         keep=_dialects,
-        reason=lambda wish: f"not every provider can be asked to {wish.task}",
-        message=lambda wish, had: f"they are served by {_served_by(had)}, where nothing can be asked to {wish.task}",
+        reason=lambda wish: f"not every provider can be asked {_for_what(wish)}",
+        message=lambda wish, had: f"they are served by {_served_by(had)}, where nothing can be asked {_for_what(wish)}",
         excluded_by="task",
         code="wrong_endpoint",
     ),

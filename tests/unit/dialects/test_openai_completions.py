@@ -90,6 +90,11 @@ def test_every_form_of_prompt_is_measured(prompt: Any, chars: int, answers: int)
     assert (ask.prompt_chars, ask.n, ask.max_tokens) == (chars, answers, 9)
 
 
+def test_several_prompts_and_tokens_are_for_upstreams_of_the_same_dialect() -> None:
+    prompts: list[Any] = ["a", ["a"], ["a", "b"], [1, 2], [[1], [2]]]
+    assert [DIALECT.read(asked(prompt=each)).untranslatable for each in prompts] == [False, False, True, True, True]
+
+
 def test_drafts_that_are_thrown_away_are_held_for() -> None:
     assert DIALECT.read(asked(best_of=5)).n == 5
 

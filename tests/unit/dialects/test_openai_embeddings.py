@@ -57,6 +57,7 @@ def sent(body: bytes, target: Target = TARGET) -> dict[str, Any]:
 def test_every_form_of_input_is_measured(given: Any, chars: int, inputs: int) -> None:
     ask = DIALECT.read(asked(input=given))
     assert (ask.prompt_chars, ask.inputs, ask.stream) == (chars, inputs, False)
+    assert ask.untranslatable == (given in ([1, 2, 3], [[1, 2], [3]]))
 
 
 def test_media_are_told_to_routing() -> None:

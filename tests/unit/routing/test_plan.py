@@ -266,6 +266,17 @@ def test_a_prompt_too_long_says_how_long_it_may_be() -> None:
     assert "1000 tokens" in made.fault.message
 
 
+def test_the_length_of_many_inputs_together_rules_nobody_out() -> None:
+    made = planned(wish(prompt_tokens=2000, task="embed"), endpoint("a", context_length=1000))
+    assert tags(made) == ["a"]
+
+
+def test_what_only_one_protocol_can_say_is_for_those_who_speak_it() -> None:
+    refused = planned(wish(dialects=frozenset({"openai_completions"})), endpoint("a"))
+    assert refused.fault is not None
+    assert "to generate in openai_completions" in refused.fault.message
+
+
 def test_only_tiers_need_a_name() -> None:
     made = planned(Wish(models=("m",), prompt_tokens=1, preferences=Preferences()), endpoint("a/flex"))
     assert made.fault is not None

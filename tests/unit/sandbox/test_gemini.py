@@ -163,7 +163,7 @@ CALL = {"role": "model", "parts": [{"functionCall": {"name": "read_file", "args"
         ("Hi", {"tools": [{"functionDeclarations": [{"name": "f", "parameters": {"$ref": "#"}}]}]}, 400),
         ("Hi", {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, 400),
         ("Hi", {"method": "streamGenerateContent"}, 400),
-        ("Hi", {"method": "embedContent"}, 404),
+        ("Hi", {"method": "predict"}, 404),
         ("Hi", {"model": "gemini-3-pro"}, 404),
     ],
 )

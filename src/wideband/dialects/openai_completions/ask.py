@@ -117,6 +117,8 @@ def read(body: bytes) -> Ask:
         n=answers * len(prompts),
         prompt_chars=sum(len(each) if isinstance(each, str) else len(each) * _CHARS_A_TOKEN for each in prompts),
         needs=frozenset(words.PARAMETERS[name] for name in words.PARAMETERS if getattr(told, name) is not None),
+        # Conversations are one at a time, and of words.
+        untranslatable=len(prompts) > 1 or not isinstance(prompts[0], str),
         hides_reasoning=told.include_reasoning is False or bool(told.reasoning and told.reasoning.exclude),
         fields=read_fields(body),
         **for_gateway(told),

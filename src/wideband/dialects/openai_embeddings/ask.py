@@ -79,6 +79,8 @@ def read(body: bytes) -> Ask:
         modalities=frozenset(kind for kind in media if kind is not None),
         images=media.count("image"),
         inputs=len(inputs),
+        # Token ids are one model's own words.
+        untranslatable=any(isinstance(each, list) for each in inputs),
         fields=read_fields(body),
         **for_gateway(told),
     )
