@@ -14,6 +14,10 @@ from wideband.routing.plans import Plan
 
 # Faults of a try whose retry could succeed, so that clients' own retries wait instead of hammering.
 DEFAULT_RETRY_AFTER_S = 1.0
+# What clients that are told in the middle of a stream, where there is no status, go by (clients.md 4).
+_RETRY = "You can retry your request."
+# Of the faults that may pass, those that will not without somebody's doing.
+_LASTING = frozenset({FaultKind.PROVIDER_AUTH, FaultKind.PROVIDER_MISSING})
 # A shorter key ("none", "EMPTY") is no secret, and its letters may stand anywhere.
 _SHORTEST_SECRET = 6
 # Answers that a client gets again when it sends the same again.
@@ -135,6 +139,8 @@ def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] |
     if fault.kind is FaultKind.PROVIDER_AUTH:
         # In the provider's words alone it would read as if the caller's own key were wrong.
         message = f"{provider_name or 'The provider'} refused the key or account that this server has there: {message}"
+    if passing and fault.status >= 500 and fault.kind not in _LASTING:
+        message = f"{message.rstrip('.')}. {_RETRY}"
     return msgspec.structs.replace(fault, message=message, details=details, retry_after_s=retry_after_s)
 
 

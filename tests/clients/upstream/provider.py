@@ -105,8 +105,10 @@ async def _send(request: web.Request, events: list[bytes], trouble: Trouble | No
         await response.write(event)
         await asyncio.sleep(0)
     if trouble:
+        # So that what was said is read before the connection is reset.
         await asyncio.sleep(0.2)
         _drop(request)
+        return response
     await response.write_eof()
     return response
 
