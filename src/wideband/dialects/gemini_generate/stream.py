@@ -179,7 +179,8 @@ class StreamDecoder:
 
     def _new_id(self, choice: _Choice, name: str, arguments: str) -> str:
         """Make an id for a call that has none, or one that another call of this answer has too."""
-        told = f"{self._id} {choice.index} {choice.tools} {name} {arguments}"
+        answer = self._id or f"{name} {arguments}"
+        told = f"{answer} {choice.index} {choice.tools}"
         return "call_" + hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:24]
 
     def _other(self, choice: _Choice, part: WirePart, events: list[Event], place: tuple[bytes, int, int]) -> None:
