@@ -118,7 +118,7 @@ class _Writer:
 
     def _reasoning(self, part: Reasoning) -> list[Row]:
         """Write a thought: its seal is what the model reads, its words are only shown beside it."""
-        readable = {words.REASONING_FORMAT, self._target.reasoning_format}
+        readable = (words.REASONING_FORMAT, self._target.reasoning_format or words.REASONING_FORMAT)
         if part.signature or (part.data and part.format not in readable):
             self._losses.append(Loss("reasoning_seal", part.format or "unknown"))
             return []
