@@ -54,7 +54,11 @@ _SORTS: dict[str, tuple[Callable[[Row], Any], bool]] = {
 
 
 def models(catalogue: Catalogue, query: Query, at_ns: int) -> list[Row]:
-    """Return the models a query asks for. Raises `Faulted` (invalid_request) for a value that cannot be read."""
+    """Return the models a query asks for, those that answer with text unless it says otherwise.
+
+    Raises `Faulted` (invalid_request) for a value that cannot be read.
+    """
+    query = {"output_modalities": "text", **query}
     rows = [
         model_object(model, catalogue.endpoints.get(name, ()), at_ns)
         for name, model in catalogue.models.items()

@@ -47,6 +47,7 @@ class Management:
             ("GET", "/models", self.models),
             ("GET", "/models/count", self.models_count),
             ("GET", "/models/user", self.models),
+            ("GET", "/embeddings/models", self.embedding_models),
             ("GET", "/models/{model:path}/endpoints", self.endpoints),
             ("GET", "/models/{model:path}", self.model),
             ("GET", "/model/{model:path}", self.openrouter_model),
@@ -80,8 +81,17 @@ class Management:
     # -- catalogue -----------------------------------------------------------------------------------------------
 
     async def models(self, request: Request) -> Response:
-        rows = listing.models(self._exchange.catalogue, request.query_params, now_ns())
+        query = dict(request.query_params)
+        if modellists.asks_in(request) == "gemini_generate":
+            # Of every model Google's list says by which methods it is asked.
+            query.setdefault("output_modalities", "all")
+        rows = listing.models(self._exchange.catalogue, query, now_ns())
         return _json(modellists.shown_models(rows, self._exchange.catalogue, request))
+
+    async def embedding_models(self, request: Request) -> Response:
+        query = {**request.query_params, "output_modalities": "embeddings"}
+        rows = listing.models(self._exchange.catalogue, query, now_ns())
+        return _json(modellists.openai_models(rows, request.url.path, request.query_params))
 
     async def models_count(self, request: Request) -> Response:
         count = len(listing.models(self._exchange.catalogue, request.query_params, now_ns()))

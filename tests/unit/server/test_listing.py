@@ -1,5 +1,6 @@
 """Lists of models as queries ask for them."""
 
+import msgspec
 import pytest
 from tests.unit.gateway.stage import catalogue, endpoint
 
@@ -32,6 +33,19 @@ def test_without_a_query_all_models_are_listed() -> None:
 )
 def test_queries_filter_and_sort(query: dict[str, str], expected: list[str]) -> None:
     assert ids(**query) == expected
+
+
+def test_models_that_answer_with_something_else_are_listed_when_asked_for() -> None:
+    plain = catalogue(endpoint("a", "acme/text"), endpoint("a", "acme/embed"))
+    embed = msgspec.structs.replace(plain.models["acme/embed"], output_modalities=("embeddings",))
+    rows = msgspec.structs.replace(plain, models=plain.models | {"acme/embed": embed})
+
+    def listed(**query: str) -> list[str]:
+        return [row["id"] for row in listing.models(rows, query, 0)]
+
+    assert listed() == ["acme/text"]
+    assert listed(output_modalities="embeddings") == ["acme/embed"]
+    assert listed(output_modalities="all") == ["acme/text", "acme/embed"]
 
 
 @pytest.mark.parametrize("query", [{"sort": "prettiest"}, {"max_price": "cheap"}, {"context": "long"}])
