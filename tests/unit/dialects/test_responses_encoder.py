@@ -208,6 +208,13 @@ def test_arguments_without_an_opening_make_a_nameless_call() -> None:
     assert (item["name"], item["arguments"], item["call_id"]) == ("", "{}", "call_gen-1_0")
 
 
+@pytest.mark.parametrize("said", [[], [ToolArgs(0, "")]])
+def test_a_call_without_arguments_has_an_empty_object(said: list[Event]) -> None:
+    events = streamed([ToolOpened(0, "c", "f"), *said, Finished("tool_calls")])
+    assert items(events)[0]["arguments"] == "{}"
+    assert "".join(event["delta"] for event in events if event["type"].endswith("arguments.delta")) == "{}"
+
+
 def test_log_probabilities_stand_beside_the_text() -> None:
     row = {"token": "t", "logprob": -0.1, "bytes": [116], "top_logprobs": []}
     events = streamed([TextDelta("t"), Logprobs(value={"content": [row]}), Finished("stop")])

@@ -68,6 +68,7 @@ def test_a_fault_of_ours_says_nothing_of_its_cause() -> None:
         (FaultKind.CONTEXT_LENGTH, "context_length_exceeded"),
         (FaultKind.PAYMENT_REQUIRED, "insufficient_quota"),
         (FaultKind.PROVIDER_REJECTED, "invalid_prompt"),
+        (FaultKind.CONTENT_POLICY, "invalid_prompt"),
         (FaultKind.PROVIDER_CUT, "server_error"),
         (FaultKind.INTERNAL, "server_error"),
     ],

@@ -285,8 +285,11 @@ class Call(Item):
         return item | {field: self._said if status != "in_progress" else ""}
 
     def end(self) -> bytes:
+        # Some providers say nothing for a call without arguments, which clients could not read.
+        written = self.say("{}") if not (self._known.custom or self._said) else b""
         said, place = self._said, self.place()
-        written = self.wire.event(f"{self._stem}.delta", {**place, "delta": said}) if self._wrapped and said else b""
+        if self._wrapped and said:
+            written = self.wire.event(f"{self._stem}.delta", {**place, "delta": said})
         if self._known.custom:
             return written + self.wire.event(f"{self._stem}.done", {**place, "input": said})
         return written + self.wire.event(f"{self._stem}.done", {**place, "name": self._known.name, "arguments": said})

@@ -76,17 +76,20 @@ INCOMPLETE: Final[dict[str, FinishReason]] = {
 # The canonical reason -> `incomplete_details.reason`; all others are of a completed response.
 INCOMPLETE_WORDS: Final[dict[str, str]] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
-# `response.error.code`, and that of an HTTP error, by the kind of fault; all others are a `server_error`.
+# `response.error.code` by the kind of fault; all others are a `server_error`, after which clients ask again.
 CODES: Final[dict[FaultKind, str]] = {
     FaultKind.AUTHENTICATION: "invalid_api_key",
     FaultKind.CONTEXT_LENGTH: "context_length_exceeded",
-    FaultKind.CONTENT_POLICY: "content_policy_violation",
+    FaultKind.CONTENT_POLICY: "invalid_prompt",
     FaultKind.INVALID_REQUEST: "invalid_prompt",
     FaultKind.MODEL_NOT_FOUND: "model_not_found",
     FaultKind.PAYMENT_REQUIRED: "insufficient_quota",
+    FaultKind.PAYLOAD_TOO_LARGE: "invalid_prompt",
+    FaultKind.PERMISSION_DENIED: "permission_denied",
     FaultKind.PROVIDER_RATE_LIMITED: "rate_limit_exceeded",
     FaultKind.PROVIDER_REJECTED: "invalid_prompt",
     FaultKind.RATE_LIMITED: "rate_limit_exceeded",
+    FaultKind.UNPROCESSABLE: "invalid_prompt",
 }
 
 
