@@ -16,6 +16,13 @@ from wideband.store.database import connect_reader
 
 VERSIONS = {"gemini_generate": "v1beta"}
 UPSTREAMS = [name for name, dialect in DIALECTS.items() if dialect.task == "generate"]
+# Names by which Codex knows a model, so that it offers its patch tool.
+CODEX_NAMES = {
+    "openai_chat": "gpt-5.5",
+    "anthropic_messages": "gpt-6-luna",
+    "openai_responses": "gpt-6-sol",
+    "gemini_generate": "gpt-6-astra",
+}
 PRICE = '{ prompt = "1", completion = "2" }'
 
 
@@ -30,7 +37,11 @@ def config(url: str) -> str:
     for host, price in (("main", "1"), ("spare", "9")):
         rows += ["[[endpoint]]", f'provider = "{host}-openai_chat"', 'model = "acme/twice"']
         rows += [f'price = {{ prompt = "{price}", completion = "{price}" }}']
-    rows += ["[aliases]", '"*" = "acme/openai_chat"']
+    rows += [
+        "[aliases]",
+        *(f'"{name}" = "acme/{dialect}"' for dialect, name in CODEX_NAMES.items() if dialect in UPSTREAMS),
+    ]
+    rows += ['"*" = "acme/openai_chat"']
     return "\n".join(rows) + "\n"
 
 
