@@ -31,7 +31,7 @@ def defaults(field: msgspec.structs.FieldInfo) -> Any:
 def candidate(*parts: dict[str, Any], finish: str | None = None, index: int = 0, **beside: Any) -> dict[str, Any]:
     told: dict[str, Any] = {"index": index, **beside}
     if parts:
-        told["content"] = {"parts": parts, "role": "model"}
+        told["content"] = {"parts": [*parts], "role": "model"}
     return told | ({"finishReason": finish} if finish else {})
 
 
