@@ -10,7 +10,7 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.reply import Reply
 from wideband.canon.request import Loss, Request, Task
 from wideband.canon.usage import Usage
-from wideband.wire.sse import Frame
+from wideband.wire.sse import Frame, comment
 
 # How a stream is cut into pieces: server-sent events, or one JSON array that grows (Gemini without `alt=sse`).
 Framing = Literal["sse", "json_array"]
@@ -163,7 +163,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # Writes what the URL says into the body, so that from then on the body says everything; None where it does anyway.
     # Raises `Faulted`.
     absorb: Callable[[Called, bytes], bytes] | None = None
+    # What keeps a stream of events open, amid content and before any. Clients of OpenRouter know the comment and show
+    # it as waiting; a protocol whose clients choke on comments has another.
     keepalive: bytes
+    waiting: bytes = comment("OPENROUTER PROCESSING")
     reasoning_format: str | None
     read: Callable[[bytes], Ask]
     decode_request: Callable[[bytes], Request]

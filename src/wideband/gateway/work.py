@@ -9,16 +9,14 @@ from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
 from wideband.metering.meter import Meter
-from wideband.wire.sse import comment
 
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 CONTENT_TYPES: dict[Framing, str] = {
     "sse": "text/event-stream; charset=utf-8",
     "json_array": "application/json; charset=utf-8",
 }
-# What keeps a line open before any content. Clients of OpenRouter know the comment and show it as waiting; in an array
-# white space may stand anywhere.
-WAITING: dict[Framing, bytes] = {"sse": comment("OPENROUTER PROCESSING"), "json_array": b"\n"}
+# What keeps an array open: white space may stand anywhere in it.
+BLANK = b"\n"
 
 
 @dataclass
@@ -55,9 +53,8 @@ class Work:
         if not self.sink.started:
             await self._start()
         self.last_sent_ns = monotonic_ns()
-        framing = self.ask.framing
-        says = self.content_sent and framing == "sse"
-        await self.sink.send(self.dialect.keepalive if says else WAITING[framing])
+        event = self.dialect.keepalive if self.content_sent else self.dialect.waiting
+        await self.sink.send(event if self.ask.framing == "sse" else BLANK)
 
     async def _start(self) -> None:
         kind = CONTENT_TYPES[self.ask.framing]

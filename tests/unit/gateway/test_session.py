@@ -297,6 +297,18 @@ async def test_a_silent_line_is_kept_open_by_comments_without_committing() -> No
     assert the_record(on).provider == "b"
 
 
+@pytest.mark.parametrize(("alt", "ends"), [("sse", b"\r\n\r\n"), ("json", b"]")])
+async def test_a_line_to_clients_that_choke_on_comments_is_kept_open_by_blank_lines(alt: str, ends: bytes) -> None:
+    on = stage({"a": [stream(Wait(0.1), HELLO, FINISH, USAGE, DONE)]}, keepalive_s=0.03, dialect="gemini_generate")
+    body = {"model": "acme/m1", "stream": True, "alt": alt, "contents": [{"parts": [{"text": "Say hello."}]}]}
+    client = await on.ask(body)
+    assert client.body[:1].isspace()
+    assert b"\n:" not in client.body
+    assert not client.body.startswith(b":")
+    assert b'{"text":"Hello"}' in client.body
+    assert client.body.endswith(ends)
+
+
 async def test_when_all_fail_after_a_comment_the_error_is_said_in_band() -> None:
     on = stage({"a": [stream(Hang())]}, keepalive_s=0.03)
     client = await on.ask(STREAM)

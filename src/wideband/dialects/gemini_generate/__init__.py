@@ -22,6 +22,7 @@ DIALECT = Dialect(
     paths=words.PATHS,
     absorb=absorb,
     keepalive=KEEPALIVE,
+    waiting=KEEPALIVE,
     reasoning_format=words.REASONING_FORMAT,
     read=read,
     decode_request=decode_request,
