@@ -36,7 +36,7 @@ LOSSES: dict[str, str] = {
     "json_schema_name": "A schema's name, description and strictness, beside the schema itself.",
     "logit_bias": "A sampling knob the upstream does not have.",
     "logprobs": "Log probabilities.",
-    "max_tokens": "More tokens than the endpoint can answer with; lowered to what it can.",
+    "max_tokens": "A limit that the endpoint does not take; moved to the nearest that it does.",
     "message_extras": "What only the source dialect says of a message.",
     "message_name": "Who speaks, where messages have no names; said in the text.",
     "message_name_dropped": "Who speaks, where messages may have no names.",

@@ -120,6 +120,12 @@ def test_what_a_user_shows_is_typed_by_kind() -> None:
     ]
 
 
+def test_a_question_without_words_stays_and_an_answer_without_words_does_not() -> None:
+    found, losses = items(user(), assistant(), user("Hi"))
+    assert [item["content"] for item in found] == [[shown("")], [shown("Hi")]]
+    assert losses == []
+
+
 def test_a_models_turn_is_told_in_the_order_it_was_said() -> None:
     found, losses = items(
         user("q"),
@@ -341,7 +347,6 @@ def test_the_form_of_the_answer_and_its_length() -> None:
         "text": {
             "format": {
                 "type": "json_schema", "name": "answer", "description": "d", "schema": {"type": "object"},
-                "strict": False,
             },
             "verbosity": "low",
         },

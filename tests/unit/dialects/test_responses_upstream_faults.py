@@ -1,10 +1,12 @@
 """What a Responses provider answers in place of an answer."""
 
+from pathlib import Path
+
 import pytest
 
 from wideband.canon.faults import FaultKind
 from wideband.dialects.openai_responses.upstream_faults import decode_event, decode_failure, decode_fault
-from wideband.wire import jsons
+from wideband.wire import jsons, sse
 
 
 def body(**error: object) -> bytes:
@@ -36,6 +38,13 @@ def test_an_error_answer_is_a_fault_of_its_kind(status: int, told: bytes, kind: 
     fault = decode_fault(status, told)
     assert (fault.kind, fault.provider_status) == (FaultKind[kind], status)
     assert fault.message
+
+
+def test_the_same_error_is_the_same_fault_in_an_answer_and_in_a_stream() -> None:
+    golden = Path(__file__).parents[2] / "golden" / "openai_responses" / "error_event"
+    answered = decode_fault(500, (golden / "error.json").read_bytes())
+    streamed = decode_event(sse.Decoder().feed((golden / "stream.sse").read_bytes())[-1].data)
+    assert (answered.kind, answered.message) == (streamed.kind, streamed.message)
 
 
 def test_how_long_to_wait_stands_in_the_words() -> None:

@@ -145,8 +145,7 @@ def _format(output: OutputFormat | None) -> Json:
         "name": output.name or "answer",
         "description": output.description,
         "schema": output.schema,
-        # Left out it would be true.
-        "strict": bool(output.strict),
+        "strict": output.strict,
     }
     return {name: value for name, value in told.items() if value is not None}
 

@@ -83,8 +83,10 @@ class _Writer:
             self._say(message, content)
 
     def _say(self, message: Message, content: list[Row]) -> None:
-        if not content and message.parts:
-            return
+        if not content:
+            if message.parts or message.role == "assistant":
+                return
+            content = [{"type": "input_text", "text": ""}]
         row: Row = {"type": words.MESSAGE, "role": message.role, "content": content}
         row |= message.extras if self._is_own else {}
         if message.role == "assistant":
