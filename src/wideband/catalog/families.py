@@ -15,6 +15,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     match: tuple[str, ...]
     tokenizer: str | None = None
     input_modalities: tuple[str, ...] | None = None
+    output_modalities: tuple[str, ...] | None = None
     supported_parameters: tuple[str, ...] | None = None
     open_weights: bool | None = None
     reasoning: bool | None = None

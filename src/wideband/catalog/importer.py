@@ -53,7 +53,7 @@ class _Offer(msgspec.Struct, frozen=True):
 
 
 def import_prices(document: Iterable[Mapping[str, Any]], day: str) -> Imported:
-    """Convert price lists as of a day (YYYY-MM-DD). Rows that are no chat model of today's are left out."""
+    """Convert price lists as of a day (YYYY-MM-DD). What nobody can be asked for today is left out."""
     lists = [(source, entry["models"]) for entry in document if (source := SOURCES.get(entry["id"])) is not None]
     found = [offer for source, rows in lists for row in rows if (offer := _offer(source, row, day)) is not None]
     alive = {offer.name.id for offer in found if not offer.doubtful}
@@ -76,7 +76,7 @@ def _offer(source: Source, row: Mapping[str, Any], day: str) -> _Offer | None:
     if row.get("deprecated") or not source.sells(row["id"]):
         return None
     name = source.model_name(row["id"])
-    price = _price(row["prices"], day)
+    price = _price(row["prices"], day, completes=not source.is_embedding(row["id"]))
     return None if name is None or price is None else _Offer(source, name, row, price)
 
 
@@ -118,12 +118,15 @@ def _tag(offer: _Offer) -> str:
     return f"{offer.source.provider}/{suffix}" if suffix else offer.source.provider
 
 
-def _price(prices: Any, day: str) -> Price | None:
-    """Convert a price that may depend on the date, the hour and the length of the prompt; None for other units."""
+def _price(prices: Any, day: str, *, completes: bool) -> Price | None:
+    """Convert a price that may depend on the date, the hour and the length of the prompt; None for other units.
+
+    What `completes` needs a price for that.
+    """
     entries = _entries_on(prices, day)
     at = max((i for i, entry in enumerate(entries) if "start_time" not in (entry["constraint"] or {})), default=0)
     base = _rates(entries[at]["prices"])
-    if "prompt" not in base or "completion" not in base:
+    if "prompt" not in base or (completes and "completion" not in base):
         return None
     overrides = list(_tiers(entries[at]["prices"], Override(rates={})))
     for entry in entries[at + 1 :]:

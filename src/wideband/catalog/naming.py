@@ -43,6 +43,10 @@ _AUTHOR_BY_PREFIX = (
     ("inkling", "thinkingmachines"),
     ("trinity", "arcee-ai"),
     ("hermes", "nousresearch"),
+    ("text-embedding", "openai"),
+    ("embed-", "cohere"),
+    ("voyage", "voyageai"),
+    ("bge-", "baai"),
 )
 
 # What organisations call themselves on model hubs and at hosts -> the author's name.

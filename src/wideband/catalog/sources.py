@@ -1,4 +1,4 @@
-"""Which price lists are imported, for which of our providers, and what in them is not a chat model of today's."""
+"""Which price lists are imported, for which of our providers, and what in them nobody can be asked for through us."""
 
 import re
 
@@ -6,6 +6,8 @@ import msgspec
 
 from wideband.catalog.naming import ModelName, model_name
 
+# What embeds, and is sold only where a source says that it can be asked for.
+_EMBEDS = re.compile(r"embed|^voyage|(^|/)bge-(?!reranker)")
 # What no chat endpoint answers: other modalities, other APIs, classifiers.
 _NO_CHAT = re.compile(
     r"embed|rerank|whisper|tts|transcri|moderation|ocr|realtime|-live|-image|image-|nano-banana|-omni|audio|voice"
@@ -18,6 +20,7 @@ class Source(msgspec.Struct, frozen=True):
 
     `author` is whose own list it is. `skip` are names not to sell, `upstream` makes the name a request needs from the
     list's. Of a list that `keeps_history`, rows without a context window count only if another list has the model.
+    Of one that `embeds`, the embedding models are sold too.
     """
 
     provider: str
@@ -28,9 +31,16 @@ class Source(msgspec.Struct, frozen=True):
     keeps_history: bool = False
     lists_all: bool = False
     fast_is_a_variant: bool = False
+    embeds: bool = False
+
+    def is_embedding(self, id_: str) -> bool:
+        """Tell whether a row of the list is an embedding model that can be asked for."""
+        return self.embeds and _EMBEDS.search(id_.lower()) is not None
 
     def sells(self, id_: str) -> bool:
-        """Tell whether a row of the list is a chat model that can be asked for."""
+        """Tell whether a row of the list is a model that can be asked for."""
+        if self.is_embedding(id_):
+            return not _OLD_VOYAGE.search(id_.lower())
         return not (_NO_CHAT.search(id_.lower()) or re.search(self.skip, id_.lower()))
 
     def model_name(self, id_: str) -> ModelName | None:
@@ -43,6 +53,9 @@ class Source(msgspec.Struct, frozen=True):
         """Return the name a request to the provider needs."""
         return _UPSTREAM_NAMES.get((self.provider, id_)) or self.upstream.format(id=id_, lower=id_.lower())
 
+
+# Asked in another way (`contextualizedembeddings`), or long replaced.
+_OLD_VOYAGE = re.compile(r"^voyage-(context-|lite-|0?[12]|large-2|multilingual-2|code-2)")
 
 _UPSTREAM_NAMES = {
     ("cohere", "command-a"): "command-a-03-2025",
@@ -70,23 +83,26 @@ SOURCES: dict[str, Source] = {
     "avian": Source("avian"),
     "baseten": Source("baseten", fast_is_a_variant=True),
     "cerebras": Source("cerebras"),
-    "cohere": Source("cohere", "cohere", skip=r"^(command|c4ai.*)$"),
+    "cohere": Source("cohere", "cohere", embeds=True, skip=r"^(command|c4ai.*)$"),
     "deepseek": Source("deepseek", "deepseek", skip=r"-(chat|reasoner)$|-v3"),
     "fireworks": Source("fireworks", upstream="accounts/fireworks/models/{id}", fast_is_a_variant=True),
-    "google": Source("google-ai-studio", "google", skip=r"^claude|gemini-(1|2\.0|pro|flash-1)|-maas$|^gemma-[23]"),
+    "google": Source(
+        "google-ai-studio", "google", embeds=True, skip=r"^claude|gemini-(1|2\.0|pro|flash-1)|-maas$|^gemma-[23]"
+    ),
     "groq": Source(
         "groq",
         skip=r"llama2|llama3-|preview|specdec|gemma|mixtral|saba|distill|-reasoning|-70b-versatile$(?<!3\.3-70b-versatile)",
     ),
     "minimax": Source("minimax", "minimax"),
-    "mistral": Source("mistral", "mistralai", skip=_MISTRAL_SKIP),
+    "mistral": Source("mistral", "mistralai", embeds=True, skip=_MISTRAL_SKIP),
     "moonshotai": Source("moonshotai", "moonshotai"),
     "novita": Source("novita", keeps_history=True),
-    "openai": Source("openai", "openai", skip=_OPENAI_SKIP),
+    "openai": Source("openai", "openai", embeds=True, skip=_OPENAI_SKIP),
     "openrouter": Source("openrouter", skip=r"^~|:(?!free$)|^openrouter/", keeps_history=True, lists_all=True),
-    "ovhcloud": Source("ovhcloud"),
+    "ovhcloud": Source("ovhcloud", embeds=True),
     "perplexity": Source("perplexity", "perplexity", skip=r"/|pplx|llama|r1-1776|sonar-reasoning$|-search$"),
     "together": Source("together", keeps_history=True),
+    "voyageai": Source("voyage", "voyageai", embeds=True),
     "x-ai": Source("xai", "x-ai", skip=r"grok-2"),
     "zai": Source("z-ai", "z-ai", upstream="{lower}"),
     **{

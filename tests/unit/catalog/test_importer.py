@@ -106,7 +106,6 @@ def test_a_variant_is_an_endpoint_with_its_own_tag() -> None:
 def test_what_is_no_chat_model_of_todays_is_left_out() -> None:
     result = imported(
         openai=[
-            row("text-embedding-3-large"),
             row("whisper-1", {"audio_hours": "0.36"}),
             row("gpt-5-pro"),
             row("gpt-4o-realtime-preview"),
@@ -115,6 +114,23 @@ def test_what_is_no_chat_model_of_todays_is_left_out() -> None:
         unheard_of=[row("gpt-5")],
     )
     assert result.endpoints == ()
+
+
+def test_embedding_models_are_sold_by_the_prompt_where_they_can_be_asked_for() -> None:
+    by_the_prompt = {"input_mtok": "0.13"}
+    result = imported(
+        openai=[row("text-embedding-3-large", by_the_prompt)],
+        cohere=[row("embed-v4.0", by_the_prompt)],
+        voyageai=[row("voyage-4", by_the_prompt), row("voyage-01", by_the_prompt)],
+        perplexity=[row("pplx-embed-v1-4b", by_the_prompt)],
+        deepseek=[row("deepseek-v9", by_the_prompt)],
+    )
+    assert [(each.provider, each.model) for each in result.endpoints] == [
+        ("openai", "openai/text-embedding-3-large"),
+        ("cohere", "cohere/embed-v4.0"),
+        ("voyage", "voyageai/voyage-4"),
+    ]
+    assert result.endpoints[0].price == Price(base=Rates(prompt=130_000_000))
 
 
 def test_a_history_row_counts_only_while_another_list_sells_the_model() -> None:

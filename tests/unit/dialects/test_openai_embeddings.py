@@ -104,6 +104,11 @@ def test_quirks_hold_here_too() -> None:
     assert draft.losses == (Loss("unsupported_field", "input_type"),)
 
 
+def test_numbers_are_not_asked_for_where_they_come_unasked() -> None:
+    """Voyage refuses the word."""
+    assert sent(asked(encoding_format="float")) == {"model": "up", "input": "hello"}
+
+
 def test_a_request_of_texts_survives_canon() -> None:
     request = DIALECT.decode_request(asked(input=["a", "b"], dimensions=3, encoding_format="base64", truncate="END"))
     assert request.task == "embed"

@@ -127,8 +127,8 @@ def splice(ask: Ask, target: Target) -> Draft:
 def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
     if "openrouter" not in target.quirks:
         body = {name: value for name, value in body.items() if name not in GATEWAY_FIELDS}
-    if "float_embeddings" in target.quirks:
-        # Nothing is lost by it: what comes as numbers is given as base64 where that was asked for.
+    if "float_embeddings" in target.quirks or _plain(body.get("encoding_format")) == "float":
+        # Nothing is lost by it: numbers are what comes unasked, and are given as base64 where that was asked for.
         body.pop("encoding_format", None)
     body.pop("stream", None)
     body, found = apply(body, target.quirks)
@@ -136,6 +136,10 @@ def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         return Draft(path=words.PATH, body=jsons.encode(body), losses=(*losses, *found))
     except (jsons.DecodeError, jsons.EncodeError) as error:
         raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+
+
+def _plain(value: Any) -> Json:
+    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
 def _input(message: Message, losses: list[Loss]) -> Json:
