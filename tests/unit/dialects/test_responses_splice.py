@@ -31,7 +31,7 @@ def items(*given: dict[str, Any], target: Target = TARGET) -> tuple[list[Any], l
 
 
 def thought(seal: str | None, **more: Any) -> dict[str, Any]:
-    return {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal, **more}
+    return {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal} | more
 
 
 def test_every_value_keeps_its_bytes_and_its_place() -> None:
@@ -83,8 +83,8 @@ def test_no_more_is_asked_for_than_the_endpoint_gives() -> None:
 def test_a_seal_goes_back_bare_to_who_made_it() -> None:
     assert items(thought("wideband@openai:gAAA")) == ([thought("gAAA")], [])
     assert items(thought("gAAA")) == ([thought("gAAA")], [])
-    packed = seals.pack(Reasoning(data=seals.tag("gAAA", "openai"), format="openai-responses-v1"))
-    assert items(thought(packed)) == ([thought("gAAA")], [])
+    packed = seals.pack(Reasoning(data=seals.tag("gAAA", "openai"), format="openai-responses-v1", id="rs_9"))
+    assert items(thought(packed)) == ([thought("gAAA", id="rs_9")], [])
 
 
 @pytest.mark.parametrize(

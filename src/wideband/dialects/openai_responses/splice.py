@@ -111,7 +111,7 @@ class _Items:
             if own is None:
                 self._foreign += 1
                 return None
-            item = item if own == sealed else {**item, "encrypted_content": own}
+            item = item if own == {"encrypted_content": sealed} else {**item, **own}
         elif kind == words.REASONING and not self._target.quirks & _READING:
             self._unsealed += 1
             return None
@@ -123,15 +123,16 @@ class _Items:
             item = {**item, "call_id": edits.within_64(call_id)}
         return item
 
-    def _own(self, sealed: str) -> str | None:
-        """Return a seal as this provider made it, or None when it did not."""
-        packed = seals.unpack(sealed)
+    def _own(self, sealed: str) -> Row | None:
+        """Return a seal, and the id it came with, as this provider made them, or None when it did not."""
+        packed, identity = seals.unpack(sealed), {}
         if packed is not None:
             if packed.format != words.REASONING_FORMAT or not packed.data:
                 return None
             sealed = packed.data
+            identity = {"id": packed.id} if packed.id else {}
         bare, maker = seals.untag(sealed)
-        return bare if maker in (None, self._target.provider) else None
+        return {"encrypted_content": bare, **identity} if maker in (None, self._target.provider) else None
 
 
 def _without_id(item: Json) -> Json:
