@@ -25,6 +25,8 @@ from wideband.dialects.quirks import QUIRKS
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE, CONFORMANCE = ROOT / "docs" / "reference", ROOT / "tests" / "conformance"
 WIDTH = 100
+# What tells a platform's own tools where its credentials are, for providers that take no key.
+_PLATFORM_VARIABLES = {"google-adc": ("GOOGLE_APPLICATION_CREDENTIALS",)}
 
 
 def commands() -> str:
@@ -108,17 +110,27 @@ def quirks() -> str:
 def providers() -> str:
     """Return every remote provider with the variables that hold its key."""
     rows = [
-        (row["slug"], row["name"], " or ".join(f"`{name}`" for name in row["key_env"]), row["base_url"])
+        (
+            row["slug"],
+            row["name"],
+            " or ".join(f"`{name}`" for name in row.get("key_env", _PLATFORM_VARIABLES.get(row.get("auth"), ()))),
+            row["base_url"],
+            _dialects(row),
+        )
         for row in _provider_rows()
         if not row.get("local")
     ]
-    return _table(("slug", "name", "variables", "base URL"), rows)
+    return _table(("slug", "name", "variables", "base URL", "dialects"), rows)
 
 
 def local_providers() -> str:
     """Return the servers that are looked for on this machine."""
-    rows = [(row["slug"], row["name"], row["base_url"]) for row in _provider_rows() if row.get("local")]
-    return _table(("slug", "name", "address"), rows)
+    rows = [(row["slug"], row["name"], row["base_url"], _dialects(row)) for row in _provider_rows() if row.get("local")]
+    return _table(("slug", "name", "address", "dialects"), rows)
+
+
+def _dialects(row: dict[str, Any]) -> str:
+    return ", ".join(f"`{name}`" for name in (row["dialect"], *row.get("also", ())))
 
 
 def _provider_rows() -> list[dict[str, Any]]:

@@ -53,6 +53,15 @@ MESSAGE = {
     "stop_sequence": None,
     "usage": USAGE,
 }
+GEMINI: list[dict[str, Any]] = [
+    {"candidates": [{"content": {"role": "model", "parts": [{"text": word}]}, "index": 0}], "modelVersion": "g"}
+    for word in WORDS
+] + [
+    {
+        "candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 4, "totalTokenCount": 15},
+    }
+]
 COMPLETION = {
     "id": "c1",
     "object": "chat.completion",
@@ -172,6 +181,12 @@ def answer(path: str, body: dict[str, Any]) -> tuple[int, str, bytes]:
         if "break off" in asked:
             events += exception("modelStreamErrorException", "The model lost its thread.")
         return 200, "application/vnd.amazon.eventstream", events
+    if ":streamGenerateContent" in path:
+        return (
+            200,
+            "text/event-stream",
+            b"".join(b"data: " + json.dumps(each).encode() + b"\r\n\r\n" for each in GEMINI),
+        )
     if path.endswith(":streamRawPredict"):
         return 200, "text/event-stream", sse(EVENTS)
     if path.endswith("/chat/completions"):

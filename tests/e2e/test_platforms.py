@@ -31,7 +31,8 @@ base_url = "{url}/v1/projects/p1/locations/global"
 auth = "google-adc"
 carriage = "vertex"
 also.anthropic_messages = {{}}
-by_author = {{ anthropic = "anthropic_messages" }}
+also.gemini_generate = {{}}
+by_author = {{ anthropic = "anthropic_messages", google = "gemini_generate" }}
 
 [[endpoint]]
 provider = "cloud-a"
@@ -42,6 +43,11 @@ upstream_model = "eu.anthropic.claude-a-v1:0"
 provider = "cloud-g"
 model = "anthropic/claude-g"
 upstream_model = "claude-g@20250929"
+
+[[endpoint]]
+provider = "cloud-g"
+model = "google/gemini-g"
+upstream_model = "gemini-g"
 
 [[endpoint]]
 provider = "cloud-a"
@@ -138,6 +144,14 @@ def test_vertex_is_asked_in_its_own_way(stage: Stage) -> None:
     assert (asked.body["anthropic_version"], asked.body["stream"]) == ("vertex-2023-10-16", True)
     assert "model" not in asked.body
     assert asked.headers["anthropic-beta"] == "interleaved-thinking-2025-05-14,tool-search-tool-2025-10-19"
+
+
+def test_gemini_is_streamed_from_vertex(stage: Stage) -> None:
+    chunks = list(stage.chat.chat.completions.create(model="google/gemini-g", messages=ASK, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == TEXT
+    place = "/v1/projects/p1/locations/global/publishers/google/models"
+    assert stage.clouds.last.path == f"{place}/gemini-g:streamGenerateContent?alt=sse"
+    assert stage.clouds.last.is_genuine
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ A dialect that has no packing on a platform travels as it is.
 """
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -117,11 +116,13 @@ def _frame(message: eventstream.Message) -> Frame | None:
         return None
     try:
         data = base64.b64decode(_read_chunk(message.payload).bytes, validate=True)
-        kind = _read_kind(data).type
-    except (jsons.DecodeError, binascii.Error, ValueError):
+    except (jsons.DecodeError, ValueError):
+        raise eventstream.BrokenError("an event's chunk cannot be read") from None
+    try:
+        return Frame(data, _read_kind(data).type)
+    except jsons.DecodeError:
         # The dialect's decoder says what it thinks of it.
-        return Frame(message.payload)
-    return Frame(data, kind)
+        return Frame(data)
 
 
 def _error_frame(code: str, message: str | None) -> Frame:

@@ -13,5 +13,6 @@ def test_base_urls_end_where_a_dialects_path_begins_and_are_encrypted_off_this_m
         assert row["base_url"].startswith("http://127.0.0.1:" if row.get("local") else "https://")
 
 
-def test_every_remote_provider_names_a_variable() -> None:
-    assert [row["slug"] for row in PROVIDERS if not row.get("local") and not row.get("key_env")] == []
+def test_every_remote_provider_names_a_variable_or_has_googles_tools_find_it() -> None:
+    unnamed = [row for row in PROVIDERS if not row.get("local") and not row.get("key_env")]
+    assert {row.get("auth") for row in unnamed} == {"google-adc"}
