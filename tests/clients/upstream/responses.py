@@ -26,7 +26,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         dialect="openai_responses",
         model=body["model"],
         stream=bool(body.get("stream")),
-        tools=tuple(_tools(body.get("tools") or ())),
+        tools=tuple(tool for rows in _offers(body, items) for tool in _tools(rows)),
         results=tuple(
             Result(item["call_id"], _text(item["output"]), _images(item["output"]))
             for item in items
@@ -41,6 +41,12 @@ def read(body: Mapping[str, Any]) -> Asked:
 def _items(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     asked = body["input"]
     return [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
+
+
+def _offers(body: Mapping[str, Any], items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield what is offered: in its field, and by items amid the conversation, as Codex does for OpenAI's newest."""
+    yield body.get("tools") or []
+    yield from (item["tools"] for item in items if item.get("type") == "additional_tools")
 
 
 def _tools(rows: Sequence[dict[str, Any]], space: str | None = None) -> Iterator[Tool]:

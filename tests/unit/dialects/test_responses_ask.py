@@ -72,6 +72,13 @@ def test_tools_a_provider_runs_itself_need_no_endpoint_that_knows_tools() -> Non
     assert read(body(tools=[{"type": "custom", "name": "c"}])).needs == {"tools"}
 
 
+def test_tools_that_an_item_adds_are_needed_and_counted() -> None:
+    more = {"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "c" * 100}]}
+    ask = read(body(input=[more, {"role": "user", "content": "Hi"}]))
+    assert ask.needs == {"tools"}
+    assert ask.prompt_chars > 100
+
+
 def test_usage_is_always_told() -> None:
     assert read(body()).include_usage
 

@@ -163,6 +163,12 @@ def test_a_call_of_a_namespaced_tool_has_its_two_names() -> None:
     assert returned(call) == (ToolCall(id="call_1", name="agents__spawn", arguments='{"x": 1.0}'),)
 
 
+def test_a_call_of_a_tool_that_an_item_added_has_its_two_names() -> None:
+    more = [{"type": "additional_tools", "role": "developer", "tools": TOOLS}]
+    call = items(streamed(EVERYTHING, told=envelope(input=more)))[2]
+    assert (call["name"], call["namespace"]) == ("spawn", "agents")
+
+
 def test_a_call_of_a_custom_tool_is_free_text_whoever_made_it() -> None:
     wrapped = items(streamed(EVERYTHING, told=envelope(tools=TOOLS)))[3]
     assert (wrapped["type"], wrapped["id"], wrapped["input"]) == ("custom_tool_call", "ctc_gen-1_3", "*** Begin\n")

@@ -214,6 +214,19 @@ def test_namespaces_are_flattened_alike_in_tools_calls_and_choices() -> None:
     assert found.tool_choice == ToolChoice(mode="tool", name="agents__end")
 
 
+def test_tools_that_an_item_adds_are_offered_beside_the_others() -> None:
+    run = {"type": "custom", "name": "exec", "description": "Run."}
+    unreadable = [{"name": "no type"}, {"type": "function"}, {"type": "namespace", "tools": []}]
+    more = {"type": "additional_tools", "role": "developer", "id": "at_1", "tools": unreadable}
+    more["tools"] = [{"type": "namespace", "name": "functions", "tools": [run]}, *unreadable]
+    found = decoded(more, {"role": "user", "content": "Hi"}, tools=[{"type": "function", "name": "f"}])
+    assert [(tool.name, tool.custom) for tool in found.tools if isinstance(tool, Tool)] == [
+        ("f", False),
+        ("functions__exec", True),
+    ]
+    assert [message.role for message in found.messages] == ["user"]
+
+
 def test_a_flat_name_is_never_too_long_and_never_another_tools() -> None:
     one, two = (words.flat_name(LONG_NAMESPACE, LONG_NAME + tail) for tail in ("1", "2"))
     assert len(one) == len(two) == 64

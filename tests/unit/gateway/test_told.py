@@ -46,6 +46,13 @@ async def test_a_providers_key_is_neither_told_nor_recorded(act: Any, message: s
     assert SECRET.encode() not in on.ledger.settlements[0].record
 
 
+async def test_who_is_told_amid_a_stream_learns_whether_to_try_again() -> None:
+    client = await stage({"a": [late("Out of memory.")]}).ask({**ASK, "stream": True})
+    assert b'"Out of memory. You can retry your request."' in client.body
+    refused = await stage({"a": [refusal(400, "No such field.")]}).ask(ASK)
+    assert refused.json["error"]["message"] == "No such field."
+
+
 @pytest.mark.parametrize("status", [401, 402])
 async def test_a_refused_key_is_said_to_be_the_servers_and_not_the_callers(status: int) -> None:
     client = await stage({"a": [refusal(status, "Incorrect API key provided.")]}).ask(ASK)

@@ -40,6 +40,7 @@ class ItemProbe(msgspec.Struct, gc=False):
     arguments: msgspec.Raw = _NOTHING
     input: msgspec.Raw = _NOTHING
     output: msgspec.Raw = _NOTHING
+    tools: msgspec.Raw = _NOTHING
 
 
 class ToolProbe(msgspec.Struct, gc=False):
@@ -149,7 +150,6 @@ _REFERENCE: Final = (
     " to items by default send them whole with `store: false`."
 )
 _ROLES: Final = frozenset({"assistant", "developer", "system", "user"})
-_NAMED_TOOLS: Final = frozenset({"custom", "function", "namespace"})
 _CALLS: Final = frozenset({words.FUNCTION_CALL, words.CUSTOM_CALL})
 _OUTPUTS: Final = frozenset({words.FUNCTION_OUTPUT, words.CUSTOM_OUTPUT})
 
@@ -185,7 +185,7 @@ def check(body: bytes) -> Body:
     for at, item in enumerate(told.input if isinstance(told.input, list) else ()):
         _check_item(item, at)
     for at, tool in enumerate(told.tools or ()):
-        if tool.type in _NAMED_TOOLS and not tool.name:
+        if tool.type in words.NAMED_TOOLS and not tool.name:
             path = f"tools[{at}].name"
             raise invalid(f"`{path}` is missing. Here a tool's name stands beside its `type`.", path)
     return told
@@ -259,7 +259,7 @@ def _measure(told: Body) -> tuple[int, Counter[str]]:
     if isinstance(told.input, str):
         return chars + len(told.input), media
     for item in told.input or ():
-        chars += len(item.arguments) + len(item.input)
+        chars += len(item.arguments) + len(item.input) + len(item.tools)
         for part in _parts(item):
             if part.text is not None:
                 chars += len(part.text)
@@ -292,6 +292,8 @@ def _needs(told: Body) -> frozenset[str]:
         needs.add("structured_outputs")
     if told.text is not None and told.text.verbosity is not None:
         needs.add("verbosity")
+    if any(item.type == words.MORE_TOOLS for item in (told.input if isinstance(told.input, list) else ())):
+        needs.add("tools")
     if words.LOGPROBS in (told.include or ()):
         needs.add("logprobs")
     return frozenset(needs)
@@ -306,5 +308,5 @@ def _is_asked(told: Body, name: str) -> bool:
         return value.format is not None and value.format.type != "text"
     if name == "tools":
         # What a provider runs itself is left out for others: it takes no endpoint that knows tools.
-        return any(tool.type in _NAMED_TOOLS for tool in value or ())
+        return any(tool.type in words.NAMED_TOOLS for tool in value or ())
     return value is not None and value != [] and value not in _DEFAULTS.get(name, ())

@@ -193,7 +193,8 @@ class StreamEncoder:
         if event.index in self._calls:
             return b""
         if self._known is None:
-            self._known = known_tools(bytes(self._envelope.asked.get("tools", b"")))
+            asked = self._envelope.asked
+            self._known = known_tools(bytes(asked.get("tools", b"")), bytes(asked.get("input", b"")))
         known = self._known.get(event.name) or Known(event.name)
         wrapped = known.custom and not event.custom
         if event.custom and not known.custom:

@@ -134,11 +134,16 @@ def _unknown(turns: _Turns, item: Row, _path: str) -> None:
     turns.add(role, [Opaque(dialect=words.NAME, kind=words.OPAQUE_ITEM, raw=item)])
 
 
+def _nothing_said(_turns: _Turns, _item: Row, _path: str) -> None:
+    """Pass over an item that is read elsewhere: what it offers, `tools.offered` finds."""
+
+
 _READERS: Final[dict[str, Callable[[_Turns, Row, str], None]]] = {
     words.CUSTOM_CALL: _call,
     words.CUSTOM_OUTPUT: _result,
     words.FUNCTION_CALL: _call,
     words.FUNCTION_OUTPUT: _result,
     words.MESSAGE: _message,
+    words.MORE_TOOLS: _nothing_said,
     words.REASONING: _reasoning,
 }

@@ -7,7 +7,7 @@ from wideband.canon.request import Json, Message, OutputFormat, ReasoningAsk, Re
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.ask import Body, check
 from wideband.dialects.openai_responses.items import decode_items
-from wideband.dialects.openai_responses.tools import cache_mark, decode_choice, decode_tools
+from wideband.dialects.openai_responses.tools import cache_mark, decode_choice, decode_tools, offered
 from wideband.wire import jsons
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
@@ -63,7 +63,7 @@ def decode_request(body: bytes) -> Request:
         dialect=words.NAME,
         model=told.model or (told.models or [""])[0],
         messages=messages,
-        tools=decode_tools(fields.get("tools")),
+        tools=decode_tools(offered(fields.get("tools"), fields["input"])),
         tool_choice=choice,
         parallel_tool_calls=told.parallel_tool_calls,
         max_tokens=told.max_output_tokens,

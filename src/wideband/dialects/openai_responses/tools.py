@@ -28,10 +28,22 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     custom: bool = False
 
 
-def decode_tools(raw: Json) -> tuple[Tool | ServerTool, ...]:
-    """Read `tools`, namespaces flattened. Raises `Faulted`."""
+def offered(tools: Json, items: Json) -> list[dict[str, Json]]:
+    """Return all that a caller offers: its `tools`, and those that items of its input add."""
+    added = (row for item in words.rows(items) if item.get("type") == words.MORE_TOOLS for row in _more(item))
+    return [*words.rows(tools), *added]
+
+
+def _more(item: dict[str, Json]) -> list[dict[str, Json]]:
+    """Return the tools of an item that can be read; nobody has checked them."""
+    rows = (row for row in words.rows(item.get("tools")) if words.text(row.get("type")))
+    return [row for row in rows if row["type"] not in words.NAMED_TOOLS or words.text(row.get("name"))]
+
+
+def decode_tools(rows: list[dict[str, Json]]) -> tuple[Tool | ServerTool, ...]:
+    """Read all that is offered, namespaces flattened. Raises `Faulted`."""
     tools: list[Tool | ServerTool] = []
-    for at, told in enumerate(words.rows(raw)):
+    for at, told in enumerate(rows):
         if told["type"] == "namespace":
             tools.extend(_namespaced(told, f"tools[{at}]"))
         elif told["type"] in _NAMED:
@@ -107,12 +119,13 @@ def _chosen(told: dict[str, Json]) -> str | None:
     return words.flat_name(words.text(told.get("namespace")), name)
 
 
-def known_tools(raw: bytes) -> dict[str, Known]:
-    """Return, by flat name, the tools of a caller's `tools` whose calls look unlike a plain function's."""
-    if b'"custom"' not in raw and b'"namespace"' not in raw:
+def known_tools(tools: bytes, items: bytes) -> dict[str, Known]:
+    """Return, by flat name, the tools of a caller's `tools` and `input` whose calls look unlike a plain function's."""
+    more = jsons.decode(items) if f'"{words.MORE_TOOLS}"'.encode() in items else None
+    if more is None and b'"custom"' not in tools and b'"namespace"' not in tools:
         return {}
     known: dict[str, Known] = {}
-    for told in words.rows(jsons.decode(raw)):
+    for told in offered(jsons.decode(tools) if tools else None, more):
         space = told.get("name") if told.get("type") == "namespace" else None
         for inner in words.rows(told.get("tools")) if space else [told]:
             name, custom = words.text(inner.get("name")), inner.get("type") == "custom"

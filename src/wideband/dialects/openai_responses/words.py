@@ -52,12 +52,17 @@ MODALITIES: Final[dict[str, str]] = {
     "input_video": "video",
 }
 
+# Kinds of tools that the client runs, which bear a name; all others are the provider's.
+NAMED_TOOLS: Final = frozenset({"custom", "function", "namespace"})
+
 # Items of a conversation that have a place in the vocabulary; all others stay opaque.
 MESSAGE: Final = "message"
 REASONING: Final = "reasoning"
 FUNCTION_CALL: Final = "function_call"
 FUNCTION_OUTPUT: Final = "function_call_output"
 CUSTOM_CALL: Final = "custom_tool_call"
+# Offers tools amid the conversation, as Codex does for OpenAI's newest models.
+MORE_TOOLS: Final = "additional_tools"
 CUSTOM_OUTPUT: Final = "custom_tool_call_output"
 # Stands for an item stored at OpenAI: refused.
 REFERENCE: Final = "item_reference"
