@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wideband.canon.faults import RULES, Fault, FaultKind
-from wideband.dialects.gemini_generate.faults import STATUSES, encode_fault
+from wideband.dialects.google_faults import STATUSES, encode_fault
 
 INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wideband.canon.faults import FaultKind
-from wideband.dialects.gemini_generate.upstream_faults import decode_fault
+from wideband.dialects.google_upstream_faults import decode_fault
 
 
 def body(code: int, status: str, message: str, *details: dict[str, Any]) -> bytes:

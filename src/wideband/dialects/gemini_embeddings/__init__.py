@@ -5,10 +5,10 @@ from typing import Final
 from wideband.dialects.base import Dialect
 from wideband.dialects.gemini_embeddings import words
 from wideband.dialects.gemini_embeddings.ask import absorb, read
-from wideband.dialects.gemini_embeddings.faults import encode_fault
 from wideband.dialects.gemini_embeddings.reply import decode_reply, encode_reply, relay_reply
 from wideband.dialects.gemini_embeddings.request import decode_request, encode_request, splice
-from wideband.dialects.openai_faults import decode_fault
+from wideband.dialects.google_faults import STATUSES, encode_fault
+from wideband.dialects.google_upstream_faults import decode_fault
 from wideband.dialects.unstreamed import NoStreamDecoder, no_stream
 
 DIALECT: Final = Dialect(
@@ -32,4 +32,5 @@ DIALECT: Final = Dialect(
     relay=no_stream,
     decode_fault=decode_fault,
     encode_fault=encode_fault,
+    statuses=STATUSES,
 )

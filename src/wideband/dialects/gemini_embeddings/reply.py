@@ -11,8 +11,8 @@ from wideband.canon.request import Json, Loss, Vector
 from wideband.canon.usage import Usage
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.gemini_embeddings.words import said
+from wideband.dialects.google_upstream_faults import WireError, decode_error
 from wideband.dialects.loose import obj
-from wideband.dialects.openai_faults import decode_error, find_error
 from wideband.dialects.vectors import as_numbers, read_vector, write_vector
 from wideband.wire import jsons
 
@@ -26,6 +26,7 @@ class _Body(msgspec.Struct, gc=False, rename="camel"):
     embedding: _Embedding | None = None
     embeddings: list[_Embedding] | None = None
     usage_metadata: Any = None
+    error: WireError | None = None
 
 
 _read = jsons.Reader(_Body)
@@ -39,9 +40,8 @@ def decode_reply(body: bytes) -> Reply:
         raise garbled(f"The provider's answer cannot be read: {error}.") from None
     rows = told.embeddings or ([told.embedding] if told.embedding else [])
     if not rows:
-        told_error = find_error(jsons.decode(body))
-        if told_error is not None:
-            raise Faulted(decode_error(told_error))
+        if told.error is not None:
+            raise Faulted(decode_error(told.error, 0, body))
         raise garbled("The provider's answer holds no embeddings.")
     choices = (
         # A vector is said whole, so each of them is finished.

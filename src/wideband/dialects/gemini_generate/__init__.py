@@ -8,13 +8,13 @@ from wideband.dialects.gemini_generate.ask import read
 from wideband.dialects.gemini_generate.count import COUNT as COUNT
 from wideband.dialects.gemini_generate.draft import encode_request
 from wideband.dialects.gemini_generate.encoder import KEEPALIVE, StreamEncoder
-from wideband.dialects.gemini_generate.faults import STATUSES, encode_fault
 from wideband.dialects.gemini_generate.relay import Relay
 from wideband.dialects.gemini_generate.request import decode_request
 from wideband.dialects.gemini_generate.splice import splice
 from wideband.dialects.gemini_generate.stream import StreamDecoder
 from wideband.dialects.gemini_generate.taking import decode_reply, relay_reply
-from wideband.dialects.gemini_generate.upstream_faults import decode_fault
+from wideband.dialects.google_faults import STATUSES, encode_fault
+from wideband.dialects.google_upstream_faults import decode_fault
 
 DIALECT = Dialect(
     name=words.NAME,

@@ -5,8 +5,8 @@ from wideband.canon.request import Json, Loss
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.gemini_generate.candidates import EMPTY, Candidate
 from wideband.dialects.gemini_generate.encoder import address
-from wideband.dialects.gemini_generate.faults import encode_fault
 from wideband.dialects.gemini_generate.usage import closing_fields
+from wideband.dialects.google_faults import encode_fault
 from wideband.wire import jsons
 
 

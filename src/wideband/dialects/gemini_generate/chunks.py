@@ -8,7 +8,7 @@ from wideband.canon.events import OpaqueDelta
 from wideband.canon.faults import Fault, FaultKind
 from wideband.dialects.excerpts import excerpt, masked
 from wideband.dialects.gemini_generate import words
-from wideband.dialects.gemini_generate.upstream_faults import WireError
+from wideband.dialects.google_upstream_faults import WireError
 from wideband.wire import jsons
 
 # Endings that are no answer, where they mean anything but that the model went astray.

@@ -12,8 +12,8 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Json, Loss
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.gemini_generate.candidates import EMPTY, Candidate
-from wideband.dialects.gemini_generate.faults import encode_error
 from wideband.dialects.gemini_generate.usage import closing_fields
+from wideband.dialects.google_faults import encode_error
 from wideband.wire import jsons
 
 # A blank line: all that every client passes over between two chunks.

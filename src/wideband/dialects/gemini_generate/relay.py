@@ -6,9 +6,9 @@ from wideband.canon.events import Event, Failed, Finished, ReasoningDelta
 from wideband.canon.faults import Fault, FaultKind
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.gemini_generate.encoder import Framing, address
-from wideband.dialects.gemini_generate.faults import encode_error
 from wideband.dialects.gemini_generate.seal_marks import holds_seals, settle_chunk
 from wideband.dialects.gemini_generate.usage import closing_fields
+from wideband.dialects.google_faults import encode_error
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 

@@ -30,7 +30,7 @@ from wideband.dialects.gemini_generate.chunks import (
     read_chunk,
 )
 from wideband.dialects.gemini_generate.counts import decode_counts
-from wideband.dialects.gemini_generate.upstream_faults import decode_error
+from wideband.dialects.google_upstream_faults import decode_error
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 

@@ -6,10 +6,10 @@ from wideband.canon.reply import Reply, fold
 from wideband.dialects import seals
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.gemini_generate.answer import encode_reply
-from wideband.dialects.gemini_generate.faults import encode_fault
 from wideband.dialects.gemini_generate.relay import settled
 from wideband.dialects.gemini_generate.seal_marks import holds_seals, settle_chunk
 from wideband.dialects.gemini_generate.stream import StreamDecoder
+from wideband.dialects.google_faults import encode_fault
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
 
