@@ -486,6 +486,13 @@ def test_thinking_is_asked_for_as_the_model_takes_it(
     assert thinking(model(name), ask) == (config, losses)
 
 
+def test_thoughts_are_shown_to_who_wants_to_see_them() -> None:
+    ask = ReasoningAsk(max_tokens=2000)
+    assert thinking(GEMINI_2, ask)[0] == {"includeThoughts": True, "thinkingBudget": 2000}
+    assert thinking(GEMINI_2, ReasoningAsk(max_tokens=2000, display="omitted"))[0] == {"thinkingBudget": 2000}
+    assert thinking(GEMINI_2, ask, dialect="gemini_generate")[0] == {"thinkingBudget": 2000}
+
+
 def test_a_quirk_tells_of_levels_where_the_name_does_not() -> None:
     found, _ = thinking(model("my-tuned-model", "thinking_level"), ReasoningAsk(effort="low"))
     assert found == {"includeThoughts": True, "thinkingLevel": "low"}

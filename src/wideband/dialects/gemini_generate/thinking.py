@@ -44,7 +44,9 @@ def thinking_config(request: Request, target: Target, max_tokens: int | None, lo
         if not _is_off(ask):
             words.note(losses, "reasoning", "the endpoint does not think")
         return None
-    shown = {} if ask.exclude or _is_off(ask) else {"includeThoughts": True}
+    # To others, thoughts go without saying; a caller of this protocol has to ask for them.
+    hides = ask.exclude or ask.display == "omitted" or (request.dialect == words.NAME and ask.display is None)
+    shown = {} if hides or _is_off(ask) else {"includeThoughts": True}
     if takes_levels(target):
         return (shown | _level(ask, target, losses)) or None
     return (shown | _budget(ask, target, max_tokens, losses)) or None
