@@ -17,8 +17,6 @@ from wideband.sandbox.rows import (
 
 # What is shown to a simulated model is counted; it sees nothing.
 _INPUTS = ("text", "image", "file")
-# Protocols that the gateway does not speak yet: it is shown nobody who is asked in them.
-AWAITED = frozenset({"gemini_generate"})
 _NAMESPACE = uuid.UUID("6f4d2a10-0000-4000-8000-73616e64626f")
 
 _OPENAI_PARAMETERS = frozenset(
@@ -80,15 +78,12 @@ _OUTPUTS: dict[Task, tuple[str, ...]] = {"generate": ("text",), "embed": ("embed
 
 def market(base_url: str) -> tuple[tuple[Provider, ...], tuple[Model, ...], tuple[Endpoint, ...]]:
     """Return the catalogue rows of the sandbox that listens at a URL; everything in them is marked simulated."""
-    providers = {row.slug: _provider(row, base_url.rstrip("/")) for row in PROVIDERS if row.dialect not in AWAITED}
+    providers = {row.slug: _provider(row, base_url.rstrip("/")) for row in PROVIDERS}
+    models = tuple(_model(row) for row in MODELS)
     endpoints = tuple(
-        _endpoint(row, serving, providers[serving.provider])
-        for row in MODELS
-        for serving in row.servings
-        if serving.provider in providers
+        _endpoint(row, serving, providers[serving.provider]) for row in MODELS for serving in row.servings
     )
-    served = {endpoint.model for endpoint in endpoints}
-    return tuple(providers.values()), tuple(_model(row) for row in MODELS if row.id in served), endpoints
+    return tuple(providers.values()), models, endpoints
 
 
 def _provider(row: SimProvider, base_url: str) -> Provider:
