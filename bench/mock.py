@@ -13,10 +13,17 @@ from typing import cast
 
 import uvloop
 
-from bench.traffic import BURST_EVENTS, EVENTS, PACED_GAP_S, PATHS, REPLIES, Dialect, Events
+from bench.answers import EVENTS, REPLIES, Events
+from bench.traffic import BURST_EVENTS, DIALECTS, PACED_GAP_S, Dialect, Script, path_of
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _MODEL = re.compile(rb'"model"\s*:\s*"([a-z-]+)"')
+_MODEL_IN_PATH = re.compile(rb"/models/([a-z-]+):")
+_SCRIPTS: tuple[Script, Script] = ("reply", "burst")
+# How paths end that are asked in a protocol.
+_ENDINGS: dict[bytes, Dialect] = {
+    path_of(dialect, "", script).rpartition("/")[2].encode(): dialect for dialect in DIALECTS for script in _SCRIPTS
+}
 _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -65,8 +72,8 @@ class Connection(asyncio.Protocol):
         return head.split(b" ", 2)[1], body
 
     def _answer(self, path: bytes, body: bytes) -> None:
-        dialect = next((name for name, known in PATHS.items() if path.endswith(known.encode())), None)
-        model = _MODEL.search(body)
+        dialect = next((name for known, name in _ENDINGS.items() if path.endswith(known)), None)
+        model = _MODEL.search(body) or _MODEL_IN_PATH.search(path)
         if dialect is None or model is None:
             self._write(_MISSING)
             return
@@ -116,7 +123,7 @@ def _whole(dialect: Dialect) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(reply), reply)
 
 
-_WHOLE: dict[Dialect, bytes] = {dialect: _whole(dialect) for dialect in PATHS}
+_WHOLE: dict[Dialect, bytes] = {dialect: _whole(dialect) for dialect in DIALECTS}
 
 
 async def serve(port: int) -> asyncio.Server:

@@ -4,8 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
+from bench.answers import REPLIES
 from bench.machine import Process
-from bench.traffic import PATHS, REPLIES
+from bench.traffic import path_of
 
 _FRAME = """
 {user}worker_processes 1;
@@ -50,8 +51,10 @@ def available() -> str | None:
 
 
 def mock(folder: Path, port: int) -> Process:
-    """Start an nginx that answers both protocols with their fixed whole reply."""
-    locations = "".join(_MOCK.format(path=PATHS[name], reply=reply.decode()) for name, reply in REPLIES.items())
+    """Start an nginx that answers every protocol with its fixed whole reply."""
+    locations = "".join(
+        _MOCK.format(path=path_of(name, "reply", "reply"), reply=reply.decode()) for name, reply in REPLIES.items()
+    )
     return _start(folder, f"  server {{\n    listen 127.0.0.1:{port} backlog=2048;{locations}\n  }}")
 
 

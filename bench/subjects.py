@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bench import nginx
 from bench.machine import Process, environment, free_port
-from bench.traffic import OPENAI, PATHS, SCRIPTS, Dialect, Lane, Route, Script, request
+from bench.traffic import DIALECTS, OPENAI, SCRIPTS, SHORT, Dialect, Lane, Route, Script, path_of, request
 
 START_S = 60
 # What whole replies come from.
@@ -64,7 +64,7 @@ class Direct:
     def route(self, lane: Lane, script: Script) -> Route | None:
         if lane.translated:
             return None
-        return Route(port=self._upstreams.port(script), path=PATHS[lane.inside], model=script)
+        return Route(port=self._upstreams.port(script), path=path_of(lane.inside, script, script), model=script)
 
 
 class Wideband:
@@ -109,27 +109,28 @@ class Wideband:
 
     def route(self, lane: Lane, script: Script) -> Route:
         key = (self.home / "local.key").read_text().strip()
+        model = model_name(lane.outside, script)
         return Route(
             port=self._port,
-            path=PATHS[lane.inside],
-            model=model_name(lane.outside, script),
+            path=path_of(lane.inside, model, script),
+            model=model,
             headers={"authorization": f"Bearer {key}"},
         )
 
 
 def model_name(outside: Dialect, script: Script) -> str:
     """Return what the subjects call the model that plays a script behind a protocol."""
-    return f"bench/{outside.partition('_')[0]}-{script}"
+    return f"bench/{SHORT[outside]}-{script}"
 
 
 def _rows(upstreams: Upstreams) -> str:
     rows = []
-    for dialect in PATHS:
+    for dialect in DIALECTS:
         for server, port, scripts in (
             ("replies", upstreams.reply_port, SCRIPTS[:1]),
             ("streams", upstreams.stream_port, SCRIPTS[1:]),
         ):
-            provider = f"bench-{dialect.partition('_')[0]}-{server}"
+            provider = f"bench-{SHORT[dialect]}-{server}"
             rows.append(
                 f'[[provider]]\nslug = "{provider}"\nname = "{provider}"\ndialect = "{dialect}"\n'
                 f'base_url = "http://127.0.0.1:{port}/v1"\nkey = "bench"\n'

@@ -26,6 +26,16 @@ MEASURES = (
     Measure(name="anthropic_1k", what="Anthropic in and out, 1 kB", unit="us CPU", first=300, final=150),
     Measure(name="openai_to_anthropic_1k", what="OpenAI in, Anthropic out, 1 kB", unit="us CPU", first=400, final=250),
     Measure(name="anthropic_to_openai_1k", what="Anthropic in, OpenAI out, 1 kB", unit="us CPU", first=400, final=250),
+    Measure(name="responses_1k", what="Responses in and out, 1 kB", unit="us CPU", first=300, final=150),
+    Measure(name="gemini_1k", what="Gemini in and out, 1 kB", unit="us CPU", first=300, final=150),
+    Measure(name="responses_to_openai_1k", what="Responses in, OpenAI out, 1 kB", unit="us CPU", first=400, final=250),
+    Measure(name="openai_to_responses_1k", what="OpenAI in, Responses out, 1 kB", unit="us CPU", first=400, final=250),
+    Measure(name="gemini_to_openai_1k", what="Gemini in, OpenAI out, 1 kB", unit="us CPU", first=400, final=250),
+    Measure(name="openai_to_gemini_1k", what="OpenAI in, Gemini out, 1 kB", unit="us CPU", first=400, final=250),
+    Measure(name="gemini_to_anthropic_1k", what="Gemini in, Anthropic out, 1 kB", unit="us CPU", first=400, final=250),
+    Measure(
+        name="responses_to_anthropic_1k", what="Responses in, Anthropic out, 1 kB", unit="us CPU", first=400, final=250
+    ),
     Measure(name="openai_100k", what="OpenAI in and out, 100 kB", unit="us CPU"),
     Measure(name="openai_1k_rate", what="OpenAI in and out, 1 kB, back to back", unit="requests/s"),
     Measure(name="event", what="paced stream event, forwarded", unit="us CPU", first=45, final=30),

@@ -1,11 +1,12 @@
-"""What is sent and what is answered: request bodies, reply bodies and stream events of both dialects, as bytes."""
+"""What is sent, and between which protocols: request bodies of every dialect, as bytes."""
 
 import json
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import msgspec
 
-Dialect = Literal["openai_chat", "anthropic_messages"]
+Dialect = Literal["openai_chat", "anthropic_messages", "openai_responses", "gemini_generate"]
 # How an upstream answers: a whole reply; events at a steady pace without end; a hundred events at once; two events,
 # then silence. The upstream model's name is the script.
 Script = Literal["reply", "paced", "burst", "idle"]
@@ -17,9 +18,23 @@ BURST_EVENTS = 100
 SMALL = 1_000
 LARGE = 100_000
 
-PATHS: dict[Dialect, str] = {"openai_chat": "/v1/chat/completions", "anthropic_messages": "/v1/messages"}
+DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+# What a protocol is called in names of models and figures.
+SHORT: dict[Dialect, str] = {
+    "openai_chat": "openai",
+    "anthropic_messages": "anthropic",
+    "openai_responses": "responses",
+    "gemini_generate": "gemini",
+}
+# Gemini says the model, and whether it streams, in the path.
+_PATHS: dict[Dialect, str] = {
+    "openai_chat": "/v1/chat/completions",
+    "anthropic_messages": "/v1/messages",
+    "openai_responses": "/v1/responses",
+    "gemini_generate": "/v1/models/{model}:{method}",
+}
 
-_SENTENCE = "The quick brown fox jumps over the lazy dog, and the dog dreams of rivers. "
+SENTENCE = "The quick brown fox jumps over the lazy dog, and the dog dreams of rivers. "
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -29,14 +44,38 @@ class Lane(msgspec.Struct, frozen=True):
     outside: Dialect
 
     @property
+    def name(self) -> str:
+        inside, outside = SHORT[self.inside], SHORT[self.outside]
+        return f"{inside}_to_{outside}" if self.translated else inside
+
+    @property
     def translated(self) -> bool:
         return self.inside != self.outside
+
+
+def path_of(dialect: Dialect, model: str, script: Script) -> str:
+    """Return the path at which a model is asked to play a script."""
+    method = "generateContent" if script == "reply" else "streamGenerateContent?alt=sse"
+    return _PATHS[dialect].format(model=model, method=method)
 
 
 OPENAI = Lane("openai_chat", "openai_chat")
 ANTHROPIC = Lane("anthropic_messages", "anthropic_messages")
 OPENAI_TO_ANTHROPIC = Lane("openai_chat", "anthropic_messages")
 ANTHROPIC_TO_OPENAI = Lane("anthropic_messages", "openai_chat")
+RESPONSES = Lane("openai_responses", "openai_responses")
+GEMINI = Lane("gemini_generate", "gemini_generate")
+# The younger protocols, among themselves and with the elder: a figure each.
+YOUNGER = (
+    RESPONSES,
+    GEMINI,
+    Lane("openai_responses", "openai_chat"),
+    Lane("openai_chat", "openai_responses"),
+    Lane("gemini_generate", "openai_chat"),
+    Lane("openai_chat", "gemini_generate"),
+    Lane("gemini_generate", "anthropic_messages"),
+    Lane("openai_responses", "anthropic_messages"),
+)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,18 +93,42 @@ def compact(value: object) -> bytes:
 
 
 def body(dialect: Dialect, model: str, script: Script, size: int) -> bytes:
-    """Return a chat request of about `size` bytes; the same shape is valid in both dialects."""
-    stream = {"openai_chat": {"stream_options": {"include_usage": True}}, "anthropic_messages": {}}[dialect]
-    fields = {
-        "model": model,
-        "max_tokens": 256,
-        "temperature": 0.7,
-        "messages": [{"role": "user", "content": ""}],
-        **({"stream": True, **stream} if script != "reply" else {}),
-    }
-    missing = max(0, size - len(compact(fields)))
-    fields["messages"] = [{"role": "user", "content": (_SENTENCE * (missing // len(_SENTENCE) + 1))[:missing]}]
-    return compact(fields)
+    """Return a chat request of about `size` bytes."""
+    write = _BODIES[dialect]
+    streams = script != "reply"
+    missing = max(0, size - len(compact(write(model, "", streams))))
+    return compact(write(model, (SENTENCE * (missing // len(SENTENCE) + 1))[:missing], streams))
+
+
+Fields = dict[str, object]
+
+
+def _chat(model: str, text: str, streams: bool) -> Fields:
+    counted: Fields = {"stream_options": {"include_usage": True}} if streams else {}
+    return _messages(model, text, streams) | counted
+
+
+def _messages(model: str, text: str, streams: bool) -> Fields:
+    said = {"model": model, "max_tokens": 256, "temperature": 0.7, "messages": [{"role": "user", "content": text}]}
+    return said | ({"stream": True} if streams else {})
+
+
+def _responses(model: str, text: str, streams: bool) -> Fields:
+    said = {"model": model, "max_output_tokens": 256, "temperature": 0.7, "input": [{"role": "user", "content": text}]}
+    return said | ({"stream": True} if streams else {})
+
+
+def _gemini(_model: str, text: str, _streams: bool) -> Fields:
+    contents = [{"role": "user", "parts": [{"text": text}]}]
+    return {"contents": contents, "generationConfig": {"maxOutputTokens": 256, "temperature": 0.7}}
+
+
+_BODIES: dict[Dialect, Callable[[str, str, bool], Fields]] = {
+    "openai_chat": _chat,
+    "anthropic_messages": _messages,
+    "openai_responses": _responses,
+    "gemini_generate": _gemini,
+}
 
 
 def request(route: Route, dialect: Dialect, script: Script, size: int = SMALL) -> bytes:
@@ -79,104 +142,3 @@ def request(route: Route, dialect: Dialect, script: Script, size: int = SMALL) -
     }
     lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
     return f"POST {route.path} HTTP/1.1\r\n{lines}\r\n".encode() + content
-
-
-_TEXT = (_SENTENCE * 8)[:560]
-
-REPLIES: dict[Dialect, bytes] = {
-    "openai_chat": compact(
-        {
-            "id": "chatcmpl-bench",
-            "object": "chat.completion",
-            "created": 1_760_000_000,
-            "model": "reply",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": _TEXT, "refusal": None},
-                    "logprobs": None,
-                    "finish_reason": "stop",
-                }
-            ],
-            "usage": {
-                "prompt_tokens": 220,
-                "completion_tokens": 130,
-                "total_tokens": 350,
-                "prompt_tokens_details": {"cached_tokens": 0},
-                "completion_tokens_details": {"reasoning_tokens": 0},
-            },
-            "system_fingerprint": "fp_bench",
-        }
-    ),
-    "anthropic_messages": compact(
-        {
-            "id": "msg_bench",
-            "type": "message",
-            "role": "assistant",
-            "model": "reply",
-            "content": [{"type": "text", "text": _TEXT}],
-            "stop_reason": "end_turn",
-            "stop_sequence": None,
-            "usage": {
-                "input_tokens": 220,
-                "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": 0,
-                "output_tokens": 130,
-            },
-        }
-    ),
-}
-
-
-class Events(msgspec.Struct, frozen=True):
-    """The parts of a stream: how it opens, the event that repeats, how it ends."""
-
-    opening: bytes
-    delta: bytes
-    ending: bytes
-
-
-def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return b"data: " + compact({**_CHUNK, "choices": [choice]}) + b"\n\n"
-
-
-def _named(kind: str, **fields: object) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + compact({"type": kind, **fields}) + b"\n\n"
-
-
-_CHUNK = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1_760_000_000, "model": "stream"}
-_USAGE = {"prompt_tokens": 220, "completion_tokens": BURST_EVENTS, "total_tokens": 220 + BURST_EVENTS}
-_MESSAGE: dict[str, object] = {
-    "id": "msg_bench",
-    "type": "message",
-    "role": "assistant",
-    "model": "stream",
-    "content": [],
-    "stop_reason": None,
-    "stop_sequence": None,
-    "usage": {"input_tokens": 220, "output_tokens": 1},
-}
-
-EVENTS: dict[Dialect, Events] = {
-    "openai_chat": Events(
-        opening=_chunk({"role": "assistant", "content": ""}),
-        delta=_chunk({"content": " token"}),
-        ending=_chunk({}, "stop")
-        + b"data: "
-        + compact({**_CHUNK, "choices": [], "usage": _USAGE})
-        + b"\n\ndata: [DONE]\n\n",
-    ),
-    "anthropic_messages": Events(
-        opening=_named("message_start", message=_MESSAGE)
-        + _named("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-        delta=_named("content_block_delta", index=0, delta={"type": "text_delta", "text": " token"}),
-        ending=_named("content_block_stop", index=0)
-        + _named(
-            "message_delta",
-            delta={"stop_reason": "end_turn", "stop_sequence": None},
-            usage={"output_tokens": BURST_EVENTS},
-        )
-        + _named("message_stop"),
-    ),
-}

@@ -6,7 +6,7 @@ from bench.machine import Process, environment, free_port
 from bench.peers.install import python_packages
 from bench.peers.server import Server
 from bench.subjects import Upstreams, model_name
-from bench.traffic import PATHS, SCRIPTS, Dialect, Lane, Route, Script
+from bench.traffic import SCRIPTS, Dialect, Lane, Route, Script, path_of
 
 PACKAGES = ("litellm[proxy]==1.106.2",)
 _KEY = "sk-bench-4bY7kQ2mXw9ZrT5vHc8LnJ3s"
@@ -56,9 +56,11 @@ class LiteLLM(Server):
         # It sends Messages requests for OpenAI models to the upstream's Responses API, which the mock does not speak.
         if lane.inside == "anthropic_messages" and lane.translated:
             return None
+        if not {lane.inside, lane.outside} <= _PROVIDERS.keys():
+            return None
         return Route(
             port=self._port,
-            path=PATHS[lane.inside],
+            path=path_of(lane.inside, script, script),
             model=model_name(lane.outside, script),
             headers={"authorization": f"Bearer {_KEY}"},
         )

@@ -6,7 +6,7 @@ from bench import nginx
 from bench.machine import BenchError, Process, free_port
 from bench.peers.server import Server
 from bench.subjects import Upstreams
-from bench.traffic import PATHS, Lane, Route, Script
+from bench.traffic import Lane, Route, Script, path_of
 
 
 class Nginx(Server):
@@ -28,4 +28,4 @@ class Nginx(Server):
         if lane.translated:
             return None
         server = "replies" if script == "reply" else "streams"
-        return Route(port=self._port, path=f"/{server}{PATHS[lane.inside]}", model=script)
+        return Route(port=self._port, path=f"/{server}{path_of(lane.inside, script, script)}", model=script)

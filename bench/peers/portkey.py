@@ -7,7 +7,7 @@ from bench.machine import Process, environment, free_port
 from bench.peers.install import node_packages
 from bench.peers.server import Server
 from bench.subjects import Upstreams
-from bench.traffic import PATHS, Dialect, Lane, Route, Script
+from bench.traffic import Dialect, Lane, Route, Script, path_of
 
 PACKAGES = {"@portkey-ai/gateway": "1.15.2"}
 # With a newer one its streaming is broken.
@@ -47,9 +47,11 @@ class Portkey(Server):
     def route(self, lane: Lane, script: Script) -> Route | None:
         if lane.inside == "anthropic_messages" and lane.translated:
             return None
+        if not {lane.inside, lane.outside} <= _PROVIDERS.keys():
+            return None
         return Route(
             port=self._port,
-            path=PATHS[lane.inside],
+            path=path_of(lane.inside, script, script),
             model=script,
             headers={
                 "authorization": "Bearer bench",

@@ -62,7 +62,7 @@ class TensorZero(Server):
         return "\n".join(rows) + "\n"
 
     def route(self, lane: Lane, script: Script) -> Route | None:
-        if lane.inside == "anthropic_messages":
+        if lane.inside != "openai_chat" or lane.outside not in _TYPES:
             return None
         name = model_name(lane.outside, script).replace("/", "-")
         return Route(port=self._port, path="/openai/v1/chat/completions", model=f"tensorzero::model_name::{name}")

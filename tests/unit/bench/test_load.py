@@ -7,11 +7,11 @@ import pytest
 from bench.load import Closed, Order, Rate, Streams, Tally, carry_out
 from bench.machine import Line
 from bench.mock import serve
-from bench.traffic import BURST_EVENTS, PATHS, Dialect, Route, Script, request
+from bench.traffic import BURST_EVENTS, DIALECTS, Dialect, Route, Script, path_of, request
 
 
 def order(kind: type[Order], port: int, dialect: Dialect, script: Script, **more: float) -> Order:
-    payload = request(Route(port=port, path=PATHS[dialect], model=script), dialect, script)
+    payload = request(Route(port=port, path=path_of(dialect, script, script), model=script), dialect, script)
     return kind(port=port, payload=payload, connections=4, **more)
 
 
@@ -20,7 +20,7 @@ def port_of(server: asyncio.Server) -> int:
     return port
 
 
-@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_closed_loop_counts_whole_answers(dialect: Dialect) -> None:
     async with await serve(0) as server:
         what = order(Closed, port_of(server), dialect, "reply", seconds=0.2)
@@ -31,7 +31,7 @@ async def test_a_closed_loop_counts_whole_answers(dialect: Dialect) -> None:
     assert tally.seconds >= 0.2
 
 
-@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_burst_arrives_with_all_its_events(dialect: Dialect) -> None:
     async with await serve(0) as server:
         what = order(Closed, port_of(server), dialect, "burst", seconds=0.2)
