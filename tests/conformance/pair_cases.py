@@ -145,7 +145,6 @@ REPLIES: dict[str, tuple[Part, ...]] = {
     "foreign thinking": (Reasoning(data="gAAA", format="openai-responses-v1"), Text(text="So.")),
     "foreign signature": (Reasoning(text="Hm.", signature="abc", format="google-gemini-v1"), Text(text="So.")),
     "call": (Text(text="Well."), CALL),
-    "custom call": (ToolCall(id="c1", name="patch", arguments='*** "x"\n', custom=True),),
     "parallel calls": (CALL, ToolCall(id="toolu_2", name="g", arguments="{}")),
     "refusal": (Refusal(text="No."),),
     "server tool": (Opaque(dialect="", kind="server_tool_blocks", raw={"type": "server_tool_use", "id": "s",

@@ -10,12 +10,13 @@ from tests.conformance.pair_cases import REPLIES, REQUESTS, reply
 
 from wideband.canon.events import Event
 from wideband.canon.reply import Reply, unfold
-from wideband.canon.request import Loss, Opaque, Request, ServerTool
+from wideband.canon.request import File, Loss, Opaque, Request, ServerTool
 from wideband.canon.usage import Usage
 from wideband.dialects.base import Called, Closing, Envelope, Target
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.registry import DIALECTS
-from wideband.wire import sse
+from wideband.gateway.lanes import only_allowed_tools
+from wideband.wire import jsons, sse
 
 # The dialects with a column of their own; legacy completions are a narrow door to the first of them.
 NAMES = ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate")
@@ -30,7 +31,20 @@ TARGETS = {
     "anthropic_messages": Target(model="m", provider="p", reasoning_format="anthropic-claude-v1"),
     "gemini_generate": Target(model="m", provider="p", reasoning_format="google-gemini-v1"),
 }
-ENVELOPE = Envelope(id="gen-1", model="m", provider="P", created_s=1, include_usage=True)
+# A tool that each dialect's providers run themselves.
+SERVER_TOOLS = {
+    "openai_chat": ServerTool(dialect="openai_chat", type="web_search", raw={"type": "web_search"}),
+    "openai_responses": ServerTool(dialect="openai_responses", type="web_search", raw={"type": "web_search"}),
+    "anthropic_messages": ServerTool(
+        dialect="anthropic_messages",
+        type="web_search_20250305",
+        raw={"type": "web_search_20250305", "name": "web_search"},
+    ),
+    "gemini_generate": ServerTool(dialect="gemini_generate", type="googleSearch", raw={"googleSearch": {}}),
+}
+ENVELOPE = Envelope(
+    id="gen-1", model="m", provider="P", created_s=1, include_usage=True, asked={"alt": jsons.Raw(b'"sse"')}
+)
 USAGE = Usage(prompt_tokens=90, completion_tokens=12, cached_tokens=40, cache_write_tokens=10, reasoning_tokens=5)
 CLOSING = Closing(usage=USAGE, cost_nano=1000)
 
@@ -55,11 +69,21 @@ def of(dialect: str, request: Request) -> Request:
     """Take a case as one of a dialect's own: what is opaque in it is that dialect's."""
 
     def own(value: Any) -> Any:
-        return msgspec.structs.replace(value, dialect=dialect) if isinstance(value, Opaque | ServerTool) else value
+        if isinstance(value, ServerTool):
+            return SERVER_TOOLS[dialect]
+        if isinstance(value, File) and dialect == "gemini_generate":
+            # Which names no files, and calls a stored one by its URI.
+            return msgspec.structs.replace(
+                value, filename=None, extras={}, url=value.url or value.file_id, file_id=None
+            )
+        return msgspec.structs.replace(value, dialect=dialect) if isinstance(value, Opaque) else value
 
     messages = (msgspec.structs.replace(message, parts=tuple(map(own, message.parts))) for message in request.messages)
+    output = request.output
+    if output is not None and dialect == "gemini_generate":
+        output = msgspec.structs.replace(output, name=None, strict=None)
     return msgspec.structs.replace(
-        request, dialect=dialect, messages=tuple(messages), tools=tuple(map(own, request.tools))
+        request, dialect=dialect, messages=tuple(messages), tools=tuple(map(own, request.tools)), output=output
     )
 
 
@@ -80,7 +104,7 @@ def arrived(dialect: str, path: str, body: bytes) -> Request:
 
 def passed_on(source: str, other: str, case: str) -> tuple[Request, Request, set[str]]:
     """Return a request as it sets out and as it arrives, and what was lost between."""
-    request = of(source, REQUESTS[case])
+    request = only_allowed_tools(of(source, REQUESTS[case]))
     written = DIALECTS[source].encode_request(request, TARGETS[source])
     first = arrived(source, written.path, written.body)
     if source == other:

@@ -45,6 +45,9 @@ _STATUSES: dict[int, FaultKind] = {
 _REASONS: dict[str, FaultKind] = {
     "content_policy_violation": FaultKind.CONTENT_POLICY,
     "context_length_exceeded": FaultKind.CONTEXT_LENGTH,
+    "invalid_request": FaultKind.PROVIDER_REJECTED,
+    "payment_required": FaultKind.PROVIDER_AUTH,
+    "provider_unavailable": FaultKind.PROVIDER_ERROR,
     "API_KEY_EXPIRED": FaultKind.PROVIDER_AUTH,
     "API_KEY_INVALID": FaultKind.PROVIDER_AUTH,
     "RATE_LIMIT_EXCEEDED": FaultKind.PROVIDER_RATE_LIMITED,

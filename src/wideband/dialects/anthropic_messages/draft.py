@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wideband.canon.request import Loss, ReasoningAsk, Request, Tool
+from wideband.canon.request import Loss, ReasoningAsk, Request, Tool, ToolCall
 from wideband.dialects import budgets, quirks
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
@@ -156,9 +156,13 @@ def _system_text(system: list[Block]) -> str | list[Block]:
 
 
 def _tools(request: Request, turns: Turns, losses: list[Loss]) -> list[Block]:
+    called = {part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)}
     tools: list[Block] = []
     for tool in request.tools:
         if isinstance(tool, Tool):
+            if tool.deferred and request.dialect != words.NAME and tool.name not in called:
+                words.note(losses, "deferred_tool", tool.name)
+                continue
             tool = as_function(tool, losses)
             schema = tool.parameters or {"properties": {}}
             block: Block = {

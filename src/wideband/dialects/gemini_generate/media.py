@@ -37,8 +37,9 @@ def image(part: Image, losses: list[Loss]) -> Block | None:
 
 def file(part: File, losses: list[Loss], *, is_own: bool) -> Block | None:
     """Write a document; `is_own` tells that the request came in this protocol, whose file ids are URIs."""
-    if part.extras and not is_own:
-        words.note(losses, "file_extras", ", ".join(sorted(part.extras)))
+    unsaid = [*sorted(part.extras), *(["filename"] if part.filename and part.data is not None else [])]
+    if unsaid and not is_own:
+        words.note(losses, "file_extras", ", ".join(unsaid))
     if part.text is not None:
         data = base64.b64encode(part.text.encode("utf-8", "replace")).decode()
         block = _source(data, None, "text/plain", "text/plain") if part.text.strip() else None
