@@ -291,6 +291,11 @@ class TestSeals:
             {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0"}},
             [],
         ),
+        (
+            File(data="JVBERi0", filename="a.pdf"),
+            {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0"}},
+            ["file_extras"],
+        ),
         (File(text="hi"), {"inlineData": {"mimeType": "text/plain", "data": "aGk="}}, []),
         (File(file_id="file-1"), None, ["file_id"]),
         (Audio(data="AAAA", format="mp3"), {"inlineData": {"mimeType": "audio/mp3", "data": "AAAA"}}, []),

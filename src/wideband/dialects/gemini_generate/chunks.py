@@ -51,6 +51,11 @@ class Candidate(msgspec.Struct, rename="camel"):
     grounding_metadata: Any = None
     url_context_metadata: Any = None
 
+    @property
+    def says_more(self) -> bool:
+        """Whether there is anything beside the content."""
+        return bool(self.citation_metadata or self.grounding_metadata or self.url_context_metadata)
+
     def parts(self) -> list[WirePart]:
         return (self.content.parts if self.content is not None else None) or []
 

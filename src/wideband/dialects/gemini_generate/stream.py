@@ -101,8 +101,10 @@ class StreamDecoder:
         feedback = chunk.prompt_feedback
         if feedback is not None and feedback.block_reason and not self._choices:
             return [*events, *self._fail(block_fault(feedback, data))]
-        broken = next((fault for each in chunk.candidates or () if (fault := ending_fault(each)) is not None), None)
-        return events if broken is None else [*events, *self._fail(broken)]
+        for candidate in chunk.candidates or ():
+            if candidate.finish_reason and (broken := ending_fault(candidate)) is not None:
+                return [*events, *self._fail(broken)]
+        return events
 
     def _start(self, chunk: Chunk) -> list[Event]:
         self._started = True
@@ -123,9 +125,10 @@ class StreamDecoder:
                 self._text(choice, part, part.text, events)
             else:
                 self._other(choice, part, events, (data, at, place))
-        if (logprobs := openai_logprobs(candidate.logprobs_result)) is not None:
+        if candidate.logprobs_result and (logprobs := openai_logprobs(candidate.logprobs_result)) is not None:
             events.append(Logprobs(value=logprobs, choice=index))
-        events.extend(beside(candidate, index))
+        if candidate.says_more:
+            events.extend(beside(candidate, index))
         if candidate.finish_reason and words.FINISH.get(candidate.finish_reason) != "error":
             choice.is_finished = True
             reason = words.finish_reason(candidate.finish_reason, called_tools=choice.tools > 0)
