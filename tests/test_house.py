@@ -137,7 +137,8 @@ def test_lock_files_name_no_host_and_hash_everything(lock: str) -> None:
 def test_what_the_project_asks_for_is_locked() -> None:
     """Fails after a change of dependencies without `make lock`."""
     tables = project()
-    runtime = [*tables["project"]["dependencies"], *tables["dependency-groups"]["build"]]
+    extras = [each for extra in tables["project"]["optional-dependencies"].values() for each in extra]
+    runtime = [*tables["project"]["dependencies"], *extras, *tables["dependency-groups"]["build"]]
     development = [*runtime, *tables["dependency-groups"]["dev"]]
     for lock, wanted in (("requirements.lock", runtime), ("requirements-dev.lock", development)):
         locked = pins(lock)

@@ -1,5 +1,6 @@
 """What the environment says of Bedrock and Vertex AI, without asking either."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from wideband.catalog.rows import Provider, Voice
 from wideband.config import Settings, load_market, platforms
 from wideband.config.platforms import filled, missing_library, unset_fields, way_in
 
+ROOT = Path(__file__).resolve().parents[3]
 VERTEX = "https://{VERTEX_LOCATION}-aiplatform.googleapis.com/v1/projects/{VERTEX_PROJECT}/locations/{VERTEX_LOCATION}"
 AWS = Provider(slug="a", name="A", dialect="openai_chat", base_url="https://a.example", auth="aws-sigv4")
 GOOGLE = Provider(slug="g", name="G", dialect="openai_chat", base_url="https://g.example", auth="google-adc")
@@ -38,6 +40,15 @@ def test_fields_are_wanted_of_every_voice_and_other_names_for_them_count() -> No
     assert unset_fields(row, {}) == ["AWS_REGION", "ELSE"]
     assert unset_fields(row, {"AWS_DEFAULT_REGION": "r", "ELSE": ""}) == ["ELSE"]
     assert filled(row.base_url, {"AWS_DEFAULT_REGION": "r"}) == "https://r.example"
+
+
+def test_what_the_page_on_platforms_shows_is_read_as_it_stands(home: Path) -> None:
+    shown = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs/howto/platforms.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(shown) == 4
+    for number, text in enumerate(shown):
+        file = home / f"{number}.toml"
+        file.write_text(text)
+        load_market(Settings(home=home, config_file=file), environ={"WIDEBAND_DISCOVER": "0"})
 
 
 def test_aws_credentials_are_found_in_variables_and_files(tmp_path: Path) -> None:

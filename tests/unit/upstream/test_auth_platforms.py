@@ -9,6 +9,7 @@ from tests.e2e.clouds import ACCESS_KEY, SECRET_KEY, TOKEN, clouds, service_acco
 from tests.unit.upstream.signatures import signature_of
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.catalog.rows import AuthStyle
 from wideband.upstream.auth import PLATFORMS, headers_for
 from wideband.upstream.aws import SigV4
 from wideband.upstream.base import Call
@@ -43,9 +44,9 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("style", PLATFORMS)
-def test_a_platforms_own_key_spares_its_credentials(style: str) -> None:
-    assert headers_for(style, "k") == {"authorization": "Bearer k"}  # type: ignore[arg-type]  # a key of the table
-    assert headers_for(style, None) == {}  # type: ignore[arg-type]  # as above
+def test_a_platforms_own_key_spares_its_credentials(style: AuthStyle) -> None:
+    assert headers_for(style, "k") == {"authorization": "Bearer k"}
+    assert headers_for(style, None) == {}
 
 
 @pytest.mark.usefixtures("keys")
