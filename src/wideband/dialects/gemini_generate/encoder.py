@@ -1,8 +1,8 @@
 """Canonical events as a stream of generateContent chunks: server-sent events, or one JSON array that grows.
 
-A broken stream tells its error in-band and has no reason to finish. Measured with Gemini CLI 0.61: it asks again
-after 1 s and 2 s, exactly as after a clean end without one, while Google's SDKs raise the error and so can tell a cut
-answer from a whole one. Comments and `event:` lines break those SDKs and the CLI, so there are none.
+A broken stream tells its error in-band and has no reason to finish: measured with Gemini CLI 0.61, which passes over
+the error and asks again after 1 s and 2 s, as after a clean end without a reason; Google's SDKs raise the error, and so
+can tell a cut answer from a whole one. Comments and `event:` lines break both, so there are none.
 """
 
 from typing import Any, Final
