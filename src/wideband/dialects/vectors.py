@@ -1,7 +1,6 @@
 """Embeddings in the form in which they are wanted: numbers as JSON, or base64 of little-endian float32."""
 
 import base64
-import binascii
 import struct
 
 import msgspec
@@ -19,7 +18,13 @@ def is_base64(raw: msgspec.Raw) -> bool:
 
 def read_vector(raw: msgspec.Raw) -> Vector:
     """Take a vector as a provider wrote it, without reading its numbers."""
-    return Vector(base64=jsons.decode(raw)) if is_base64(raw) else Vector(numbers=raw)
+    if not is_base64(raw):
+        return Vector(numbers=raw)
+    try:
+        return Vector(base64=jsons.decode(raw))
+    except jsons.DecodeError:
+        # No base64 either: it is given as it came.
+        return Vector(numbers=raw)
 
 
 def as_base64(vector: Vector) -> Vector:
@@ -42,7 +47,7 @@ def as_numbers(vector: Vector) -> Vector:
         packed = base64.b64decode(vector.base64, validate=True)
         values = struct.unpack(f"<{len(packed) // 4}f", packed)
         return Vector(numbers=msgspec.Raw(jsons.encode(values)))
-    except (binascii.Error, struct.error):
+    except (ValueError, struct.error):
         return vector
 
 

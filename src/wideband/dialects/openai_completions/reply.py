@@ -18,6 +18,8 @@ from wideband.wire.sse import Frame
 
 Row = dict[str, Any]
 
+_SAID = frozenset({"text", "index", "finish_reason", "error"})
+
 
 def decode_reply(body: bytes) -> Reply:
     """Read a provider's whole answer. Raises `Faulted` for one that cannot be read or holds only an error."""
@@ -52,10 +54,16 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
     ends = {choice.index: choice.finish for choice in reply.choices}
     choices: list[Row] = []
     for at, given in enumerate(rows(fields.get("choices"))):
-        told: Row = {"text": "", "index": at, "logprobs": None, "finish_reason": None}
-        told |= {name: value for name, value in given.items() if value is not None and name != "error"}
-        told["finish_reason"] = ends.get(told["index"]) or told["finish_reason"] or "stop"
-        choices.append(told)
+        index, said = given.get("index"), given.get("text")
+        index = index if type(index) is int and index >= 0 else at
+        told: Row = {
+            "text": said if isinstance(said, str) else "",
+            "index": index,
+            "logprobs": None,
+            "finish_reason": ends.get(index) or "stop",
+        }
+        kept = {name: value for name, value in given.items() if value is not None and name not in _SAID}
+        choices.append(told | kept)
     _finish(choices, reply, envelope, closing)
     kept = {name: value for name, value in fields.items() if name not in words.ADDRESS | words.WITHHELD}
     return jsons.encode(top(envelope) | kept | {"choices": choices} | end(closing))
