@@ -113,10 +113,21 @@ def test_wrong_types_are_refused_by_name(fields: dict[str, Any], param: str) -> 
     assert caught.value.fault.param == param
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"model": "m", "contents": [\xff]}', b'{"a": ' + b"[" * 5000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"model": "m", "contents": [\xff]}',
+        b'{"a": ' + b"[" * 5000,
+        b'{"a": 1, "generationConfig": 1e999}',
+    ],
+)
 def test_what_cannot_be_read_is_refused(body: bytes) -> None:
-    with pytest.raises(Faulted):
+    with pytest.raises(Faulted) as caught:
         read(body)
+    assert "``" not in caught.value.fault.message
 
 
 def test_unknown_fields_are_let_through() -> None:

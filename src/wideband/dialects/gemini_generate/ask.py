@@ -100,10 +100,10 @@ def unreadable(error: jsons.DecodeError, prefix: str = "") -> Faulted:
     """Say a decoder's complaint so that the caller can act on it."""
     text = str(error)
     at = _AT.search(text)
-    if at is None and not prefix:
-        return invalid(f'The body cannot be read as JSON: {text}; send one object such as {{"contents": [...]}}.')
     path = re.sub(r"\[(\d*|\.\.\.)\]", r".\1", prefix + (at[1] if at else "")).strip(".")
     reason = text[: at.start()] if at else text
+    if not path:
+        return invalid(f'The body cannot be read as JSON: {reason}; send one object such as {{"contents": [...]}}.')
     return invalid(f"`{path}`: {reason}; send contents with a `role` and `parts`.", path)
 
 
