@@ -88,6 +88,8 @@ def pairs() -> str:
         (source, f"`{other}`", *(_lost(lost, source, other, cases) for cases in features.values()))
         for source, others in lost["requests"].items()
         for other in others
+        # The same on both sides: the caller's own bytes go on, and nothing can get lost.
+        if source != other
     ]
     return _table(("in", "out", *features), rows)
 
@@ -113,7 +115,7 @@ def providers() -> str:
         (
             row["slug"],
             row["name"],
-            " or ".join(f"`{name}`" for name in row.get("key_env", _PLATFORM_VARIABLES.get(row.get("auth"), ()))),
+            " or ".join(f"`{name}`" for name in row.get("key_env") or _PLATFORM_VARIABLES[row["auth"]]),
             row["base_url"],
             _dialects(row),
         )

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.canon.faults import Faulted
 from wideband.upstream.base import Call
-from wideband.upstream.kept import Age, Kept
+from wideband.upstream.kept import Age, Kept, refused
 
 INSTALL = "pip install 'wideband[bedrock]'"
 
@@ -27,9 +27,11 @@ _REMEDY = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_B
 
 
 class _Signer(msgspec.Struct, frozen=True):
-    """`session` and `credentials` are botocore's, which renew themselves when asked in a thread that may wait."""
+    """What botocore has for it; its credentials renew themselves when asked in a thread that may wait."""
 
     session: Any
+    request: Any
+    auth: Any
     credentials: Any
     frozen: Any
     region: str | None
@@ -59,14 +61,15 @@ def signed(call: Call, signer: _Signer) -> dict[str, str]:
         raise _refused("the region is not known", "set AWS_REGION")
     service = next((name for begin, name in _SERVICES.items() if host.startswith(begin)), _SERVICE)
     given = {name: value for name, value in call.headers.items() if _SIGNED.fullmatch(name)}
-    request = import_module("botocore.awsrequest").AWSRequest("POST", call.url, data=call.body, headers=dict(given))
-    import_module("botocore.auth").SigV4Auth(signer.frozen, service, region).add_auth(request)
+    request = signer.request("POST", call.url, data=call.body, headers=dict(given))
+    signer.auth(signer.frozen, service, region).add_auth(request)
     return {name.lower(): value for name, value in request.headers.items() if name not in given}
 
 
 def _fetch(last: _Signer | None) -> _Signer:
     try:
         errors = import_module("botocore.exceptions")
+        request, auth = import_module("botocore.awsrequest").AWSRequest, import_module("botocore.auth").SigV4Auth
         session = last.session if last else import_module("botocore.session").Session(session_vars=_SESSION)
     except ImportError:
         raise _refused("botocore is not installed", INSTALL) from None
@@ -75,9 +78,9 @@ def _fetch(last: _Signer | None) -> _Signer:
         if credentials is None:
             raise _refused("there are none", _REMEDY)
         region = session.get_config_variable("region")
-        return _Signer(session, credentials, credentials.get_frozen_credentials(), region)
+        return _Signer(session, request, auth, credentials, credentials.get_frozen_credentials(), region)
     except (errors.BotoCoreError, errors.ClientError) as error:
-        raise _refused(str(error)[:200], _REMEDY) from error
+        raise _refused(str(error), _REMEDY) from error
 
 
 def _age(signer: _Signer) -> Age:
@@ -89,4 +92,4 @@ def _age(signer: _Signer) -> Age:
 
 
 def _refused(reason: str, remedy: str) -> Faulted:
-    return Faulted(Fault(kind=FaultKind.PROVIDER_AUTH, message=f"No AWS credentials: {reason}; {remedy}."))
+    return refused("This server has no AWS credentials that can be used", reason, remedy)

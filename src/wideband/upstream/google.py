@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.canon.faults import Faulted
 from wideband.upstream.base import Call
-from wideband.upstream.kept import Age, Kept
+from wideband.upstream.kept import Age, Kept, refused
 
 INSTALL = "pip install 'wideband[vertex]'"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -76,7 +76,7 @@ def _fetch(last: Any) -> Any:
         credentials = last or import_module("google.auth").default(scopes=[SCOPE], request=_request)[0]
         credentials.refresh(_request)
     except (errors.GoogleAuthError, OSError, ValueError) as error:
-        raise _refused(str(error)[:200], _REMEDY) from error
+        raise _refused(str(error), _REMEDY) from error
     return credentials
 
 
@@ -85,4 +85,4 @@ def _age(credentials: Any) -> Age:
 
 
 def _refused(reason: str, remedy: str) -> Faulted:
-    return Faulted(Fault(kind=FaultKind.PROVIDER_AUTH, message=f"No token of Google's: {reason}; {remedy}."))
+    return refused("This server has no token of Google's", reason, remedy)

@@ -1,11 +1,14 @@
 """Something that takes a while to fetch and ages: kept, and fetched anew ahead of its end, off the event loop."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Generic, Literal, TypeVar
 
-from wideband.canon.faults import Fault, Faulted
+from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.tasks import spawn
+
+log = logging.getLogger("wideband.upstream")
 
 T = TypeVar("T")
 
@@ -13,6 +16,12 @@ T = TypeVar("T")
 Age = Literal["fresh", "stale", "over"]
 
 PAUSE_S = 10.0
+
+
+def refused(what: str, reason: str, remedy: str) -> Faulted:
+    """Make the exception for credentials that are not to be had. The reason, which may name files, is only logged."""
+    log.warning("%s: %s; %s", what, reason, remedy)
+    return Faulted(Fault(kind=FaultKind.PROVIDER_AUTH, message=f"{what}; {remedy}."))
 
 
 class Kept(Generic[T]):

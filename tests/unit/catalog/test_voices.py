@@ -6,6 +6,7 @@ import pytest
 
 from wideband.catalog.reading import Sheet, read_sheet
 from wideband.catalog.rows import Provider, Voice
+from wideband.catalog.tables import Problem
 from wideband.catalog.voices import Words
 
 WORDS = Words(dialects={"openai_chat", "openai_responses", "anthropic_messages"}, quirks={"no_stop", "no_seed"})
@@ -14,7 +15,7 @@ ROW: dict[str, Any] = {"slug": "p", "dialect": "openai_chat", "base_url": "https
 
 def read(*rows: dict[str, Any]) -> tuple[Provider, list[str]]:
     """Return the provider that documents of one row each make, and what is wrong with the last."""
-    sheet, problems = Sheet(), []
+    sheet, problems = Sheet(), list[Problem]()
     for row in rows:
         sheet, problems = read_sheet({"provider": [row]}, sheet, WORDS)
     return sheet.providers["p"], [f"{problem.field}: {problem.text}" for problem in problems]

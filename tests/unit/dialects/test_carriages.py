@@ -155,6 +155,11 @@ def test_an_event_that_cannot_be_read_is_garbled() -> None:
     assert failed.fault.kind is FaultKind.PROVIDER_GARBLED
 
 
+def test_a_prompt_too_long_for_bedrock_is_known_as_such() -> None:
+    body = BEDROCK.refusal(b'{"message": "Input is too long for requested model."}')
+    assert ANTHROPIC.decode_fault(400, body).kind is FaultKind.CONTEXT_LENGTH
+
+
 def test_messages_of_other_kinds_say_nothing() -> None:
     headers = {":event-type": "initial-response", ":message-type": "event"}
     assert BedrockFrames().feed(message(headers, b"{}")) == []

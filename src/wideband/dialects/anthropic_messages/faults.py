@@ -54,6 +54,7 @@ _STATUSES: dict[int, FaultKind] = {
 # Anthropic says several different things under `invalid_request_error`; only its words tell them apart.
 _PHRASES: tuple[tuple[str, FaultKind], ...] = (
     ("prompt is too long", FaultKind.CONTEXT_LENGTH),
+    ("input is too long for requested model", FaultKind.CONTEXT_LENGTH),
     ("exceed context limit", FaultKind.CONTEXT_LENGTH),
     ("exceeds the context window", FaultKind.CONTEXT_LENGTH),
     ("content filtering policy", FaultKind.CONTENT_POLICY),
