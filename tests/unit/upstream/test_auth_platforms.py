@@ -1,15 +1,20 @@
 """Credentials of platforms: fetched off the event loop, kept, renewed ahead, and never a mystery when missing."""
 
 import asyncio
+import re
+import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.e2e.clouds import ACCESS_KEY, SECRET_KEY, TOKEN, clouds, service_account
+from tests.unit.gateway.stage import endpoint, stage
 from tests.unit.upstream.signatures import signature_of
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.catalog.rows import AuthStyle
+from wideband.dialects.registry import DIALECTS
 from wideband.upstream.auth import PLATFORMS, headers_for
 from wideband.upstream.aws import SigV4
 from wideband.upstream.base import Call
@@ -200,3 +205,29 @@ async def test_who_leaves_does_not_take_the_answer_from_the_others() -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == 1
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "module", "install"),
+    [(SigV4, "botocore.exceptions", "wideband[bedrock]"), (GoogleAdc, "google.auth.exceptions", "wideband[vertex]")],
+)
+async def test_a_library_that_is_missing_is_named_by_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, authorizer: type[SigV4 | GoogleAdc], module: str, install: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(Faulted, match=re.escape(f"pip install '{install}'")):
+        await authorizer().headers(call())
+
+
+def test_only_platforms_without_a_key_of_ours_are_asked_for_headers() -> None:
+    rows = [endpoint(slug) for slug in ("a", "b", "c")]
+    signed, keyed, plain = (
+        msgspec.structs.replace(row, provider=msgspec.structs.replace(row.provider, auth=auth))
+        for row, auth in zip(rows, ("aws-sigv4", "aws-sigv4", "bearer"), strict=True)
+    )
+    exchange = stage({}, signed, keyed, plain).exchange
+    exchange.provider_keys["b"] = "k"
+    made, shown, none = (exchange.address(row, DIALECTS["openai_chat"]) for row in (signed, keyed, plain))
+    assert isinstance(made.authorizer, SigV4)
+    assert (shown.authorizer, shown.headers["authorization"]) == (None, "Bearer k")
+    assert none.authorizer is None
