@@ -52,7 +52,7 @@ def test_every_route_is_documented() -> None:
     nothing = cast(Any, None)
     routes = [route for route in Management(nothing, nothing).app().routes if isinstance(route, Route)]
     served = {
-        (method, re.sub(r"^/api/v1|^/v1|:path", "", route.path.replace(":path", "")))
+        (method, re.sub(r"^(/api)?/v1(beta)?|:path", "", route.path))
         for route in routes
         for method in (route.methods or set()) - {"HEAD"}
     }
