@@ -6,6 +6,7 @@ read from the requests they keep; what came back, from what a client of each pro
 
 import base64
 import json
+from itertools import permutations
 from typing import Any
 from uuid import uuid4
 
@@ -194,3 +195,64 @@ def test_what_breaks_in_the_middle_ends_in_the_clients_words(talk: Talk, fault: 
     answer = talk.post(Wish(stream=True))
     assert answer.status_code == 200
     assert talk.speaker.broke(events_of(answer.text)), answer.text[-600:]
+
+
+@pytest.mark.parametrize(("provider", "then"), list(permutations(PROVIDERS, 2)), indirect=["provider"])
+def test_another_provider_goes_on_without_seals_it_cannot_read(talk: Talk, then: str) -> None:
+    talk.say("Think", "tokens=50 calls=2")
+    wish = Wish(thoughts=True, tools=True)
+    first = talk.ask(wish)
+    talk.turns += talk.speaker.results(first.calls, "There is")
+    talk.model = f"sandbox/{then}-only"
+    assert talk.ask(wish).finish == "stop"
+    answered = talk.sent()[-1]
+    assert answered.count("There is ") == 2
+    assert "wideband" not in answered
+    assert not any(seal in answered for seal in map(bare, first.seals) if seal)
+
+
+def bare(seal: str) -> str:
+    """Return a seal as its provider made it, of one that travels in the clear behind our mark."""
+    return seal.rpartition(":")[2]
+
+
+@WHOLE_OR_STREAM
+def test_a_tool_of_free_text_is_one_at_every_provider(served: Served, provider: str, stream: bool) -> None:
+    talk = Talk(served, "responses", provider)
+    talk.say("Mend it", "tokens=40 calls=1")
+    path = talk.speaker.path(talk.model, stream=stream)
+    body = talk.speaker.body(talk.model, talk.turns, Wish(stream=stream))
+    body["tools"] = [{"type": "custom", "name": "apply_patch", "description": "Take a patch."}]
+    with served.http() as http:
+        answer = http.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        final = events_of(answer.text)[-1]["response"] if stream else answer.json()
+        (call,) = [item for item in final["output"] if item["type"] == "custom_tool_call"]
+        assert call["name"] == "apply_patch"
+        assert call["input"]
+        assert not call["input"].startswith("{")
+        result = {"type": "custom_tool_call_output", "call_id": call["call_id"], "output": "Mended well"}
+        body["input"] = [*body["input"], *final["output"], result]
+        again = http.post(path, json=body)
+    assert again.status_code == 200, again.text
+    answered = talk.sent()[-1]
+    assert "Mended well" in answered
+    assert call["input"] in answered
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": "x" * 400}]}, "input_tokens"),
+        ("/v1beta/models/{model}:countTokens", {"contents": [{"parts": [{"text": "x" * 400}]}]}, "totalTokens"),
+    ],
+    ids=["messages", "gemini"],
+)
+def test_tokens_are_counted_for_every_provider(
+    served: Served, provider: str, path: str, body: Fields, name: str
+) -> None:
+    model = f"sandbox/{provider}-only"
+    with served.http() as http:
+        answer = http.post(path.format(model=model), json={"model": model, **body})
+    assert answer.status_code == 200, answer.text
+    assert 80 <= answer.json()[name] <= 150

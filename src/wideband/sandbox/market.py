@@ -72,6 +72,8 @@ _PARAMETERS = {
     "gemini_generate": _GEMINI_PARAMETERS,
 }
 _AUTHS: dict[str, AuthStyle] = {"anthropic_messages": "x-api-key", "gemini_generate": "x-goog-api-key"}
+# Jetty's models are as Gemini 3 is: seals on calls are looked for, and thinking comes in levels.
+_QUIRKS = {"gemini_generate": frozenset({"thinking_level"})}
 _REASONING = frozenset({"reasoning", "include_reasoning"})
 _OUTPUTS: dict[Task, tuple[str, ...]] = {"generate": ("text",), "embed": ("embeddings",), "rerank": ("rerank",)}
 
@@ -95,6 +97,7 @@ def _provider(row: SimProvider, base_url: str) -> Provider:
         auth=_AUTHS.get(row.dialect, "bearer"),
         also={name: Voice() for name in row.also},
         key=SANDBOX_KEY,
+        quirks=_QUIRKS.get(row.dialect, frozenset()),
         data_policy=row.data_policy,
         simulated=True,
     )
