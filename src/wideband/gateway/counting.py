@@ -8,7 +8,6 @@ from wideband.dialects.base import Counter, Dialect
 from wideband.dialects.registry import COUNTERS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Address, Exchange
-from wideband.gateway.lanes import outward_dialect
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
 from wideband.upstream.base import Call
@@ -33,7 +32,7 @@ async def count_tokens(
     sink.on_gone(watch.client_gone)
     try:
         for endpoint in exchange.catalogue.endpoints.get(model, ()):
-            if outward_dialect(dialect, endpoint) is not dialect:
+            if dialect.name not in endpoint.provider.dialects(endpoint.model):
                 continue
             address = exchange.address(endpoint, dialect)
             # A platform that packs the dialect in its own way counts in its own way too, if at all.

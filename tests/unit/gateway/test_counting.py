@@ -47,8 +47,9 @@ async def test_a_provider_that_gives_no_count_leaves_an_estimate(act: Act) -> No
     assert await count(on) in ESTIMATE
 
 
-async def test_a_provider_of_another_dialect_is_not_asked() -> None:
-    on = scene(COUNTED, dialect="openai_chat")
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_embeddings"])
+async def test_a_provider_of_another_dialect_is_not_asked(dialect: str) -> None:
+    on = scene(COUNTED, dialect=dialect)
     assert await count(on) in ESTIMATE
     assert on.upstream.sent == []
 
