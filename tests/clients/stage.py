@@ -23,6 +23,8 @@ CODEX_NAMES = {
     "openai_responses": "gpt-6-sol",
     "gemini_generate": "gpt-6-astra",
 }
+# By its name a model is known to insist on its seals.
+UPSTREAM_NAMES = {"gemini_generate": "gemini-3-pro-preview"}
 PRICE = '{ prompt = "1", completion = "2" }'
 
 
@@ -34,6 +36,7 @@ def config(url: str) -> str:
             rows += ["[[provider]]", f'slug = "{host}-{dialect}"', f'name = "{host}"', f'dialect = "{dialect}"']
             rows += [f'base_url = "{url}/{host}/{VERSIONS.get(dialect, "v1")}"', 'key = "k"']
         rows += ["[[endpoint]]", f'provider = "main-{dialect}"', f'model = "acme/{dialect}"', f"price = {PRICE}"]
+        rows += [f'upstream_model = "{UPSTREAM_NAMES.get(dialect, "m")}"']
     for host, price in (("main", "1"), ("spare", "9")):
         rows += ["[[endpoint]]", f'provider = "{host}-openai_chat"', 'model = "acme/twice"']
         rows += [f'price = {{ prompt = "{price}", completion = "{price}" }}']

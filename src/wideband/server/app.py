@@ -41,7 +41,8 @@ class App:
             self._add(dialect.paths, dialect, inference.chat)
         for name, counter in COUNTERS.items():
             self._add(counter.paths, DIALECTS[name], inference.count)
-        self._heads = tuple(sorted({head for head, _ in self._around}))
+        # The longest first: what begins like another may be a name to that.
+        self._heads = tuple(sorted({head for head, _ in self._around}, key=len, reverse=True))
 
     def _add(self, paths: tuple[str, ...], dialect: Dialect, method: Method) -> None:
         for path in paths:

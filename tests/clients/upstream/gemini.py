@@ -41,6 +41,12 @@ def _results(contents: list[dict[str, Any]]) -> Iterator[Result]:
 
 def _flaws(contents: list[dict[str, Any]]) -> Iterator[str]:
     due: list[str] = []
+    # Signatures are looked for behind the last word of the user's own.
+    begins = max(
+        number
+        for number, content in enumerate(contents)
+        if any("text" in part for part in content["parts"]) and content["role"] == "user"
+    )
     for number, content in enumerate(contents):
         answers = [part["functionResponse"]["name"] for part in content["parts"] if "functionResponse" in part]
         called = [part["functionCall"]["name"] for part in content["parts"] if "functionCall" in part]
@@ -50,7 +56,8 @@ def _flaws(contents: list[dict[str, Any]]) -> Iterator[str]:
             yield f"content {number} answers {answers}, called were {due}"
         if not content["parts"]:
             yield f"content {number} is empty"
-        yield from _odd_signature(number, content["parts"])
+        if number > begins:
+            yield from _odd_signature(number, content["parts"])
         due = called
     if due:
         yield f"nobody answers {due}"

@@ -70,9 +70,10 @@ class Provider:
             if not asked.stream and trouble is None:
                 return web.json_response(wire.whole(turn, asked))
             events = list(wire.stream(turn, asked))
-        except Exception as error:
+        except LookupError as error:
+            # The play cannot go on with these tools: no reason to try again.
             self.defects.append(repr(error))
-            raise
+            return web.json_response(wire.fault(400, repr(error)), status=400)
         return await _send(request, events, trouble)
 
     def _trouble(self, asked: Asked, host: str) -> Trouble | None:

@@ -21,7 +21,7 @@ def absorb(called: Called, body: bytes) -> bytes:
     model = (called.model or "").removeprefix("models/")
     if not model:
         raise invalid("The URL names no model; call /models/{model}:generateContent.", "model")
-    said = {"model": model, "stream": called.path == words.STREAM_PATH, "alt": called.query.get("alt") or "json"}
+    said = {"model": model, "stream": called.path in words.STREAMING, "alt": called.query.get("alt") or "json"}
     head = jsons.encode(said)[:-1]
     if any(name in body for name in _NAMED) and (own := _others(body)) is not None:
         # Of two members of one name readers take the last: what the URL says is not the body's to say.

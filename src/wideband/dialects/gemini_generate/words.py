@@ -14,7 +14,11 @@ NAME: Final = "gemini_generate"
 REASONING_FORMAT: Final = "google-gemini-v1"
 GENERATE_PATH: Final = "/models/{model}:generateContent"
 STREAM_PATH: Final = "/models/{model}:streamGenerateContent"
-PATHS: Final = (GENERATE_PATH, STREAM_PATH)
+# Clients that take a name with a slash in it for a path ("tunedModels/mine") put nothing before it: Vercel's AI SDK.
+BARE_GENERATE_PATH: Final = "/{model}:generateContent"
+BARE_STREAM_PATH: Final = "/{model}:streamGenerateContent"
+PATHS: Final = (GENERATE_PATH, STREAM_PATH, BARE_GENERATE_PATH, BARE_STREAM_PATH)
+STREAMING: Final = frozenset({STREAM_PATH, BARE_STREAM_PATH})
 # JSON numbers are exact up to here in every reader; no count is larger, a provider's or a caller's.
 MOST_TOKENS: Final = 2**53
 
