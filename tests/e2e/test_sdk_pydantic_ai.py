@@ -1,5 +1,8 @@
 """pydantic-ai's agents against a real server, in three protocols: a tool, a typed answer, a stream."""
 
+from collections.abc import AsyncIterator
+
+import httpx2
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent
@@ -22,10 +25,16 @@ class City(BaseModel):
     name: str
 
 
-def made(served: Served, kind: str, name: str) -> Model:
+@pytest.fixture
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(timeout=30) as client:
+        yield client
+
+
+def made(served: Served, http: httpx2.AsyncClient, kind: str, name: str) -> Model:
     if kind == "gemini":
-        return GoogleModel(name, provider=GoogleProvider(api_key=served.key, base_url=served.url))
-    provider = OpenAIProvider(base_url=f"{served.url}/v1", api_key=served.key)
+        return GoogleModel(name, provider=GoogleProvider(api_key=served.key, base_url=served.url, http_client=http))
+    provider = OpenAIProvider(base_url=f"{served.url}/v1", api_key=served.key, http_client=http)
     return (
         OpenAIResponsesModel(name, provider=provider)
         if kind == "responses"
@@ -35,8 +44,10 @@ def made(served: Served, kind: str, name: str) -> Model:
 
 @UPSTREAMS
 @KINDS
-async def test_an_agent_calls_its_tool_and_answers(served: Served, kind: str, name: str) -> None:
-    agent = Agent(made(served, kind, name), instructions="Be brief.")
+async def test_an_agent_calls_its_tool_and_answers(
+    served: Served, http: httpx2.AsyncClient, kind: str, name: str
+) -> None:
+    agent = Agent(made(served, http, kind, name), instructions="Be brief.")
     asked: list[str] = []
 
     @agent.tool_plain
@@ -52,14 +63,14 @@ async def test_an_agent_calls_its_tool_and_answers(served: Served, kind: str, na
 
 
 @KINDS
-async def test_a_typed_answer(served: Served, kind: str) -> None:
-    agent = Agent(made(served, kind, "sandbox/steady"), output_type=City)
+async def test_a_typed_answer(served: Served, http: httpx2.AsyncClient, kind: str) -> None:
+    agent = Agent(made(served, http, kind, "sandbox/steady"), output_type=City)
     assert isinstance((await agent.run("Name a city.")).output, City)
 
 
 @KINDS
-async def test_a_stream(served: Served, kind: str) -> None:
-    agent = Agent(made(served, kind, "sandbox/steady"))
+async def test_a_stream(served: Served, http: httpx2.AsyncClient, kind: str) -> None:
+    agent = Agent(made(served, http, kind, "sandbox/steady"))
     async with agent.run_stream("Say something. [[sandbox tokens=30]]") as stream:
         pieces = [piece async for piece in stream.stream_text(delta=True, debounce_by=None)]
     assert "".join(pieces)
