@@ -131,10 +131,10 @@ QUIRKS: dict[str, Quirk] = {
     "no_user": Quirk(description="`user` is refused.", drop=("user",)),
     "no_verbosity": Quirk(description="`verbosity` is refused.", drop=("verbosity",)),
     "openrouter": Quirk(description="Speaks OpenRouter's dialect in full: gateway fields and reasoning are kept."),
-    "plain_count_tokens": Quirk(description="Tokens are counted of a bare request, not a wrapped one (Vertex AI)."),
     "output_dimension": Quirk(
         description="`dimensions` is called `output_dimension` (Mistral).", rename={"dimensions": "output_dimension"}
     ),
+    "plain_count_tokens": Quirk(description="Tokens are counted of a bare request, not a wrapped one (Vertex AI)."),
     "plain_schemas": Quirk(
         description="Functions' schemas may not say `$schema` or `additionalProperties` (Gemini).",
         edits=(Edit("tools", holding(b'"$schema"', b'"additionalProperties"'), edits.plain_schemas, None),),
