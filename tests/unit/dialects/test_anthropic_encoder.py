@@ -21,10 +21,12 @@ from wideband.canon.events import (
     ToolOpened,
 )
 from wideband.canon.faults import Fault, FaultKind
+from wideband.canon.reply import Choice, Reply
+from wideband.canon.request import Reasoning, Text
 from wideband.canon.usage import Usage
 from wideband.dialects.anthropic_messages import DIALECT
 from wideband.dialects.base import Closing, Envelope
-from wideband.wire import sse
+from wideband.wire import jsons, sse
 from wideband.wire.sse import Frame
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "anthropic_messages"
@@ -321,3 +323,23 @@ def test_the_fast_lane_completes_what_an_upstream_left_out() -> None:
     ]  # fmt: skip
     assert events[-2]["usage"]["input_tokens"] == 12
     assert parse(relay(b""))[0]["type"] == "message_start"
+
+
+def test_who_asked_for_no_thinking_is_shown_none() -> None:
+    asked = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    assert DIALECT.read(jsons.encode(asked)).hides_reasoning
+    assert DIALECT.read(jsons.encode({**asked, "thinking": {"type": "disabled"}})).hides_reasoning
+    for kind in ("enabled", "adaptive"):
+        assert not DIALECT.read(
+            jsons.encode({**asked, "thinking": {"type": kind, "budget_tokens": 1024}})
+        ).hides_reasoning
+
+    quiet = Envelope(id="gen-1", model="m", provider="P", created_s=1, hides_reasoning=True)
+    encoder = DIALECT.stream_encoder(quiet)
+    thought: list[Event] = [ReasoningDelta("Hm."), ReasoningSealed(signature="s"), TextDelta("So."), Finished("stop")]
+    said = encoder.feed(thought) + encoder.close(Closing(usage=Usage()))
+    assert b"thinking" not in said
+    assert b"So." in said
+    reply = Reply(choices=(Choice(parts=(Reasoning(text="Hm.", signature="s"), Text(text="So."))),))
+    body, losses = DIALECT.encode_reply(reply, quiet, Closing(usage=Usage()))
+    assert ([block["type"] for block in jsons.decode(body)["content"]], losses) == (["text"], [])

@@ -157,6 +157,8 @@ def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
         preferences=found.provider or {},
         session_id=found.session_id,
         user=found.metadata.user_id if found.metadata else None,
+        # Claude shows its thinking to nobody who did not ask for any, and not every client can read it.
+        hides_reasoning=found.thinking is None or found.thinking.type == "disabled",
         fields=fields,
     )
 

@@ -106,12 +106,13 @@ class StreamEncoder:
         self._tools: dict[int, _Lane] = {}
         self._refused = False
         self._finish: Finished | None = None
+        self._takers = _QUIET_TAKERS if envelope.hides_reasoning else _TAKERS
 
     def feed(self, events: list[Event]) -> bytes:
         """Return the bytes of these events; nothing is said twice and no byte of a tool call is lost."""
         out: list[bytes] = []
         for event in events:
-            take = _TAKERS.get(type(event))
+            take = self._takers.get(type(event))
             if take is None:
                 continue
             if getattr(event, "choice", 0) != 0:
@@ -276,6 +277,8 @@ _TAKERS: dict[type, Callable[[StreamEncoder, Any, list[bytes]], None]] = {
     ToolArgs: StreamEncoder._tool_args,
     ToolOpened: StreamEncoder._tool_opened,
 }
+
+_QUIET_TAKERS = {kind: take for kind, take in _TAKERS.items() if kind not in (ReasoningDelta, ReasoningSealed)}
 
 
 def frame(kind: str, fields: dict[str, Any]) -> bytes:

@@ -67,7 +67,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
         words.note(losses, "n", f"{len(reply.choices)} given, 1 shown")
     if choice.logprobs is not None:
         words.note(losses, "logprobs")
-    content = _content(choice, losses)
+    content = _content(choice, losses, hides=envelope.hides_reasoning)
     called = any(block["type"] == "tool_use" for block in content)
     reason = words.stop_reason(choice.finish, choice.native_finish, choice.stop_sequence, called_tools=called)
     if reason == "end_turn" and any(isinstance(part, Refusal) for part in choice.parts):
@@ -136,10 +136,12 @@ def _parts(content: list[Any]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _content(choice: Choice, losses: list[Loss]) -> list[Block]:
+def _content(choice: Choice, losses: list[Loss], *, hides: bool) -> list[Block]:
     blocks: list[Block] = []
     for part in choice.parts:
         match part:
+            case Reasoning() if hides:
+                pass
             case Text():
                 blocks.append({"type": "text", "text": part.text})
             case Refusal():
