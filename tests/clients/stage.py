@@ -11,18 +11,12 @@ from tests.clients.agents import Agent, Done, Seat, run
 from tests.clients.upstream.provider import Provider, saved
 from tests.e2e.served import Served
 
-from wideband.dialects.registry import DIALECTS
 from wideband.store.database import connect_reader
 
-VERSIONS = {"gemini_generate": "v1beta"}
-UPSTREAMS = [name for name, dialect in DIALECTS.items() if dialect.task == "generate"]
-# Names by which Codex knows a model, so that it offers its patch tool.
-CODEX_NAMES = {
-    "openai_chat": "gpt-5.5",
-    "anthropic_messages": "gpt-6-luna",
-    "openai_responses": "gpt-6-sol",
-    "gemini_generate": "gpt-6-astra",
-}
+# What the provider speaks, and the version in its URL.
+UPSTREAMS = {"openai_chat": "v1", "anthropic_messages": "v1", "openai_responses": "v1", "gemini_generate": "v1beta"}
+# Codex knows models by how their names begin: the first gets a patch tool, the second runs scripts that call tools.
+CODEX_NAMES = ("gpt-5.5", "gpt-6-sol")
 # By its name a model is known to insist on its seals.
 UPSTREAM_NAMES = {"gemini_generate": "gemini-3-pro-preview"}
 PRICE = '{ prompt = "1", completion = "2" }'
@@ -31,10 +25,10 @@ PRICE = '{ prompt = "1", completion = "2" }'
 def config(url: str) -> str:
     """Return a market: a model at each dialect, and one that is at two places, the first of them cheaper."""
     rows = ["[limits]", "max_body_bytes = 67108864", "[sandbox]", 'mode = "off"']
-    for dialect in UPSTREAMS:
+    for dialect, version in UPSTREAMS.items():
         for host in ("main", "spare"):
             rows += ["[[provider]]", f'slug = "{host}-{dialect}"', f'name = "{host}"', f'dialect = "{dialect}"']
-            rows += [f'base_url = "{url}/{host}/{VERSIONS.get(dialect, "v1")}"', 'key = "k"']
+            rows += [f'base_url = "{url}/{host}/{version}"', 'key = "k"']
         rows += ["[[endpoint]]", f'provider = "main-{dialect}"', f'model = "acme/{dialect}"', f"price = {PRICE}"]
         rows += [f'upstream_model = "{UPSTREAM_NAMES.get(dialect, "m")}"']
     for host, price in (("main", "1"), ("spare", "9")):
@@ -42,7 +36,7 @@ def config(url: str) -> str:
         rows += [f'price = {{ prompt = "{price}", completion = "{price}" }}']
     rows += [
         "[aliases]",
-        *(f'"{name}" = "acme/{dialect}"' for dialect, name in CODEX_NAMES.items() if dialect in UPSTREAMS),
+        *(f'"{name}-{dialect}" = "acme/{dialect}"' for name in CODEX_NAMES for dialect in UPSTREAMS),
     ]
     rows += ['"*" = "acme/openai_chat"']
     return "\n".join(rows) + "\n"
@@ -82,7 +76,7 @@ class Stage:
         said = (self.folder / "run.txt").read_text(encoding="utf-8")
         flaws = [flaw for each in self.provider.asked for flaw in each.flaws]
         faults = [(record["status"], record.get("error")) for record in self.records()]
-        more = "\n".join([*self.provider.defects, *flaws, str(faults), said[-3000:], f"see {self.folder}"])
+        more = "\n".join([*self.provider.defects[:1], *flaws, str(faults), said[-3000:], f"see {self.folder}"])
         pytest.fail(f"{otherwise}\n{more}", pytrace=False)
 
     def begin(self) -> None:

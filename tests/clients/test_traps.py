@@ -1,5 +1,7 @@
 """What is easily lost between two dialects, and that clients notice when it is."""
 
+import base64
+import json
 import zlib
 from pathlib import Path
 
@@ -67,7 +69,8 @@ def test_a_picture_that_a_tool_gives(stage: Stage, agent: Agent, upstream: str) 
     file.write_bytes(picture())
     place = dict.fromkeys(("file_path", "path", "absolute_path"), str(file))
     play(stage, agent, f"acme/{upstream}", calls(("Read", "view_image", "read_file"), "I look at it.", **place))
-    stage.check(stage.provider.task[-1].results[-1].images == 1, "the provider saw no picture")
+    sent = json.dumps(stage.provider.task[-1].body).count(base64.b64encode(picture()).decode())
+    stage.check(sent == 1, f"the provider got {sent} pictures")
 
 
 def thinks(file: Path) -> Step:
@@ -92,19 +95,21 @@ def test_a_sealed_thought_goes_back_to_who_sealed_it(stage: Stage, agent: Agent,
 
 @agents(CODEX)
 @EVERY_UPSTREAM
-def test_a_tool_that_takes_free_text(stage: Stage, agent: Agent, upstream: str) -> None:
+@pytest.mark.parametrize("known", CODEX_NAMES)
+def test_a_tool_that_takes_free_text(stage: Stage, agent: Agent, known: str, upstream: str) -> None:
     file = stage.seat("").work / "patched.txt"
     content = 'def f():\n\treturn "ä\\n" if x else {"a": 1}\n'
+    patch = "".join(f"+{line}\n" for line in content.splitlines())
+    text = f"*** Begin Patch\n*** Add File: {file.name}\n{patch}*** End Patch\n"
+    script = f"text(await tools.apply_patch({json.dumps(text)}))"
 
     def patches(asked: Asked) -> Turn:
-        tool = named(asked.tools, ("apply_patch",))
-        patch = "".join(f"+{line}\n" for line in content.splitlines())
-        text = f"*** Begin Patch\n*** Add File: {file.name}\n{patch}*** End Patch\n"
+        tool = named(asked.tools, ("apply_patch", "functions__exec", "exec"))
+        said = text if tool.name == "apply_patch" else script
         # A provider without such tools is offered a function with one string.
-        arguments = text if tool.free else dict.fromkeys(tool.schema["required"], text)
-        return Turn("I patch that.", (Call(tool, arguments),))
+        return Turn("I patch that.", (Call(tool, said if tool.free else dict.fromkeys(tool.schema["required"], said)),))
 
-    play(stage, agent, CODEX_NAMES[upstream], patches)
+    play(stage, agent, f"{known}-{upstream}", patches)
     stage.check(has(file, content), "the patch is another")
 
 

@@ -31,15 +31,9 @@ def read(body: Mapping[str, Any]) -> Asked:
 
 
 def _results(messages: list[dict[str, Any]]) -> Iterator[Result]:
-    pictures = sum(
-        part["type"] == "image_url"
-        for message in messages
-        if message["role"] == "user" and isinstance(message["content"], list)
-        for part in message["content"]
-    )
     for message in messages:
         if message["role"] == "tool":
-            yield Result(message["tool_call_id"], _text(message["content"]), pictures)
+            yield Result(message["tool_call_id"], _text(message["content"]))
 
 
 def _text(content: Any) -> str:
@@ -152,5 +146,5 @@ def stream(turn: Turn, asked: Asked) -> Iterator[bytes]:
 
 def fault(status: int, message: str) -> dict[str, Any]:
     """Return the body of an error answer."""
-    code = {429: "rate_limit_exceeded", 401: "invalid_api_key"}.get(status, "server_error")
+    code = {400: "invalid_request_error", 429: "rate_limit_exceeded"}.get(status, "server_error")
     return {"error": {"message": message, "type": code, "param": None, "code": code}}

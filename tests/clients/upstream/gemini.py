@@ -32,11 +32,9 @@ def read(body: Mapping[str, Any]) -> Asked:
 
 def _results(contents: list[dict[str, Any]]) -> Iterator[Result]:
     for content in contents:
-        images = sum("inlineData" in part for part in content["parts"])
         for part in content["parts"]:
             if answer := part.get("functionResponse"):
-                inner = sum("inlineData" in each for each in answer.get("parts") or ())
-                yield Result(answer.get("id", ""), str(answer["response"]), images + inner)
+                yield Result(answer.get("id", ""), str(answer["response"]))
 
 
 def _flaws(contents: list[dict[str, Any]]) -> Iterator[str]:
@@ -109,5 +107,5 @@ def stream(turn: Turn, asked: Asked) -> Iterator[bytes]:
 
 def fault(status: int, message: str) -> dict[str, Any]:
     """Return the body of an error answer."""
-    name = {429: "RESOURCE_EXHAUSTED", 401: "UNAUTHENTICATED", 503: "UNAVAILABLE"}.get(status, "INTERNAL")
+    name = {400: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}.get(status, "INTERNAL")
     return {"error": {"code": status, "message": message, "status": name}}

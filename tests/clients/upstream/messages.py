@@ -26,7 +26,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         stream=bool(body.get("stream")),
         tools=tools,
         results=tuple(
-            Result(block["tool_use_id"], _text(block.get("content")), _images(block.get("content")))
+            Result(block["tool_use_id"], _text(block.get("content")))
             for block in blocks
             if block["type"] == "tool_result"
         ),
@@ -45,10 +45,6 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         return "".join(block.get("text", "") for block in content)
     return content or ""
-
-
-def _images(content: Any) -> int:
-    return sum(block["type"] == "image" for block in content) if isinstance(content, list) else 0
 
 
 def _flaws(body: Mapping[str, Any]) -> Iterator[str]:
@@ -165,5 +161,5 @@ def _deltas(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def fault(status: int, message: str) -> dict[str, Any]:
     """Return the body of an error answer."""
-    kind = {429: "rate_limit_error", 401: "authentication_error", 529: "overloaded_error"}.get(status, "api_error")
+    kind = {400: "invalid_request_error", 429: "rate_limit_error", 529: "overloaded_error"}.get(status, "api_error")
     return {"type": "error", "error": {"type": kind, "message": message}}

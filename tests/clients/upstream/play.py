@@ -24,11 +24,10 @@ class Tool:
 
 @dataclass(frozen=True)
 class Result:
-    """What a client says that a call gave; `images` counts those that came with it."""
+    """What a client says that a call gave."""
 
     id: str
     text: str
-    images: int = 0
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         model=body["model"],
         stream=bool(body.get("stream")),
         tools=tuple(tool for rows in _offers(body, items) for tool in _tools(rows)),
-        results=tuple(
-            Result(item["call_id"], _text(item["output"]), _images(item["output"]))
-            for item in items
-            if item.get("type") in _OUTPUTS
-        ),
+        results=tuple(Result(item["call_id"], _text(item["output"])) for item in items if item.get("type") in _OUTPUTS),
         prompt="\n".join(_text(item.get("content")) for item in items if item.get("role") == "user"),
         flaws=tuple(_flaws(items)),
         body=body,
@@ -63,10 +59,6 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         return "".join(part.get("text", "") for part in content)
     return content or ""
-
-
-def _images(output: Any) -> int:
-    return sum(part["type"] == "input_image" for part in output) if isinstance(output, list) else 0
 
 
 def _flaws(items: list[dict[str, Any]]) -> Iterator[str]:
@@ -202,5 +194,5 @@ def _deltas(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def fault(status: int, message: str) -> dict[str, Any]:
     """Return the body of an error answer."""
-    code = {429: "rate_limit_exceeded", 401: "invalid_api_key"}.get(status, "server_error")
+    code = {400: "invalid_request_error", 429: "rate_limit_exceeded"}.get(status, "server_error")
     return {"error": {"message": message, "type": code, "param": None, "code": code}}

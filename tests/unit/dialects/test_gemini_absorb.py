@@ -8,7 +8,12 @@ import pytest
 from wideband.canon.faults import Faulted
 from wideband.dialects.base import Called
 from wideband.dialects.gemini_generate.absorb import absorb
-from wideband.dialects.gemini_generate.words import GENERATE_PATH, STREAM_PATH
+from wideband.dialects.gemini_generate.words import (
+    BARE_GENERATE_PATH,
+    BARE_STREAM_PATH,
+    GENERATE_PATH,
+    STREAM_PATH,
+)
 
 
 def called(model: str | None = "openai/gpt-5", path: str = STREAM_PATH, **query: str) -> Called:
@@ -25,6 +30,8 @@ def told(body: bytes, **how: Any) -> Any:
         (STREAM_PATH, {"alt": "sse"}, True, "sse"),
         (STREAM_PATH, {}, True, "json"),
         (GENERATE_PATH, {"key": "k"}, False, "json"),
+        (BARE_STREAM_PATH, {"alt": "sse"}, True, "sse"),
+        (BARE_GENERATE_PATH, {}, False, "json"),
     ],
 )
 def test_the_url_becomes_the_first_members(path: str, query: dict[str, str], stream: bool, alt: str) -> None:
