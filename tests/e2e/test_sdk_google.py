@@ -132,6 +132,8 @@ def test_thoughts_are_shown_to_who_asks_for_them(client: genai.Client, model: st
     assert any(not part.thought and part.text for part in parts)
 
 
+# Of google-genai's own making, with aiohttp installed.
+@pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 async def test_the_async_client(served: Served) -> None:
     async with made(served).aio as client:
         stream = await client.models.generate_content_stream(model="sandbox/steady", contents=ASK)

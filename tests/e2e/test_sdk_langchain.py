@@ -1,13 +1,17 @@
 """LangChain's models against a real server, each in its own protocol."""
 
+import gc
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from langchain_anthropic import ChatAnthropic
+from langchain_anthropic import ChatAnthropic, _client_utils as anthropic_clients
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from langchain_openai.chat_models import _client_utils as openai_clients
 from pydantic import BaseModel, SecretStr
 from tests.e2e.served import Served
 
@@ -27,6 +31,18 @@ class City(BaseModel):
 def get_weather(city: str) -> str:
     """Say the weather of a city."""
     return f"Rain in {city}."
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_what_is_left_open() -> Iterator[None]:
+    """Drop the connections that LangChain keeps for the life of the process, and what Python says of that."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for kept in (openai_clients, anthropic_clients):
+            for name in vars(kept):
+                getattr(getattr(kept, name), "cache_clear", lambda: None)()
+        gc.collect()
 
 
 def made(served: Served, kind: str, model: str) -> BaseChatModel:
