@@ -1,4 +1,4 @@
-"""Install the coding agents of `clients.lock` into a cache that every checkout of this machine shares.
+"""Install the coding agents and libraries of `clients.lock` into a cache that every checkout of this machine shares.
 
 Usage: python scripts/clients.py [NAME...]; without names, those in WIDEBAND_CLIENTS, or all. Needs nothing but Python:
 Node comes as a wheel. npm's and pip's own settings (mirrors, proxies) are obeyed.
@@ -47,8 +47,9 @@ class Client:
 
     @property
     def executable(self) -> Path:
-        """Return the program's file; the Node packages' lie in npm's folder of links."""
-        return self.path[0] / self.program
+        """Return the program's file; the Node packages' lie in npm's folder of links, Node itself beneath."""
+        found = (folder / self.program for folder in self.path if (folder / self.program).exists())
+        return next(found, self.path[0] / self.program)
 
 
 def cache(environ: Mapping[str, str]) -> Path:
