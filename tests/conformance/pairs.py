@@ -1,7 +1,7 @@
 """Every dialect to every other: a case written in one, read from its bytes, written in the other and read again."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ CLOSING = Closing(usage=USAGE, cost_nano=1000)
 FOLDER = Path(__file__).parent
 EXPECTED = FOLDER / "losses.toml"
 
+Carry = Callable[[str, str, str], tuple[Any, Any, set[str]]]
 Table = dict[str, dict[str, dict[str, list[str]]]]
 
 
@@ -138,7 +139,11 @@ def retold(source: str, other: str, case: str) -> tuple[list[Event], list[Event]
 
 def found_losses() -> dict[str, Table]:
     """Return what gets lost now, in the form of `expected`."""
-    ways = {"requests": (passed_on, REQUESTS), "replies": (answered, REPLIES), "streams": (retold, REPLIES)}
+    ways: dict[str, tuple[Carry, Iterable[str]]] = {
+        "requests": (passed_on, REQUESTS),
+        "replies": (answered, REPLIES),
+        "streams": (retold, REPLIES),
+    }
     table: dict[str, Table] = {}
     for way, (carry, cases) in ways.items():
         for source, other in PAIRS:

@@ -1,7 +1,7 @@
 """Every dialect to every other: what survives, and in one table what does not.
 
 A case is written in the source dialect, read from its bytes, written in the other and read again. What losses.toml does
-not name as lost has to come back equal; a loss that is new or gone fails. `python scripts/losses.py` writes the file.
+not name as lost has to come back equal; a loss that is new or gone fails. `python -m scripts.losses` writes the file.
 """
 
 import tomllib
@@ -178,6 +178,7 @@ def words(request: Request) -> list[str]:
     parts = [part for message in request.messages for part in message.parts]
     parts += [inner for part in parts if isinstance(part, ToolResult) for inner in part.parts]
     return [part.text for part in parts if isinstance(part, Text)]
+
 
 # Some protocols have fewer words for it once the answer has begun.
 SEEN_IN_STREAMS = {"openai_responses": {FaultKind.CONTENT_POLICY: FaultKind.PROVIDER_REJECTED}}

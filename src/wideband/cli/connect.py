@@ -4,12 +4,13 @@ import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from wideband.catalog.rows import Catalogue
 from wideband.cli.options import market_options, read_market
-from wideband.config import ConfigError, load_settings
+from wideband.config import ConfigError, Settings, load_settings
 from wideband.config.outside import environment
 from wideband.connect.changes import ConnectError, place, undo, write
 from wideband.connect.clients import CLIENTS, Client, Link, Setting
@@ -35,17 +36,7 @@ _SIMULATED = "sandbox/coder"
 @click.option("--write", "writes", is_flag=True, help="Put the settings into the client's own files.")
 @click.option("--undo", "undoes", is_flag=True, help="Take back what --write did.")
 @market_options
-def command(  # noqa: PLR0913  one argument an option
-    client: str | None,
-    model: str | None,
-    small_model: str | None,
-    url: str | None,
-    key: str | None,
-    writes: bool,
-    undoes: bool,
-    home: Path | None,
-    config_file: Path | None,
-) -> None:
+def command(client: str | None, home: Path | None, config_file: Path | None, undoes: bool, **options: Any) -> None:
     """Print the settings that make CLIENT ask this exchange, or write them; without CLIENT, list the clients."""
     if client is None:
         for name, row in CLIENTS.items():
@@ -57,23 +48,25 @@ def command(  # noqa: PLR0913  one argument an option
         if undoes:
             _undo(folder / f"{client}.json", folder / f"{client}.env")
             return
-        catalogue = read_market(home, config_file).catalogue
-        chosen = model or _favourite(CLIENTS[client], catalogue)
-        for named in filter(None, (chosen, small_model)):
-            if catalogue.resolve(named) is None:
-                raise ConnectError(f"`{named}` is no model of this market; `wideband models` lists them.")
-        link = Link(
-            url=(url or _running_at(settings.home) or f"http://{settings.host}:{settings.port}").rstrip("/"),
-            key=key or _local_key(settings.home),
-            model=chosen,
-            small_model=small_model or chosen,
-        )
-        if writes:
+        link = _link(CLIENTS[client], read_market(home, config_file).catalogue, settings, options)
+        if options["writes"]:
             _write(client, link, folder)
         else:
             _print(CLIENTS[client], link)
     except (ConfigError, ConnectError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _link(client: Client, catalogue: Catalogue, settings: Settings, options: Mapping[str, str | None]) -> Link:
+    """Return what the client is to be told, from the options and, where they say nothing, from what there is."""
+    chosen = options["model"] or _favourite(client, catalogue)
+    small = options["small_model"] or chosen
+    for named in (chosen, small):
+        if catalogue.resolve(named) is None:
+            raise ConnectError(f"`{named}` is no model of this market; `wideband models` lists them.")
+    url = options["url"] or _running_at(settings.home) or f"http://{settings.host}:{settings.port}"
+    key = options["key"] or _local_key(settings.home)
+    return Link(url=url.rstrip("/"), key=key, model=chosen, small_model=small)
 
 
 def _favourite(client: Client, catalogue: Catalogue) -> str:

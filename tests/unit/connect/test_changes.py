@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wideband.connect.changes import ConnectError, place, undo, write
-from wideband.connect.clients import CLIENTS, Link, Setting
+from wideband.connect.clients import CLIENTS, Format, Link, Setting
 from wideband.connect.formats import MISSING, UnreadableError, parse
 from wideband.wire import jsons
 
@@ -140,9 +140,9 @@ def test_lines_of_variables_are_found_however_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(("form", "text"), [("json", "[1]"), ("json", "{"), ("toml", "a = ")])
-def test_what_is_not_of_its_format_is_said_to_be_so(form: str, text: str) -> None:
+def test_what_is_not_of_its_format_is_said_to_be_so(form: Format, text: str) -> None:
     with pytest.raises(UnreadableError):
-        parse(form, text)  # type: ignore[arg-type]  # a parameter of the test
+        parse(form, text)
 
 
 def test_a_value_where_a_table_should_be_is_not_overwritten(environ: dict[str, str], manifest: Path) -> None:
