@@ -96,8 +96,8 @@ def chosen(clients: Mapping[str, Client], words: Iterable[str], environ: Mapping
 def install(wanted: Iterable[Client], node: Client) -> list[str]:
     """Install what is not there yet, several at a time. Returns what failed, a line or more for each."""
     missing = [client for client in wanted if not client.is_installed]
-    if any(client.npm for client in missing):
-        _install(node, node)
+    if any(client.npm for client in missing) and (problem := _outcome(node, node)):
+        return [problem]
     with ThreadPoolExecutor(max_workers=4) as pool:
         outcomes = pool.map(lambda client: _outcome(client, node), missing)
         return [problem for problem in outcomes if problem]
