@@ -42,6 +42,11 @@ TYPES = {
     FaultKind.INTERNAL: "api_error",
 }
 
+MESSAGES = {
+    FaultKind.INTERNAL: "Internal server error.",
+    FaultKind.CONTEXT_LENGTH: "prompt is too long (Do this.)",
+}
+
 
 @pytest.mark.parametrize("kind", FaultKind)
 def test_every_fault_has_a_type_here(kind: FaultKind) -> None:
@@ -50,11 +55,50 @@ def test_every_fault_has_a_type_here(kind: FaultKind) -> None:
         "type": "error",
         "error": {
             "type": TYPES[kind],
-            "message": "Do this." if kind is not FaultKind.INTERNAL else "Internal server error.",
+            "message": MESSAGES.get(kind, "Do this."),
             "error_type": RULES[kind].error_type,
         },
         "request_id": "gen-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("message", "counts"),
+    [
+        ("Prompt: prompt is too long: 210000 tokens > 200000 maximum", None),
+        ("input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease them", None),
+        (
+            "This model's maximum context length is 65536 tokens. However, you requested 70000 tokens (66000 in the ...",
+            "70000 tokens > 65536 maximum",
+        ),
+        (
+            "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+            "1200000 tokens > 1048576 maximum",
+        ),
+        (
+            "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
+            "40000 tokens > 32768 maximum",
+        ),
+        (
+            "This model's maximum prompt length is 131072 but the request contains 140000 tokens.",
+            "140000 tokens > 131072 maximum",
+        ),
+        (
+            "the prompt is too long: about 375007 tokens, and the maximum context length is 262144 tokens",
+            "375007 tokens > 262144 maximum",
+        ),
+        ("The request exceeds the available context size (4096 tokens), try increasing it", ""),
+        ("Your input exceeds the context window of this model.", ""),
+        ("Input is too long for requested model.", ""),
+    ],
+)
+def test_a_prompt_too_long_is_told_in_the_words_claude_code_shortens_it_by(message: str, counts: str | None) -> None:
+    fault = Fault(kind=FaultKind.CONTEXT_LENGTH, message=message)
+    told = json.loads(DIALECT.encode_fault(fault, None))["error"]["message"]
+    if counts is None:
+        assert told == message
+    else:
+        assert told == f"prompt is too long{': ' if counts else ''}{counts} ({message})"
 
 
 def test_details_go_along_and_an_id_may_be_missing() -> None:

@@ -1,5 +1,6 @@
 """Error objects of the Messages protocol, both ways."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -68,6 +69,15 @@ _FINE_KINDS: dict[str, FaultKind] = {
 }
 
 
+# Claude Code makes a conversation shorter when it reads these words, by how much it learns from the two counts.
+_TOO_LONG = re.compile(r"prompt is too long: \d+ tokens > \d+ maximum|exceed context limit: \d+ \+ \d+ > \d+")
+# A limit in the words of other providers: behind its name, or before it.
+_LIMIT = re.compile(
+    r"(?:maximum|limit|allowed|context size|window)[^\d]{0,60}?(\d{3,9})\b|\b(\d{3,9})\s+maximum", re.IGNORECASE
+)
+_COUNT = re.compile(r"\b\d{3,9}\b")
+
+
 class WireError(msgspec.Struct):
     """The error object, wherever it stands."""
 
@@ -114,7 +124,7 @@ def encode_error(fault: Fault, request_id: str | None) -> dict[str, Any]:
     is_ours = fault.kind is FaultKind.INTERNAL
     error: dict[str, Any] = {
         "type": _WORDS.get(error_type, "api_error"),
-        "message": "Internal server error." if is_ours else fault.message,
+        "message": "Internal server error." if is_ours else _told(fault),
         "error_type": error_type,
     }
     body: dict[str, Any] = {"type": "error", "error": error, "request_id": request_id}
@@ -126,6 +136,18 @@ def encode_error(fault: Fault, request_id: str | None) -> dict[str, Any]:
     if details:
         error["metadata"] = details
     return body
+
+
+def _told(fault: Fault) -> str:
+    """Return the words of a fault; of a prompt that is too long in Anthropic's, before those of who refused it."""
+    message = fault.message
+    if fault.kind is not FaultKind.CONTEXT_LENGTH or _TOO_LONG.search(message):
+        return message
+    found = _LIMIT.search(message)
+    limit = int(found[1] or found[2]) if found else 0
+    count = next((int(each[0]) for each in _COUNT.finditer(message) if int(each[0]) > limit > 0), 0)
+    counts = f": {count} tokens > {limit} maximum" if count else ""
+    return f"prompt is too long{counts} ({message})"
 
 
 def encode_fault(fault: Fault, request_id: str | None) -> bytes:
