@@ -3,8 +3,8 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.clients import Client, cache, chosen, read_lock
@@ -38,6 +38,9 @@ QUIET = {
 }
 
 
+PLAIN_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
 @dataclass(frozen=True)
 class Seat:
     """Where a client runs: the exchange to ask, and folders of its own."""
@@ -60,7 +63,8 @@ class Agent:
     dialect: str
     words: Words
     section: str = ""
-    variables: dict[str, str] = field(default_factory=dict)
+    # What is run once before, where a client is set up by a command.
+    before: Callable[[Seat], list[str]] | None = None
 
     @property
     def id(self) -> str:
@@ -117,6 +121,18 @@ def goose(prompt: str, seat: Seat) -> list[str]:
     return ["goose", "run", "--with-builtin", "developer", "--text", prompt]
 
 
+def kilo(prompt: str, seat: Seat) -> list[str]:
+    return ["kilo", "run", "--auto", "--model", f"wideband/{seat.model}", prompt]
+
+
+def cline(prompt: str, seat: Seat) -> list[str]:
+    return ["cline", "--provider", "openai-compatible", "--model", seat.model, prompt]
+
+
+def cline_auth(seat: Seat) -> list[str]:
+    return ["cline", "auth", "-p", "openai-compatible", "-b", f"{seat.url}/v1", "-k", seat.key, "-m", seat.model]
+
+
 def aider(prompt: str, seat: Seat) -> list[str]:
     return ["aider", "--yes-always", "--no-git", "--no-show-model-warnings", "--message", prompt, "answer.txt"]
 
@@ -152,6 +168,8 @@ _ALL = [
     Agent("aider", CHAT, aider),
     Agent("mini-swe-agent", CHAT, mini),
     Agent("llm", CHAT, llm),
+    Agent("cline", CHAT, cline, before=cline_auth),
+    Agent("kilo", CHAT, kilo),
 ]
 CHOSEN = frozenset(client.name for client in chosen(read_lock(cache(os.environ)), (), os.environ))
 AGENTS = [agent for agent in _ALL if agent.name in CHOSEN]
@@ -177,41 +195,46 @@ def run(agent: Agent, client: Client, seat: Seat, prompt: str, limit_s: float = 
         file = seat.home / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+    temporary = seat.home / "tmp"
+    temporary.mkdir(exist_ok=True)
     variables = {name: value.replace("~", str(seat.home)) for name, value in page.variables.items()}
-    path = os.pathsep.join([*map(str, client.path), *_plain_path()])
-    env = {
-        "PATH": path,
-        "HOME": str(seat.home),
-        "TMPDIR": str(seat.home / "tmp"),
-        **QUIET,
-        **variables,
-        **agent.variables,
-    }
-    (seat.home / "tmp").mkdir(exist_ok=True)
+    path = os.pathsep.join([*map(str, client.path), *PLAIN_PATH])
+    env = {"PATH": path, "HOME": str(seat.home), "TMPDIR": str(temporary), **QUIET, **variables}
+    if agent.before is not None:
+        first = _launch(agent.before(seat), seat, env, limit_s)
+        if first.code:
+            return first
+    return _launch(agent.words(prompt, seat), seat, env, limit_s)
+
+
+def _launch(words: list[str], seat: Seat, env: dict[str, str], limit_s: float) -> Done:
+    """Run a program to its end. It writes into files: what it leaves running would keep a pipe open."""
+    out, err = seat.home / "out.txt", seat.home / "err.txt"
     started = time.monotonic()
-    with subprocess.Popen(
-        agent.words(prompt, seat),
-        cwd=seat.work,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
+    with (
+        out.open("wb") as told,
+        err.open("wb") as complained,
+        subprocess.Popen(
+            words,
+            cwd=seat.work,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=complained,
+            start_new_session=True,
+        ) as process,
+    ):
         try:
-            out, err = process.communicate(timeout=limit_s)
+            process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            _end(process)
-            out, err = process.communicate()
-            err += b"\n(it was ended: it took too long)"
-        else:
-            _end(process)
+            complained.write(b"(it was ended: it took too long)")
+        _end(process)
     took = time.monotonic() - started
-    return Done(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), took)
+    return Done(process.returncode, _read(out), _read(err), took)
 
 
-def _plain_path() -> Iterator[str]:
-    yield from ("/usr/local/bin", "/usr/bin", "/bin")
+def _read(file: Path) -> str:
+    return file.read_bytes().decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
