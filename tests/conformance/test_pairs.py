@@ -261,7 +261,10 @@ def test_every_fault(source: str, other: str, kind: FaultKind) -> None:
     in_stream = SEEN | SEEN_IN_STREAMS.get(other, {})
     assert _seen(events[-1].fault.kind) == in_stream[first.kind]
     if kind is not FaultKind.INTERNAL:
-        assert (first.message, second.message, events[-1].fault.message) == ("Do this.",) * 3
+        # Of a prompt that is too long Anthropic's clients are told in Anthropic's words first.
+        told = (first.message, second.message, events[-1].fault.message)
+        assert all("Do this." in message for message in told)
+        assert set(told) == {"Do this."} or kind is FaultKind.CONTEXT_LENGTH
 
 
 def _told(dialect: str, fault: Fault) -> Fault:

@@ -68,7 +68,7 @@ def test_every_fault_has_a_type_here(kind: FaultKind) -> None:
         ("Prompt: prompt is too long: 210000 tokens > 200000 maximum", None),
         ("input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease them", None),
         (
-            "This model's maximum context length is 65536 tokens. However, you requested 70000 tokens (66000 in the ...",
+            "This model's maximum context length is 65536 tokens. However, you requested 70000 tokens (66000 in ...",
             "70000 tokens > 65536 maximum",
         ),
         (
