@@ -49,6 +49,10 @@ QUIRKS: dict[str, Quirk] = {
     "cache_control": Quirk(description="Explicit prompt-cache breakpoints are understood."),
     "custom_tools": Quirk(description="Tools that take free text are understood (OpenAI's `custom`)."),
     "enable_thinking": Quirk(description="Thinking is asked for by `enable_thinking` and `thinking_budget` (Qwen)."),
+    "first_messages": Quirk(
+        description="Of Anthropic's protocol only what it had at first: no system turns amid the others, no tools that "
+        "are loaded later, no edits of the context."
+    ),
     "fixed_sampling": Quirk(
         description="A thinking model that refuses every sampling knob.",
         drop=(

@@ -305,6 +305,7 @@ def test_who_asks_and_a_prefill() -> None:
         ({"cache_control": 3}, "cache_control"),
         ({"max_tokens": "x"}, "max_tokens"),
         ({"model": 3}, "model"),
+        ({"safeguards": {"mode": "auto"}}, "safeguards"),
     ],
 )
 def test_refuses_wrong_types_naming_the_field(fields: dict[str, Any], param: str) -> None:

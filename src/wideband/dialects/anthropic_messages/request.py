@@ -62,6 +62,11 @@ def decode_request(body: bytes) -> Request:
 
 
 def _request(body: Block) -> Request:
+    if body.get("safeguards") is not None:
+        # Its clients rely on them; leaving them out unsaid would take a protection away (clients.md 3.1).
+        raise invalid(
+            "`safeguards` are Anthropic's, and this model is not served by Anthropic. Go without.", "safeguards"
+        )
     messages = (*_system(body), *_messages(body))
     choice, parallel = _tool_choice(body)
     reasoning, output, extras = _thinking_and_output(body)

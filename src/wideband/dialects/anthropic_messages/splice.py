@@ -8,7 +8,7 @@ import msgspec
 from wideband.canon.faults import invalid
 from wideband.canon.request import Loss
 from wideband.dialects import budgets, quirks
-from wideband.dialects.anthropic_messages import words
+from wideband.dialects.anthropic_messages import plain, words
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.wire import jsons
 
@@ -26,6 +26,8 @@ _UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 
 def splice(ask: Ask, target: Target) -> Draft:
     """Re-address the caller's own bytes; see `dialects.base.Dialect.splice`."""
+    if plain.QUIRK in target.quirks:
+        return plain.plain_draft(ask, target)
     return readdress(ask, target, words.PATH, words.GATEWAY_FIELDS)
 
 

@@ -27,7 +27,7 @@ MOST_TOKENS = 2**53
 GATEWAY_FIELDS = frozenset(
     {
         "debug", "fallbacks", "models", "plugins", "preset", "provider", "route", "session_id",
-        "stop_server_tools_when", "trace", "transforms",
+        "stop_server_tools_when", "tags", "trace", "transforms",
     }
 )  # fmt: skip
 
