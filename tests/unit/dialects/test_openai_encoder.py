@@ -52,7 +52,7 @@ def test_the_first_chunk_is_openrouters_to_the_byte() -> None:
     encoder = DIALECT.stream_encoder(ENVELOPE)
     assert encoder.feed([Started(), TextDelta("h")]) == (
         b'data: {"id":"gen-1","object":"chat.completion.chunk","created":1763800000,"model":"acme/m1",'
-        b'"provider":"My Own Box","system_fingerprint":null,"choices":[{"index":0,"delta":{"role":"assistant",'
+        b'"provider":"My Own Box","choices":[{"index":0,"delta":{"role":"assistant",'
         b'"content":"h"},"finish_reason":null}]}\n\n'
     )
 

@@ -105,6 +105,16 @@ def test_thinking_under_another_name_is_said_under_openrouters() -> None:
     assert first["choices"][0]["delta"]["reasoning"] == "hm"
 
 
+def test_a_fingerprint_is_said_or_left_out_and_never_null() -> None:
+    def told(fingerprint: str | None) -> set[Any]:
+        first = chunk(said(role="assistant", content="a"), system_fingerprint=fingerprint)
+        stream = relayed(first, chunk(said("stop"), system_fingerprint=fingerprint))
+        return {one.get("system_fingerprint", "left out") for one in chunks(stream)}
+
+    assert told("fp_1") == {"fp_1"}
+    assert told(None) == {"left out"}
+
+
 def test_chunks_that_say_nothing_of_the_answer_are_dropped() -> None:
     stream = relayed(chunk(prompt_filter_results=[]), chunk(said(role="assistant", content="a")), chunk(said("stop")))
     assert [len(told["choices"]) for told in chunks(stream)] == [1, 1]

@@ -90,7 +90,6 @@ class StreamEncoder:
             "created": told.created_s,
             "model": told.model,
             "provider": told.provider,
-            "system_fingerprint": None,
         }
         return top | self.extras
 

@@ -22,6 +22,7 @@ from wideband.canon.events import (
     ToolOpened,
 )
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.encoder import StreamEncoder, is_reasoning
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
@@ -62,6 +63,8 @@ class _Rest(msgspec.Struct, gc=False):
     created: Any = msgspec.UNSET
     model: Any = msgspec.UNSET
     provider: Any = msgspec.UNSET
+    # Strict clients take no null here.
+    system_fingerprint: str = ""
 
     @property
     def is_addressed(self) -> bool:
@@ -132,7 +135,7 @@ class Relay:
 
     def _learn(self, before: bytes) -> None:
         """Exchange the address in the bytes before `choices`. Raises `DecodeError` when they are no such thing."""
-        fields = jsons.decode_as(before + b'"choices":0}', dict[str, Any])
+        fields = words.spoken(jsons.decode_as(before + b'"choices":0}', dict[str, Any]))
         del fields["choices"]
         for name in _WITHHELD & fields.keys():
             del fields[name]
@@ -153,7 +156,7 @@ class Relay:
         with contextlib.suppress(jsons.DecodeError):
             fields = jsons.fields(data)
             told = {name: jsons.decode(raw) for name, raw in fields.items() if name not in _ADDRESS | _WITHHELD}
-            self._encoder.extras |= told
+            self._encoder.extras |= words.spoken(told)
         return written
 
     def _is_plain(self, choices: list[_Choice], events: list[Event]) -> bool:

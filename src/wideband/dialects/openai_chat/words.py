@@ -125,6 +125,11 @@ def finish_reason(native: str, called_tools: bool) -> FinishReason:
     return "tool_calls" if called_tools and reason == "stop" else reason
 
 
+def spoken(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a fingerprint of null, which OpenRouter's own library for JavaScript takes in answers only."""
+    return {name: value for name, value in fields.items() if name != "system_fingerprint" or value is not None}
+
+
 def obj(value: Any) -> dict[str, Any]:
     """Return a JSON object, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
