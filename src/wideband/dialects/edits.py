@@ -15,6 +15,8 @@ Row = dict[str, Json]
 MAX_ID = 64
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# What libraries note in messages for those who use them: LiteLLM a provider's own fields, OpenAI's what it parsed.
+NOTES = frozenset({"provider_specific_fields", "parsed", "parsed_arguments"})
 _CACHE_MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
 _EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
@@ -41,6 +43,21 @@ def _with(row: Row, name: str, value: Json) -> Row:
 def without(*names: str) -> Change:
     """Make a change that takes fields off every object of a list."""
     return lambda rows: each(rows, lambda row: without_fields(row, names))
+
+
+def without_notes(rows: Json) -> Json:
+    """Take what libraries noted off messages and the calls in them."""
+
+    def of_call(call: Row) -> Row:
+        call = without_fields(call, NOTES)
+        function = call.get("function")
+        return _with(call, "function", without_fields(function, NOTES)) if isinstance(function, dict) else call
+
+    def of_message(row: Row) -> Row:
+        row = without_fields(row, NOTES)
+        return _with(row, "tool_calls", each(row["tool_calls"], of_call)) if row.get("tool_calls") else row
+
+    return each(rows, of_message)
 
 
 def without_cache_marks(rows: Json) -> Json:

@@ -85,6 +85,20 @@ def test_gateway_fields_reach_only_another_openrouter() -> None:
     assert body["model"] == "up/m1"
 
 
+def test_what_libraries_note_in_messages_stays_with_them() -> None:
+    call: dict[str, Any] = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    noted = {**call, "function": call["function"] | {"parsed_arguments": {"a": 1}}, "provider_specific_fields": {}}
+    said = {"role": "assistant", "content": None, "tool_calls": [noted], "parsed": None, "x": 1}
+    body = {"model": "m", "messages": [said | {"provider_specific_fields": {"y": 2}}]}
+    assert jsons.decode(spliced(body).body)["messages"] == [
+        {"role": "assistant", "content": None, "tool_calls": [call], "x": 1}
+    ]
+    plain = b'{"messages":[ {"role":"user","content":"\\"parsed\\""} ],"model":"up/m1"}'
+    assert spliced(plain).body == plain
+    translated = told_messages(Message(role="user", parts=HELLO.parts, extras={"parsed": {"a": 1}}))
+    assert translated == [{"role": "user", "content": "Hello"}]
+
+
 def test_a_prompt_is_sent_as_a_message() -> None:
     for body in (b'{"model":"m","prompt":"Hello"}', b'{"model":"m","prompt":"Hello","messages":null}'):
         assert jsons.decode(spliced(body).body) == {

@@ -19,6 +19,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
+from wideband.dialects import edits
 from wideband.dialects.base import Target
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.losses import LOSSES
@@ -86,7 +87,7 @@ def _named(message: Message) -> Row:
 
 
 def _extras(message: Message) -> Row:
-    return {name: value for name, value in message.extras.items() if name != "provider_specific_fields"}
+    return {name: value for name, value in message.extras.items() if name not in edits.NOTES}
 
 
 def _assistant(message: Message, target: Target, losses: list[Loss]) -> Row:
