@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,26 +188,30 @@ class Done:
         return f"exit {self.code} after {self.seconds:.1f} s\n--- out\n{self.out}\n--- err\n{self.err}"
 
 
-def run(agent: Agent, client: Client, seat: Seat, prompt: str, limit_s: float = LIMIT_S) -> Done:
-    """Run a client in its seat, set up as its page says."""
+def set_up(agent: Agent, seat: Seat) -> dict[str, str]:
+    """Write the files that a client's page tells of, and return the variables."""
     page = pages.told(pages.read(agent.name, agent.section), seat.url, seat.key, seat.model)
     for place, text in page.files.items():
         file = seat.home / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+    return {name: value.replace("~", str(seat.home)) for name, value in page.variables.items()}
+
+
+def run(agent: Agent, client: Client, seat: Seat, prompt: str, variables: Mapping[str, str]) -> Done:
+    """Run a client that is set up in its seat."""
     temporary = seat.home / "tmp"
     temporary.mkdir(exist_ok=True)
-    variables = {name: value.replace("~", str(seat.home)) for name, value in page.variables.items()}
     path = os.pathsep.join([*map(str, client.path), *PLAIN_PATH])
     env = {"PATH": path, "HOME": str(seat.home), "TMPDIR": str(temporary), **QUIET, **variables}
     if agent.before is not None:
-        first = _launch(agent.before(seat), seat, env, limit_s)
+        first = _launch(agent.before(seat), seat, env)
         if first.code:
             return first
-    return _launch(agent.words(prompt, seat), seat, env, limit_s)
+    return _launch(agent.words(prompt, seat), seat, env)
 
 
-def _launch(words: list[str], seat: Seat, env: dict[str, str], limit_s: float) -> Done:
+def _launch(words: list[str], seat: Seat, env: dict[str, str]) -> Done:
     """Run a program to its end. It writes into files: what it leaves running would keep a pipe open."""
     out, err = seat.home / "out.txt", seat.home / "err.txt"
     started = time.monotonic()
@@ -225,7 +229,7 @@ def _launch(words: list[str], seat: Seat, env: dict[str, str], limit_s: float) -
         ) as process,
     ):
         try:
-            process.wait(limit_s)
+            process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             complained.write(b"(it was ended: it took too long)")
         _end(process)

@@ -1,13 +1,14 @@
 """Where a client runs in a test: the gateway, the provider behind it, and folders of its own."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scripts.clients import Client
-from tests.clients.agents import Agent, Done, Seat, run
+from tests.clients.agents import Agent, Done, Seat, run, set_up
 from tests.clients.upstream.provider import Provider, saved
 from tests.e2e.served import Served
 
@@ -60,9 +61,11 @@ class Stage:
         seat.work.mkdir(exist_ok=True)
         return seat
 
-    def run(self, agent: Agent, seat: Seat, prompt: str) -> Done:
-        """Run a client to its end; what everybody said is kept beside its home."""
-        done = run(agent, self.clients[agent.name], seat, prompt)
+    def run(self, agent: Agent, seat: Seat, prompt: str, variables: Mapping[str, str] | None = None) -> Done:
+        """Run a client to its end, set up as its page says unless somebody else did; what it said is kept."""
+        if variables is None:
+            variables = set_up(agent, seat)
+        done = run(agent, self.clients[agent.name], seat, prompt, variables)
         (self.folder / "run.txt").write_text(str(done), encoding="utf-8")
         return done
 
