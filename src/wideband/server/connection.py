@@ -125,6 +125,9 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature; our text is JSON
         self._refuse(400, _MALFORMED)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: Codex asks for a WebSocket in every session, and is answered (clients.md 1.7)."""
+
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > self.max_header_bytes:

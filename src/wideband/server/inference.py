@@ -28,6 +28,9 @@ _PASSED = {
     b"anthropic-beta": ("anthropic_messages", "anthropic-beta"),
 }
 
+# Where agents of several makers name the conversation that a request belongs to; the first counts.
+_SESSIONS = (b"x-session-id", b"x-claude-code-session-id", b"session-id", b"thread-id", b"agent-session-id")
+
 
 class Inference:
     """Answers POSTs of one dialect after another; holds nothing of a request."""
@@ -132,7 +135,7 @@ def _caller(headers: Headers, key: Key) -> Caller:
     return Caller(
         key=key,
         metadata=wants is not None and wants.lower() == "enabled",
-        session_id=text(b"x-session-id"),
+        session_id=next((said for name in _SESSIONS if (said := text(name))), None),
         app_url=text(b"http-referer"),
         app_title=text(b"x-openrouter-title") or text(b"x-title"),
         user_agent=text(b"user-agent"),
