@@ -17,6 +17,8 @@ MAX_ID = 64
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # What libraries note in messages for those who use them: LiteLLM a provider's own fields, OpenAI's what it parsed.
 NOTES = frozenset({"provider_specific_fields", "parsed", "parsed_arguments"})
+# Vibe also echoes the place that a call had in its stream, at which strict providers take offence.
+CALL_NOTES = NOTES | {"index"}
 _CACHE_MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
 _EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
@@ -49,7 +51,7 @@ def without_notes(rows: Json) -> Json:
     """Take what libraries noted off messages and the calls in them."""
 
     def of_call(call: Row) -> Row:
-        call = without_fields(call, NOTES)
+        call = without_fields(call, CALL_NOTES)
         function = call.get("function")
         return _with(call, "function", without_fields(function, NOTES)) if isinstance(function, dict) else call
 

@@ -53,7 +53,7 @@ _ECHOES: Final = {
 }
 _NO_ECHO: Final = Edit("messages", _THOUGHT, edits.thoughts_as(None), "reasoning_echo")
 _EVERYWHERE: Final = (
-    Edit("messages", holding(*(f'"{note}"'.encode() for note in sorted(edits.NOTES))), edits.without_notes, None),
+    Edit("messages", holding(*(f'"{note}"'.encode() for note in sorted(edits.CALL_NOTES))), edits.without_notes, None),
     Edit("messages", _has_long_ids, edits.ids_within_64, None),
 )
 
