@@ -224,7 +224,8 @@ def _aliases(table: Any, sheet: Sheet, problems: list[Problem]) -> dict[str, str
         place.note("", 'write `[aliases]` and below it lines such as fast = "author/slug"')
         return {}
     served = sheet.models.keys() | {model for _, model, _ in sheet.endpoints}
-    local = {slug for slug, provider in sheet.providers.items() if provider.local}
+    # Whose models only show while they run: servers on this machine, and the simulated market.
+    local = {slug for slug, provider in sheet.providers.items() if provider.local} | {"sandbox"}
     for name, target in table.items():
         if not isinstance(target, str):
             place.note(name, "must be a model id in quotes")

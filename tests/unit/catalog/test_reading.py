@@ -114,6 +114,8 @@ def test_a_known_endpoint_keeps_what_its_row_does_not_change() -> None:
 
 def test_aliases_are_other_names_for_models_that_are_there() -> None:
     assert read('[aliases]\nfast = "openai/gpt-5"\n').aliases == {"fast": "openai/gpt-5"}
+    # Models of the simulated market only show while it runs.
+    assert read('[aliases]\n"*" = "sandbox/fast"\n').aliases == {"*": "sandbox/fast"}
     assert problems_of('[aliases]\nfast = "openai/gpt-55"\n') == [
         ("aliases", 0, "fast", "`openai/gpt-55` is no model; did you mean `openai/gpt-5`?")
     ]
