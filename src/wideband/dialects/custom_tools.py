@@ -40,8 +40,12 @@ def as_function_call(call: ToolCall) -> ToolCall:
     """Return a call of a custom tool as a call of that function; a function's call as it is."""
     if not call.custom:
         return call
-    arguments = jsons.encode({ARGUMENT: call.arguments}).decode()
-    return msgspec.structs.replace(call, arguments=arguments, custom=False)
+    return msgspec.structs.replace(call, arguments=free_input(call.arguments), custom=False)
+
+
+def free_input(text: str) -> str:
+    """Return free text as the arguments of such a function."""
+    return jsons.encode({ARGUMENT: text}).decode()
 
 
 def free_text(arguments: str) -> str:

@@ -118,6 +118,16 @@ def encode(data: bytes, event: str | None = None) -> bytes:
     return b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"
 
 
+def one_line(data: bytes) -> bytes:
+    """Return JSON as one line of UTF-8, as it has to stand in an event: a line end in it is always white space.
+
+    What is not UTF-8 stands in strings that nobody read, for the parser does not look into those.
+    """
+    if b"\n" in data:
+        data = data.replace(b"\n", b" ")
+    return data if data.isascii() else data.decode("utf-8", "replace").encode()
+
+
 def comment(text: str) -> bytes:
     """Write a comment, which clients ignore."""
     return b": " + text.encode() + b"\n\n"

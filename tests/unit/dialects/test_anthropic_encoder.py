@@ -343,3 +343,40 @@ def test_who_asked_for_no_thinking_is_shown_none() -> None:
     reply = Reply(choices=(Choice(parts=(Reasoning(text="Hm.", signature="s"), Text(text="So."))),))
     body, losses = DIALECT.encode_reply(reply, quiet, Closing(usage=Usage()))
     assert ([block["type"] for block in jsons.decode(body)["content"]], losses) == (["text"], [])
+
+
+def test_the_fast_lane_goes_by_what_an_event_is_not_by_its_line() -> None:
+    data = (GOLDEN / "text" / "stream.sse").read_bytes()
+    for name in (b"content_block_delta", b"error", b"\xff"):
+        lines = [b"event: " + name if line[:6] == b"event:" else line for line in data.split(b"\n")]
+        assert parse(relay(b"\n".join(lines))) == parse(relay(data))
+
+
+def test_the_fast_lane_says_in_the_data_too_what_only_the_line_says() -> None:
+    typeless = b'event: content_block_stop\ndata: {"type": null, "index": 1}\n\n'
+    assert {"index": 1, "type": "content_block_stop"} in parse(relay(typeless))
+
+
+def test_the_fast_lane_ends_where_the_message_does() -> None:
+    data = (GOLDEN / "text" / "stream.sse").read_bytes()
+    assert relay(data + data) == relay(data)
+
+
+def test_what_is_no_unicode_leaves_the_fast_lane_as_unicode() -> None:
+    stop = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0,"x":"\xff"}\n\n'
+    delta = stop.replace(b"block_stop", b"block_delta").replace(b'"index"', b'"delta":{},"index"')
+    start = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m"},"x":"\xff"}\n\n'
+    told = relay(start + delta + stop)
+    assert [event.get("x") for event in parse(told)[:3]] == ["\N{REPLACEMENT CHARACTER}"] * 3
+    assert "\N{REPLACEMENT CHARACTER}" in told.decode("utf-8", "strict")
+
+
+def test_free_text_for_a_tool_is_the_input_of_a_function() -> None:
+    opened = ToolOpened(0, "c1", "patch", custom=True)
+    other: list[Event] = [ToolOpened(1, "c2", "f"), ToolArgs(1, "{}")]
+    events, _ = encode(opened, ToolArgs(0, 'a"'), *other, ToolArgs(0, "\n"), Finished("tool_calls"))
+    deltas = [event["delta"]["partial_json"] for event in events if event["type"] == "content_block_delta"]
+    assert json.loads(deltas[0]) == {"input": 'a"\n'}
+    assert [event["index"] for event in events if "index" in event] == [0, 0, 0, 1, 1, 1]
+    cut, _ = encode(opened, ToolArgs(0, "a"), Finished("length"))
+    assert [event["delta"]["partial_json"] for event in cut if "index" in event and "delta" in event] == ['{"input":"a']

@@ -152,3 +152,9 @@ def test_thinking_that_has_words_and_a_sealed_rest_keeps_both() -> None:
     assert redacted["type"] == "redacted_thinking"
     assert "gAAA" in redacted["data"]
     assert losses == []
+
+
+def test_free_text_for_a_tool_is_the_input_of_a_function() -> None:
+    call = ToolCall(id="c1", name="patch", arguments='a"\n', custom=True)
+    body, losses = DIALECT.encode_reply(Reply(choices=(Choice(parts=(call,)),)), ENVELOPE, Closing(usage=Usage()))
+    assert (json.loads(body)["content"][0]["input"], losses) == ({"input": 'a"\n'}, [])

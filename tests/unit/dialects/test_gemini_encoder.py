@@ -314,3 +314,10 @@ def test_what_keeps_a_line_open_is_no_event() -> None:
 def test_the_routers_metadata_is_told_when_it_is_asked_for() -> None:
     chunks, _ = encode(closing=Closing(usage=USAGE, metadata={"a": 1}))
     assert chunks[-1]["openrouter_metadata"] == {"a": 1}
+
+
+@pytest.mark.parametrize("rows", [7, [7], [{"token": 7, "logprob": "x", "top_logprobs": 7}], [{"top_logprobs": [7]}]])
+def test_log_probabilities_of_the_wrong_types_are_left_out(rows: Any) -> None:
+    chunks, _ = encode(Logprobs(value={"content": rows}), Finished("stop"))
+    for row in chunks[-1]["candidates"][0].get("logprobsResult", {}).get("chosenCandidates", ()):
+        assert row == {"token": None, "logProbability": None}

@@ -164,3 +164,20 @@ def bare(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: bare(each) for name, each in value.items() if name != "thoughtSignature"}
     return [bare(each) for each in value] if isinstance(value, list) else value
+
+
+def test_a_last_chunk_told_twice_is_told_once() -> None:
+    counts = {"usageMetadata": {"promptTokenCount": 30, "candidatesTokenCount": 20}}
+    once, end = relayed(chunk({"text": "a"}), END)
+    twice, same = relayed(chunk({"text": "a"}), END, END)
+    assert (b"".join(twice), same) == (b"".join(once), end)
+    assert data(relayed(END, {**END, **counts})[1])[0]["usageMetadata"] == {
+        "promptTokenCount": 30,
+        "candidatesTokenCount": 20,
+    }
+
+
+def test_a_string_that_is_no_unicode_and_nobody_read_costs_nothing_else() -> None:
+    out, end = relayed(b'{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP","x":"\xff"}]}')
+    assert data(end)[0]["candidates"][0]["x"] == "\N{REPLACEMENT CHARACTER}"
+    assert out == [b""]

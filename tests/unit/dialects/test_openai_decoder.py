@@ -161,3 +161,12 @@ def test_an_error_event_is_a_fault_whatever_it_holds() -> None:
 
 def test_an_unknown_object_is_passed_over() -> None:
     assert heard(Frame(b'{"object":"ping"}'), chunk(said("stop", content="a"))) == [TextDelta("a"), STOP]
+
+
+def test_calls_are_counted_as_they_are_told_also_when_one_has_lost_its_opening() -> None:
+    nameless = chunk(said(tool_calls=[call(index=0, arguments="{}")]))
+    events = heard(
+        nameless, chunk(said(tool_calls=[call(index=1, id="b", name="g", arguments="[]")])), chunk(said("stop"))
+    )
+    assert [(event.index, event.name) for event in events if isinstance(event, ToolOpened)] == [(0, "g"), (1, "")]
+    assert [(event.index, event.fragment) for event in events if isinstance(event, ToolArgs)] == [(0, "[]"), (1, "{}")]

@@ -168,3 +168,16 @@ def test_a_stream_broken_by_the_provider_ends_in_its_fault_even_if_nobody_says_s
     last = told(relayed(frames_of("failed")))[-1]
     assert (last["type"], last["response"]["error"]["code"]) == ("response.failed", "rate_limit_exceeded")
     assert "try again in 1.5s" in last["response"]["error"]["message"]
+
+
+def test_data_name_their_event_even_if_the_provider_left_that_to_the_line() -> None:
+    rows = frames({"type": "response.created", "response": {}})
+    odd = Frame(b'{"type":null,"item":7}', "response.output_item.added")
+    assert told(relayed([*rows, odd]))[1] == {"type": "response.output_item.added", "item": 7}
+    assert len(relayed([*rows, Frame(b'{"type":7}', "\N{REPLACEMENT CHARACTER}")])) == 2
+
+
+def test_what_is_no_unicode_costs_a_beginning_nothing() -> None:
+    created = Frame(b'{"type":"response.created","sequence_number":4,"response":{"instructions":"\xff"}}')
+    first = told(relayed([created]))[0]
+    assert (first["type"], first["sequence_number"]) == ("response.created", 4)

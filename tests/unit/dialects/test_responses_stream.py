@@ -461,3 +461,17 @@ def odd() -> Iterator[dict[str, Any]]:
 def test_wrong_types_are_passed_over(row: dict[str, Any]) -> None:
     last = heard(row, completed(usage=row.get("item"), status=row.get("item")))[-1]
     assert isinstance(last, Finished)
+
+
+def test_an_item_begun_without_a_place_is_found_by_its_id() -> None:
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": ""}
+    begun = {"type": "response.output_item.added", "output_index": {}, "item": call}
+    piece = {"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": "fc_1", "delta": "{}"}
+    events = heard(begun, piece, completed(call | {"arguments": "{}"}))
+    assert [event for event in events if isinstance(event, ToolOpened | ToolArgs)] == [
+        ToolOpened(0, "c1", "f"), ToolArgs(0, "{}"),
+    ]  # fmt: skip
+
+
+def test_an_item_of_no_type_is_nothing() -> None:
+    assert [type(event) for event in heard(done(0, type=["x"]), completed())] == [Finished]

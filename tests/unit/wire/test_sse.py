@@ -101,3 +101,7 @@ def test_what_is_written_is_read_back(texts: list[str]) -> None:
 def test_writes_named_events() -> None:
     assert sse.encode(b"{}", "ping") == b"event: ping\ndata: {}\n\n"
     assert sse.comment("OPENROUTER PROCESSING") == b": OPENROUTER PROCESSING\n\n"
+
+
+def test_json_is_one_line_of_unicode_in_an_event() -> None:
+    assert sse.one_line(b'{"a":\n1,"b":"\xff"}') == '{"a": 1,"b":"\N{REPLACEMENT CHARACTER}"}'.encode()

@@ -28,6 +28,7 @@ from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.anthropic_messages.faults import encode_error
 from wideband.dialects.anthropic_messages.reply import encode_thinking
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.custom_tools import free_input
 from wideband.wire import jsons, sse
 
 _MARKS = re.compile(r'[\\"{}\[\]]')
@@ -77,7 +78,7 @@ class _Nesting:
 class _Lane:
     """One content block: on the wire when it is the first in line, else what it will say is held."""
 
-    __slots__ = ("heads", "held", "is_over", "key", "kind", "nesting", "start")
+    __slots__ = ("free", "heads", "held", "is_over", "key", "kind", "nesting", "start")
 
     def __init__(self, kind: str, key: int, start: Block) -> None:
         self.kind = kind
@@ -85,6 +86,8 @@ class _Lane:
         self.start = start
         self.held: list[tuple[str, bytes]] = []
         self.heads: dict[str, bytes] = {}
+        # What a tool that takes free text has been given: it is JSON only once it is whole.
+        self.free: list[str] | None = None
         # A tool call is whole when its JSON is; any other block whenever something else begins.
         self.nesting = _Nesting() if kind == "tool" else None
         self.is_over = kind == "block"
@@ -229,7 +232,8 @@ class StreamEncoder:
     def _tool_opened(self, event: ToolOpened, out: list[bytes]) -> None:
         if event.index not in self._tools:
             start = {"type": "tool_use", "id": words.tool_id(event.id), "name": event.name, "input": {}}
-            self._tools[event.index] = self._lane("tool", event.index, start, out)
+            lane = self._tools[event.index] = self._lane("tool", event.index, start, out)
+            lane.free = [] if event.custom else None
 
     def _tool_args(self, event: ToolArgs, out: list[bytes]) -> None:
         lane = self._tools.get(event.index)
@@ -241,11 +245,17 @@ class StreamEncoder:
             if event.fragment.strip():
                 words.note(self.losses, "tool_arguments", "text after the end of a call's JSON")
             return
-        if lane.nesting is not None:
-            lane.nesting.feed(event.fragment)
-        self._say(lane, "tool", jsons.encode(event.fragment), out)
+        if lane.free is not None:
+            lane.free.append(event.fragment)
+            return
+        self._input(lane, event.fragment, out)
         if lane is self._lanes[0] and len(self._lanes) > 1:
             self._advance(out)
+
+    def _input(self, lane: _Lane, fragment: str, out: list[bytes]) -> None:
+        if lane.nesting is not None:
+            lane.nesting.feed(fragment)
+        self._say(lane, "tool", jsons.encode(fragment), out)
 
     def _logprobs(self, _event: Logprobs, _out: list[bytes]) -> None:
         words.note(self.losses, "logprobs")
@@ -261,8 +271,14 @@ class StreamEncoder:
         else:
             words.note(self.losses, event.kind)
 
-    def _finished(self, event: Finished, _out: list[bytes]) -> None:
+    def _finished(self, event: Finished, out: list[bytes]) -> None:
         self._finish = event
+        for lane in self._tools.values():
+            if lane.free is not None:
+                said = free_input("".join(lane.free))
+                # What was cut short is not told as whole: clients would run it.
+                self._input(lane, said if event.reason != "length" else said.removesuffix('"}'), out)
+                lane.free = None
 
 
 _TAKERS: dict[type, Callable[[StreamEncoder, Any, list[bytes]], None]] = {

@@ -28,6 +28,7 @@ _read_kind = jsons.Reader(_Kind)
 
 # Every delta is this kind: its lines are ready.
 _DELTA = "content_block_delta"
+_DELTA_START = b'{"type":"content_block_delta"'
 _DELTA_HEAD = b"event: content_block_delta\ndata: "
 
 
@@ -40,19 +41,22 @@ class Relay:
         self._delta: dict[str, Any] = {}
         self._stop: dict[str, Any] = {}
         self._finish: Finished | None = None
+        self._stopped = False
         self._failed = False
 
     def feed(self, frame: Frame, events: list[Event]) -> bytes:
         """Return what of a frame goes to the client now."""
-        failed = bool(events) and type(events[-1]) is Failed
-        if frame.event == _DELTA and self._started and not failed:
-            return _DELTA_HEAD + _one_line(frame.data) + b"\n\n"
-        self._failed = self._failed or failed
-        kind = frame.event or _kind(frame.data)
-        if self._failed or kind is None:
+        self._failed = self._failed or (bool(events) and type(events[-1]) is Failed)
+        if self._failed or self._stopped:
+            return b""
+        data = frame.data
+        if frame.event == _DELTA and self._started and data.startswith(_DELTA_START):
+            return _DELTA_HEAD + sse.one_line(data) + b"\n\n"
+        kind, data = _named(frame)
+        if kind is None:
             return b""
         self._finish = next((event for event in events if type(event) is Finished), self._finish)
-        return self._pass(kind, frame.data)
+        return self._pass(kind, data)
 
     def _pass(self, kind: str, data: bytes) -> bytes:
         match kind:
@@ -62,6 +66,7 @@ class Relay:
                 self._delta |= _fields(data)
                 return b""
             case "message_stop":
+                self._stopped = True
                 self._stop = _fields(data)
                 return b""
             case "error":
@@ -69,7 +74,7 @@ class Relay:
             case _:
                 opening = b"" if self._started or kind == "ping" else start_frame(self._envelope)
                 self._started = self._started or kind != "ping"
-                return opening + sse.encode(_one_line(data), kind)
+                return opening + sse.encode(sse.one_line(data), kind)
 
     def close(self, closing: Closing) -> bytes:
         """Return the end of the stream, or the fault in-band."""
@@ -109,21 +114,21 @@ class Relay:
         return sse.encode(jsons.encode(fields), "message_start")
 
 
-def _kind(data: bytes) -> str | None:
+def _named(frame: Frame) -> tuple[str | None, bytes]:
+    """Return an event's name, None for what is none, and its data, which name it too."""
     try:
-        return _read_kind(data).type
+        told = _read_kind(frame.data).type
     except jsons.DecodeError:
-        return None
+        return None, b""
+    kind = told or frame.event
+    if not (kind and kind.isascii() and kind.isprintable()):
+        return None, b""
+    return kind, frame.data if told else jsons.encode(_fields(frame.data) | {"type": kind})
 
 
 def _fields(data: bytes) -> dict[str, Any]:
     """Return the top level of an object; what is none (the decoder has said so, or overlooked it) is empty."""
     try:
-        return dict(jsons.fields(data))
+        return dict(jsons.fields(sse.one_line(data)))
     except jsons.DecodeError:
         return {}
-
-
-def _one_line(data: bytes) -> bytes:
-    """Return the data as one line: a line end in JSON is always white space between its tokens."""
-    return data.replace(b"\n", b" ") if b"\n" in data else data

@@ -12,6 +12,7 @@ from wideband.dialects.anthropic_messages.blocks import Block, decode_block
 from wideband.dialects.anthropic_messages.faults import WireError, decode_error, encode_fault
 from wideband.dialects.anthropic_messages.turns import tool_input
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.custom_tools import as_function_call
 from wideband.wire import jsons
 
 
@@ -153,7 +154,7 @@ def _content(choice: Choice, losses: list[Loss], *, hides: bool) -> list[Block]:
                     blocks.append(encode_thinking(Reasoning(text=part.text)))
                 blocks.append(encode_thinking(part))
             case ToolCall():
-                given = tool_input(part.arguments, losses)
+                given = tool_input(as_function_call(part).arguments, losses)
                 blocks.append({"type": "tool_use", "id": words.tool_id(part.id), "name": part.name, "input": given})
             case Opaque():
                 _opaque(part, blocks, losses)

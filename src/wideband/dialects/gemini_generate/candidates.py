@@ -155,8 +155,7 @@ class Candidate:
             out.append(jsons.encode(event.raw))
 
     def _take_logprobs(self, event: Logprobs, _out: list[bytes]) -> None:
-        content = event.value.get("content") if isinstance(event.value, dict) else None
-        self._logprobs.extend(row for row in content or () if isinstance(row, dict))
+        self._logprobs.extend(_rows(event.value, "content"))
 
     def _finished(self, event: Finished, out: list[bytes]) -> None:
         self.finish = event
@@ -235,10 +234,19 @@ def _function_call(call: _Call, arguments: bytes) -> bytes:
 
 
 def _logprobs_result(rows: list[Json]) -> dict[str, Json]:
-    tops = [[_token(top) for top in row.get("top_logprobs") or ()] for row in rows]
+    tops = [[_token(top) for top in _rows(row, "top_logprobs")] for row in rows]
     result: dict[str, Json] = {"chosenCandidates": [_token(row) for row in rows]}
     return result | ({"topCandidates": [{"candidates": top} for top in tops]} if any(tops) else {})
 
 
-def _token(row: Json) -> dict[str, Json]:
-    return {"token": row.get("token"), "logProbability": row.get("logprob")}
+def _rows(holder: Json, name: str) -> list[dict[str, Json]]:
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def _token(row: dict[str, Json]) -> dict[str, Json]:
+    token, logprob = row.get("token"), row.get("logprob")
+    return {
+        "token": token if isinstance(token, str) else None,
+        "logProbability": logprob if isinstance(logprob, int | float) else None,
+    }

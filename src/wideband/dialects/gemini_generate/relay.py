@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from wideband.canon.events import Event, Failed, Finished, ReasoningDelta
+from wideband.canon.events import Counted, Event, Failed, Finished, ReasoningDelta
 from wideband.canon.faults import Fault, FaultKind
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.gemini_generate.encoder import Framing, address
 from wideband.dialects.gemini_generate.seal_marks import holds_seals, settle_chunk
 from wideband.dialects.gemini_generate.usage import closing_fields
 from wideband.dialects.google_faults import encode_error
-from wideband.wire import jsons
+from wideband.wire import jsons, sse
 from wideband.wire.sse import Frame
 
 
@@ -31,8 +31,9 @@ class Relay:
         if fields is None:
             return b""
         held = self._held
-        if held is not None and "candidates" not in fields:
-            held |= fields
+        if held is not None and ("candidates" not in fields or all(type(event) is Counted for event in events)):
+            # Of candidates that are over nothing more is said.
+            held |= {name: value for name, value in fields.items() if name != "candidates"}
             return b""
         if any(type(event) is Finished for event in events):
             self._held = fields
@@ -48,10 +49,10 @@ class Relay:
         if fault is not None:
             return self._framing.chunk(jsons.encode(encode_error(fault))) + self._framing.end()
         last = settled(self._held or {}, self._envelope, closing)
-        return self._framing.chunk(_one_line(jsons.encode(last))) + self._framing.end()
+        return self._framing.chunk(jsons.encode(last)) + self._framing.end()
 
     def _chunk(self, fields: dict[str, Any]) -> bytes:
-        return self._framing.chunk(_one_line(jsons.encode(fields | self._address)))
+        return self._framing.chunk(jsons.encode(fields | self._address))
 
 
 def settled(fields: dict[str, Any], envelope: Envelope, closing: Closing) -> dict[str, Any]:
@@ -66,14 +67,10 @@ def settled(fields: dict[str, Any], envelope: Envelope, closing: Closing) -> dic
 def _fields(data: bytes, provider: str, *, hides: bool) -> dict[str, Any] | None:
     """Return the top level of a chunk; None for what is none, of which the decoder has said what there is to say."""
     try:
+        data = sse.one_line(data)
         fields: dict[str, Any] = dict(jsons.fields(data))
         if hides or holds_seals(data):
             settle_chunk(fields, provider, hides=hides)
     except jsons.DecodeError:
         return None
     return fields
-
-
-def _one_line(data: bytes) -> bytes:
-    """Return the data as one line: a line end in JSON is always white space between its tokens."""
-    return data.replace(b"\n", b" ") if b"\n" in data else data

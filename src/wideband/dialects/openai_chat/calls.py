@@ -9,14 +9,15 @@ from wideband.wire import jsons
 
 
 class _Call:
-    __slots__ = ("custom", "held", "id", "index", "name", "opened", "said")
+    __slots__ = ("custom", "held", "id", "name", "number", "place", "said")
 
-    def __init__(self, index: int, call_id: str) -> None:
-        self.index = index
+    def __init__(self, place: int, call_id: str) -> None:
+        self.place = place
         self.id = call_id
         self.name = ""
         self.custom = False
-        self.opened = False
+        # Which of the calls told so far it is; None while it is not told.
+        self.number: int | None = None
         self.held: list[str] = []
         self.said: list[str] = []
 
@@ -29,11 +30,12 @@ class _Call:
 
 
 class Calls:
-    """The calls of one choice, counted from 0 in the order of their first pieces. `seed` makes missing ids unique."""
+    """The calls of one choice, counted from 0 as they are told. `seed` makes missing ids unique."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed
         self._calls: list[_Call] = []
+        self._told = 0
         self._by_index: dict[int, _Call] = {}
 
     def __bool__(self) -> bool:
@@ -52,11 +54,11 @@ class Calls:
             call = self._find(index, call_id, name, whole=whole)
             # A name again, with no id to tell: in the same piece, or with arguments after whole ones, it is a new call.
             again = name and call.name and not call_id
-            if again and (call.index in told or (fragment and call.is_whole())):
+            if again and (call.place in told or (fragment and call.is_whole())):
                 call = self._new(None)
                 if type(index) is int:
                     self._by_index[index] = call
-            told.add(call.index)
+            told.add(call.place)
             call.custom = call.custom or bool(custom)
             if name and not call.name:
                 call.name = name
@@ -64,12 +66,12 @@ class Calls:
                 call.held.append(fragment)
                 call.said.append(fragment)
             if call.name:
-                events.extend(_release(call, choice))
+                events.extend(self._release(call, choice))
         return events
 
     def flush(self, choice: int) -> list[Event]:
         """Open the calls that never got a name, at the end."""
-        return [event for call in self._calls if not call.opened for event in _release(call, choice)]
+        return [event for call in self._calls if call.number is None for event in self._release(call, choice)]
 
     def _find(self, index: Any, call_id: str | None, name: str | None, *, whole: bool) -> _Call:
         if type(index) is int:
@@ -87,24 +89,25 @@ class Calls:
         return last
 
     def _new(self, call_id: str | None) -> _Call:
-        index = len(self._calls)
-        call = _Call(index, call_id or self._mint(index))
+        place = len(self._calls)
+        call = _Call(place, call_id or self._mint(place))
         self._calls.append(call)
         return call
 
-    def _mint(self, index: int) -> str:
-        return "call_" + hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
+    def _mint(self, place: int) -> str:
+        return "call_" + hashlib.sha256(f"{self._seed}:{place}".encode()).hexdigest()[:24]
 
-
-def _release(call: _Call, choice: int) -> list[Event]:
-    events: list[Event] = []
-    if not call.opened:
-        call.opened = True
-        events.append(ToolOpened(call.index, call.id, call.name, choice, call.custom))
-    if call.held:
-        events.append(ToolArgs(call.index, "".join(call.held), choice))
-        call.held = []
-    return events
+    def _release(self, call: _Call, choice: int) -> list[Event]:
+        events: list[Event] = []
+        number = call.number
+        if number is None:
+            number = call.number = self._told
+            self._told += 1
+            events.append(ToolOpened(number, call.id, call.name, choice, call.custom))
+        if call.held:
+            events.append(ToolArgs(number, "".join(call.held), choice))
+            call.held = []
+        return events
 
 
 def _fragment(arguments: Any) -> str:

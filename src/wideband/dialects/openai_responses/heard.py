@@ -90,6 +90,7 @@ class Items:
     def of_event(self, kind: str, index: Any, item_id: Any) -> Item:
         """Return the item of a kind that an event about a piece of it speaks of."""
         held = self._by_index.get(index) if type(index) is int else self._without_index(kind, item_id)
+        held = held or self._unplaced(item_id)
         if held is None or held.kind != kind or (held.done and held.id not in {None, item_id}):
             held = self._new(kind, index)
             held.id = words.text(item_id)
@@ -128,6 +129,10 @@ class Items:
     def _without_index(self, kind: str, item_id: Any) -> Item | None:
         known = next((item for item in self._all if item.id is not None and item.id == item_id), None)
         return known or next((item for item in reversed(self._all) if item.kind == kind and not item.done), None)
+
+    def _unplaced(self, item_id: Any) -> Item | None:
+        """Return an item that was begun without a place, by its own id."""
+        return next((item for item in self._all if item.index is None and item.id and item.id == item_id), None)
 
     def _new(self, kind: str, index: Any) -> Item:
         place = index if type(index) is int else None

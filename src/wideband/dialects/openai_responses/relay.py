@@ -82,9 +82,9 @@ class Relay:
         ready = _READY.get(frame.event or "")
         if ready is not None and self._begun and data.startswith(ready[0]) and not self._envelope.hides_reasoning:
             self._last = data
-            return ready[1] + _one_line(data) + b"\n\n"
+            return ready[1] + sse.one_line(data) + b"\n\n"
         self._end = next((event for event in events if type(event) is Finished), None)
-        kind = _kind(frame)
+        kind, data = _named(frame)
         return b"" if kind is None else self._pass(kind, data)
 
     def _pass(self, kind: str, data: bytes) -> bytes:
@@ -97,7 +97,7 @@ class Relay:
         if kind in _BEGINNINGS:
             return self._beginning(kind, data)
         opening = b"" if self._begun else self._open()
-        return opening + sse.encode(self._item(kind, data) if kind in _ITEMS else _one_line(data), kind)
+        return opening + sse.encode(self._item(kind, data) if kind in _ITEMS else sse.one_line(data), kind)
 
     def _beginning(self, kind: str, data: bytes) -> bytes:
         opening = b"" if self._begun or kind == _CREATED else self._open()
@@ -115,11 +115,11 @@ class Relay:
         fields = _fields(data) if kind == _ITEM_DONE or is_touched(data, self._envelope) else {}
         raw = bytes(fields.get("item", b""))
         if not raw.startswith(b"{"):
-            return _one_line(data)
+            return sse.one_line(data)
         item = fields["item"] = item_for_client(raw, self._envelope)
         if kind == _ITEM_DONE:
             self._items.append(item)
-        return jsons.encode(fields) if is_touched(raw, self._envelope) else _one_line(data)
+        return jsons.encode(fields) if is_touched(raw, self._envelope) else sse.one_line(data)
 
     def close(self, closing: Closing) -> bytes:
         """Return the end of the stream: the whole response once more, or how it failed."""
@@ -137,12 +137,16 @@ def _written(kind: str, response: dict[str, Any], number: int) -> bytes:
     return sse.encode(jsons.encode({"type": kind, "response": response, "sequence_number": number}), kind)
 
 
-def _kind(frame: Frame) -> str | None:
+def _named(frame: Frame) -> tuple[str | None, bytes]:
+    """Return an event's name, None for what is none, and its data, which name it too."""
     try:
         told = _read_kind(frame.data).type
     except jsons.DecodeError:
-        return None
-    return told if isinstance(told, str) and _is_name(told) else frame.event
+        return None, b""
+    if isinstance(told, str) and _is_name(told):
+        return told, frame.data
+    kind = frame.event if frame.event and _is_name(frame.event) else None
+    return kind, jsons.encode(_fields(frame.data) | {"type": kind})
 
 
 def _is_name(told: str) -> bool:
@@ -153,7 +157,7 @@ def _is_name(told: str) -> bool:
 def _fields(data: bytes) -> dict[str, Any]:
     """Return the top level of an object; what is none (the decoder has said so, or overlooked it) is empty."""
     try:
-        return dict(jsons.fields(data))
+        return dict(jsons.fields(sse.one_line(data)))
     except jsons.DecodeError:
         return {}
 
@@ -173,13 +177,3 @@ def _number_in(data: bytes) -> int | None:
     except jsons.DecodeError:
         return None
     return found if type(found) is int else None
-
-
-def _one_line(data: bytes) -> bytes:
-    """Return data as one line of UTF-8: a line end in JSON is always white space between its tokens."""
-    if b"\n" in data:
-        data = data.replace(b"\n", b" ")
-    if data.isascii():
-        return data
-    # The parser does not look into strings that nobody reads.
-    return data.decode("utf-8", "replace").encode()

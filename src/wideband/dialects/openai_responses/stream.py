@@ -244,7 +244,8 @@ class StreamDecoder:
             told = row.get(string.whole)
             whole = told if isinstance(told, str) else jsons.encode(told).decode() if told is not None else ""
             return [*self._open(item), *self._rest(item, string, [whole]), *self._open(item, nameless=True)]
-        return [OpaqueDelta(dialect=words.NAME, kind=words.OPAQUE_ITEM, raw=row)]
+        # What has no type nobody could know.
+        return [OpaqueDelta(dialect=words.NAME, kind=words.OPAQUE_ITEM, raw=row)] if item.kind else []
 
     def _rest(self, item: Item, string: _String, parts: list[str]) -> list[Event]:
         rest = list(item.rest(string.name, parts))
