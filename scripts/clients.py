@@ -95,7 +95,8 @@ def chosen(clients: Mapping[str, Client], words: Iterable[str], environ: Mapping
 
 def install(wanted: Iterable[Client], node: Client) -> list[str]:
     """Install what is not there yet, several at a time. Returns what failed, a line or more for each."""
-    missing = [client for client in wanted if not client.is_installed]
+    # Those that pip installs first: they take the longest.
+    missing = sorted((client for client in wanted if not client.is_installed), key=lambda client: not client.pypi)
     if any(client.npm for client in missing) and (problem := _outcome(node, node)):
         return [problem]
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -141,8 +142,8 @@ def _install_once(client: Client, node: Client) -> None:
         _run(words, client.folder, [str(path) for path in node.path])
     else:
         _run([sys.executable, "-m", "venv", str(client.folder)], client.folder, [])
-        pip = [str(client.folder / "bin" / "python"), "-m", "pip", "install", "--no-input", "--quiet", *client.pypi]
-        _run(pip, client.folder, [])
+        pip = [str(client.folder / "bin" / "python"), "-m", "pip", "install", "--no-input", "--no-compile", "--quiet"]
+        _run([*pip, *client.pypi], client.folder, [])
     if client is node:
         _link_node(client.folder)
     if not client.executable.exists():

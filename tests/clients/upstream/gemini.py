@@ -21,7 +21,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         tools=tuple(
             Tool(row["name"], row.get("parametersJsonSchema") or row.get("parameters") or {})
             for tool in body.get("tools") or ()
-            for row in tool.get("functionDeclarations") or ()
+            for row in tool.get("functionDeclarations") or tool.get("function_declarations") or ()
         ),
         results=tuple(_results(contents)),
         prompt="\n".join(part.get("text", "") for content in contents for part in content["parts"]),

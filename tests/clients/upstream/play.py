@@ -43,7 +43,6 @@ class Asked:
     flaws: tuple[str, ...]
     body: Mapping[str, Any]
     path: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Provider:
         wire, body = _read(request, await request.json())
         if wire is None:
             return web.json_response({"input_tokens": 42, "totalTokens": 42})
-        asked = replace(wire.read(body), path=request.path, headers=dict(request.headers))
+        asked = replace(wire.read(body), path=request.path)
         self.asked.append(asked)
         trouble = self._trouble(asked, request.match_info["host"])
         if trouble and trouble.status:
