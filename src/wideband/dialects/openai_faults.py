@@ -84,7 +84,9 @@ _PHRASES: tuple[tuple[re.Pattern[str], FaultKind], ...] = (
         FaultKind.PROVIDER_MISSING,
     ),
     (
-        re.compile(r"content (policy|management policy|filter)|flagged (as|by)|safety system|moderation", re.IGNORECASE),
+        re.compile(
+            r"content (policy|management policy|filter)|flagged (as|by)|safety system|moderation", re.IGNORECASE
+        ),
         FaultKind.CONTENT_POLICY,
     ),
 )

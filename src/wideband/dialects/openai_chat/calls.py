@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from wideband.canon.events import Event, ToolArgs, ToolOpened
-from wideband.dialects.openai_chat.words import obj, rows, text
+from wideband.dialects.loose import obj, rows, text
 from wideband.wire import jsons
 
 

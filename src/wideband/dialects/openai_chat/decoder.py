@@ -17,7 +17,7 @@ from wideband.canon.events import (
     TextDelta,
 )
 from wideband.canon.faults import Fault, FaultKind
-from wideband.dialects import openai_faults as faults
+from wideband.dialects import loose, openai_faults as faults
 from wideband.dialects.excerpts import excerpt
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.calls import Calls
@@ -135,17 +135,17 @@ class StreamDecoder:
                 events.extend(self._finish(heard, index, choice))
                 if self._failed:
                     return events
-        usage = chunk.usage or words.obj(chunk.x_groq).get("usage")
+        usage = chunk.usage or loose.obj(chunk.x_groq).get("usage")
         if usage and isinstance(usage, dict):
             events.append(Counted(decode_usage(usage)))
         return events
 
     def _start(self, chunk: Chunk) -> Started:
         self._started = True
-        self._response_id = words.text(chunk.id) or ""
+        self._response_id = loose.text(chunk.id) or ""
         extras = {name: value for name in words.REPLY_EXTRAS if (value := getattr(chunk, name)) is not None}
         created = chunk.created if type(chunk.created) is int else None
-        return Started(id=words.text(chunk.id), model=words.text(chunk.model), created_s=created, extras=extras)
+        return Started(id=loose.text(chunk.id), model=loose.text(chunk.model), created_s=created, extras=extras)
 
     def _finish(self, heard: ChoiceChunk, index: int, choice: _Choice) -> list[Event]:
         if choice.finished:
@@ -153,7 +153,7 @@ class StreamDecoder:
         choice.finished = True
         events = choice.calls.flush(index)
         reason = words.finish_reason(heard.finish_reason, bool(choice.calls))
-        native = words.text(heard.native_finish_reason) or heard.finish_reason
+        native = loose.text(heard.native_finish_reason) or heard.finish_reason
         if reason == "error":
             message = f"The provider broke the answer off ({native[:100]})."
             return events + self._fail(FaultKind.PROVIDER_ERROR, message)
@@ -251,7 +251,7 @@ def _parts(content: list[Any], index: int) -> list[Event]:
                 said = (
                     thought
                     if isinstance(thought, str)
-                    else "".join(str(row.get("text", "")) for row in words.rows(thought))
+                    else "".join(str(row.get("text", "")) for row in loose.rows(thought))
                 )
                 events.append(ReasoningDelta(said, index))
             case dict():

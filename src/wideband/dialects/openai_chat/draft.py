@@ -6,7 +6,7 @@ import msgspec
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
-from wideband.dialects import edits
+from wideband.dialects import edits, loose
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.custom_tools import as_function
 from wideband.dialects.openai_chat import words
@@ -152,7 +152,7 @@ def _tool_choice(choice: ToolChoice, tools: list[Json], losses: list[Loss]) -> B
     if choice.mode != "tool":
         return {"tool_choice": choice.mode}
     for kind in ("function", "custom"):
-        if any(words.obj(tool.get(kind)).get("name") == choice.name for tool in tools):
+        if any(loose.obj(tool.get(kind)).get("name") == choice.name for tool in tools):
             return {"tool_choice": {"type": kind, kind: {"name": choice.name}}}
     losses.append(Loss("tool_choice", f"{choice.name} is not among what can be offered"))
     return {}
@@ -243,7 +243,7 @@ def _settle_stream(body: Body) -> None:
     if _plain(body.get("stream")) is not True:
         body.pop("stream_options", None)
         return
-    options = words.obj(_plain(body.get("stream_options")))
+    options = loose.obj(_plain(body.get("stream_options")))
     if options.get("include_usage") is not True:
         body["stream_options"] = options | _WITH_USAGE
 

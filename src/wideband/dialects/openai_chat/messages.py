@@ -18,6 +18,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
+from wideband.dialects import loose
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.wire import jsons
 
@@ -44,7 +45,7 @@ _KNOWN = frozenset(
 def cache_mark(raw: dict[str, Json]) -> CacheMark | None:
     """Read an explicit cache breakpoint, under either of its names."""
     told = raw.get("cache_control") or raw.get("prompt_cache_breakpoint")
-    return CacheMark(ttl=words.text(told.get("ttl"))) if isinstance(told, dict) else None
+    return CacheMark(ttl=loose.text(told.get("ttl"))) if isinstance(told, dict) else None
 
 
 def decode_messages(raw: list[dict[str, Any]]) -> tuple[Message, ...]:
@@ -69,7 +70,7 @@ def _spoken(told: dict[str, Any], at: int) -> Message:
     return Message(
         role="user" if role == "user" else "system",
         parts=_marked(_content(told.get("content"), at), told),
-        name=words.text(told.get("name")),
+        name=loose.text(told.get("name")),
         developer=role == "developer",
         extras=_extras(told),
     )
@@ -78,7 +79,7 @@ def _spoken(told: dict[str, Any], at: int) -> Message:
 def _assistant(told: dict[str, Any], at: int) -> Message:
     parts: list[Part] = reasoning.decode_parts(told)
     parts.extend(_content(told.get("content"), at))
-    if refusal := words.text(told.get("refusal")):
+    if refusal := loose.text(told.get("refusal")):
         parts.append(Refusal(text=refusal))
     parts.extend(_call(call, index, at) for index, call in enumerate(told.get("tool_calls") or ()))
     if isinstance(told.get("function_call"), dict):
@@ -88,7 +89,7 @@ def _assistant(told: dict[str, Any], at: int) -> Message:
         Opaque(dialect=words.NAME, kind=kind, raw=told[kind]) for kind in words.OPAQUE_FIELDS if told.get(kind)
     )
     return Message(
-        role="assistant", parts=_marked(tuple(parts), told), name=words.text(told.get("name")), extras=_extras(told)
+        role="assistant", parts=_marked(tuple(parts), told), name=loose.text(told.get("name")), extras=_extras(told)
     )
 
 
@@ -106,17 +107,17 @@ def _marked(parts: tuple[Part, ...], told: dict[str, Any]) -> tuple[Part, ...]:
 
 
 def _call(raw: dict[str, Any], index: int, at: int) -> Part:
-    function, custom = raw.get("function"), words.obj(raw.get("custom"))
-    if (called := words.text(custom.get("name"))) and isinstance(said := custom.get("input"), str):
-        return ToolCall(id=words.text(raw.get("id")) or _legacy_id(called), name=called, arguments=said, custom=True)
+    function, custom = raw.get("function"), loose.obj(raw.get("custom"))
+    if (called := loose.text(custom.get("name"))) and isinstance(said := custom.get("input"), str):
+        return ToolCall(id=loose.text(raw.get("id")) or _legacy_id(called), name=called, arguments=said, custom=True)
     if not isinstance(function, dict):
         return Opaque(dialect=words.NAME, kind="custom_tool_call", raw=raw)
-    name, arguments = words.text(function.get("name")), function.get("arguments")
+    name, arguments = loose.text(function.get("name")), function.get("arguments")
     if name is None:
         path = f"messages[{at}].tool_calls[{index}].function.name"
         raise invalid(f"`{path}` is missing or no string. Name the function that was called.", path)
     return ToolCall(
-        id=words.text(raw.get("id")) or _legacy_id(name),
+        id=loose.text(raw.get("id")) or _legacy_id(name),
         name=name,
         arguments=arguments if isinstance(arguments, str) else jsons.encode(arguments or {}).decode(),
         cache=cache_mark(raw),
@@ -129,9 +130,9 @@ def _legacy_id(name: Any) -> str:
 
 
 def _result(told: dict[str, Any], at: int) -> ToolResult:
-    name = words.text(told.get("name"))
+    name = loose.text(told.get("name"))
     return ToolResult(
-        call_id=words.text(told.get("tool_call_id")) or _legacy_id(name),
+        call_id=loose.text(told.get("tool_call_id")) or _legacy_id(name),
         parts=_content(told.get("content"), at),
         name=name,
         cache=cache_mark(told),
@@ -167,10 +168,10 @@ def _refusal(raw: dict[str, Any], path: str) -> Part:
 
 def _image(raw: dict[str, Any], path: str) -> Part:
     told = raw.get("image_url")
-    url = told if isinstance(told, str) else words.text(words.obj(told).get("url"))
+    url = told if isinstance(told, str) else loose.text(loose.obj(told).get("url"))
     if not url:
         raise _missing(f"{path}.image_url.url", "an https or data URL")
-    detail = words.text(words.obj(told).get("detail"))
+    detail = loose.text(loose.obj(told).get("detail"))
     inline = _data_url(url)
     if inline is not None:
         return Image(media_type=inline[0] or "image/png", data=inline[1], detail=detail, cache=cache_mark(raw))
@@ -178,8 +179,8 @@ def _image(raw: dict[str, Any], path: str) -> Part:
 
 
 def _file(raw: dict[str, Any], path: str) -> Part:
-    told = words.obj(raw.get("file"))
-    given, file_id, filename = (words.text(told.get(name)) for name in ("file_data", "file_id", "filename"))
+    told = loose.obj(raw.get("file"))
+    given, file_id, filename = (loose.text(told.get(name)) for name in ("file_data", "file_id", "filename"))
     mark = cache_mark(raw)
     if given is None:
         if file_id is None:
@@ -194,8 +195,8 @@ def _file(raw: dict[str, Any], path: str) -> Part:
 
 
 def _audio(raw: dict[str, Any], path: str) -> Part:
-    told = words.obj(raw.get("input_audio"))
-    data, form = words.text(told.get("data")), words.text(told.get("format"))
+    told = loose.obj(raw.get("input_audio"))
+    data, form = loose.text(told.get("data")), loose.text(told.get("format"))
     if data is None or form is None:
         raise _missing(f"{path}.input_audio", "an object with `data` and `format`")
     return Audio(data=data, format=form)

@@ -4,7 +4,8 @@ from typing import Any
 
 from wideband.canon.events import Event, OpaqueDelta, ReasoningDelta, ReasoningSealed
 from wideband.canon.request import Opaque, Part, Reasoning
-from wideband.dialects.openai_chat.words import NAME, NO_FORMAT, rows, text
+from wideband.dialects.loose import rows, text
+from wideband.dialects.openai_chat.words import NAME, NO_FORMAT
 
 _TEXT, _SUMMARY, _ENCRYPTED = "reasoning.text", "reasoning.summary", "reasoning.encrypted"
 

@@ -6,6 +6,7 @@ from wideband.canon.events import Event, Failed, Finished
 from wideband.canon.faults import Faulted, garbled
 from wideband.canon.reply import Choice, Reply, fold
 from wideband.canon.request import Json, Loss, Opaque, Reasoning, Refusal, Text, ToolCall
+from wideband.dialects import loose
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import unwrapped
 from wideband.dialects.openai_chat import reasoning, words
@@ -70,14 +71,14 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
 
 
 def _reshaped(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
-    fields = words.obj(jsons.decode(body))
+    fields = loose.obj(jsons.decode(body))
     reply = _interpreted(body)
-    given_choices = dict(enumerate(words.rows(fields.get("choices"))))
+    given_choices = dict(enumerate(loose.rows(fields.get("choices"))))
     given_choices |= {row["index"]: row for row in given_choices.values() if type(row.get("index")) is int}
     choices = [_choice(choice, []) for choice in reply.choices]
     for told in choices:
         given = given_choices.get(told["index"], {})
-        message = words.obj(given.get("message"))
+        message = loose.obj(given.get("message"))
         told["message"] = {key: value for key, value in message.items() if value is not None} | told["message"]
         told.update({key: value for key, value in given.items() if key not in told and key != "error"})
     _finish(choices, reply, envelope, closing)

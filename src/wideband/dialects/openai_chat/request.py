@@ -15,6 +15,7 @@ from wideband.canon.request import (
     Tool,
     ToolChoice,
 )
+from wideband.dialects import loose
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.ask import check
 from wideband.dialects.openai_chat.messages import cache_mark, decode_messages
@@ -105,7 +106,7 @@ def _tools(fields: dict[str, Json]) -> tuple[Tool | ServerTool, ...]:
 
 def _tool(raw: dict[str, Json]) -> Tool | ServerTool:
     function = raw.get("function")
-    if raw["type"] == "custom" and words.text(words.obj(raw.get("custom")).get("name")):
+    if raw["type"] == "custom" and loose.text(loose.obj(raw.get("custom")).get("name")):
         return _custom_tool(raw["custom"])
     if raw["type"] != "function":
         return ServerTool(dialect=words.NAME, type=raw["type"], raw=raw)
@@ -125,7 +126,7 @@ def _tool(raw: dict[str, Json]) -> Tool | ServerTool:
 def _custom_tool(custom: dict[str, Json]) -> Tool:
     return Tool(
         name=custom["name"],
-        description=words.text(custom.get("description")),
+        description=loose.text(custom.get("description")),
         custom=True,
         grammar=custom.get("format"),
         extras={name: value for name, value in custom.items() if name not in _CUSTOM},
@@ -138,19 +139,19 @@ def decode_tool_choice(raw: Json) -> ToolChoice | None:
         return None
     if isinstance(raw, str) and raw in _MODES:
         return ToolChoice(mode=_MODES[raw])
-    told = words.obj(raw)
-    named = words.obj(told.get("function") or told.get("custom"))
-    name = words.text(named.get("name")) or words.text(told.get("name"))
+    told = loose.obj(raw)
+    named = loose.obj(told.get("function") or told.get("custom"))
+    name = loose.text(named.get("name")) or loose.text(told.get("name"))
     if name is not None:
         return ToolChoice(mode="tool", name=name)
-    allowed = words.obj(told.get("allowed_tools"))
+    allowed = loose.obj(told.get("allowed_tools"))
     if allowed.get("mode") in _MODES:
-        tools = (words.obj(tool.get(words.text(tool.get("type")) or "")) for tool in words.rows(allowed.get("tools")))
-        names = tuple(name for tool in tools if (name := words.text(tool.get("name"))))
+        tools = (loose.obj(tool.get(loose.text(tool.get("type")) or "")) for tool in loose.rows(allowed.get("tools")))
+        names = tuple(name for tool in tools if (name := loose.text(tool.get("name"))))
         return ToolChoice(mode=_MODES[allowed["mode"]], allowed=names)
     if told.get("type") in _MODES:
         return ToolChoice(mode=_MODES[told["type"]])
-    if words.text(told.get("type")):
+    if loose.text(told.get("type")):
         # A tool of the provider's own, named by its type.
         return ToolChoice(mode="tool", name=told["type"])
     raise invalid(
@@ -160,7 +161,7 @@ def decode_tool_choice(raw: Json) -> ToolChoice | None:
 
 
 def _output(raw: Json) -> OutputFormat | None:
-    told = words.obj(raw)
+    told = loose.obj(raw)
     match told.get("type"):
         case "json_object":
             return OutputFormat(type="json_object")
@@ -170,10 +171,10 @@ def _output(raw: Json) -> OutputFormat | None:
                 raise invalid("`response_format.json_schema` needs a `schema` object.", "response_format.json_schema")
             return OutputFormat(
                 type="json_schema",
-                name=words.text(schema.get("name")),
+                name=loose.text(schema.get("name")),
                 schema=schema.get("schema"),
                 strict=schema["strict"] if isinstance(schema.get("strict"), bool) else None,
-                description=words.text(schema.get("description")),
+                description=loose.text(schema.get("description")),
             )
         case _:
             return None
@@ -181,13 +182,13 @@ def _output(raw: Json) -> OutputFormat | None:
 
 def _unread_format(raw: Json) -> dict[str, Json]:
     """Keep a format there is no word for (a grammar) as an extra; plain text is what comes anyway."""
-    told = words.obj(raw)
+    told = loose.obj(raw)
     return {} if told.get("type") in {None, "text", "json_object", "json_schema"} else {"response_format": told}
 
 
 def decode_reasoning_ask(fields: dict[str, Json]) -> ReasoningAsk | None:
     """Read how much thinking is asked for: `reasoning`, `reasoning_effort` and the older `include_reasoning`."""
-    told, effort = words.obj(fields.get("reasoning")), fields.get("reasoning_effort")
+    told, effort = loose.obj(fields.get("reasoning")), fields.get("reasoning_effort")
     include = fields.get("include_reasoning")
     if not told and effort is None and include is None:
         return None

@@ -19,7 +19,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
-from wideband.dialects import edits
+from wideband.dialects import edits, loose
 from wideband.dialects.base import Target
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.losses import LOSSES
@@ -149,7 +149,7 @@ def _result(result: ToolResult, media: list[Row], losses: list[Loss]) -> Row:
     for part in result.parts:
         if isinstance(part, Text):
             said.append(part.text)
-        elif isinstance(part, Opaque) and isinstance(name := words.obj(part.raw).get("tool_name"), str):
+        elif isinstance(part, Opaque) and isinstance(name := loose.obj(part.raw).get("tool_name"), str):
             said.append(f"The tool {name} can be called now.")
             losses.append(_unsaid(part, "content_part"))
         elif (shown := _part(part, losses)) is not None:
@@ -179,7 +179,7 @@ def _content(parts: tuple[Part, ...], losses: list[Loss]) -> Json:
 
 def _part(part: Part, losses: list[Loss]) -> Row | None:
     if isinstance(part, Opaque) and part.dialect == words.NAME and part.kind == "content_part":
-        return words.obj(part.raw)
+        return loose.obj(part.raw)
     write = _PARTS.get(type(part))
     if write is None:
         losses.append(_unsaid(part, "content_part"))

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from wideband.canon.events import FinishReason
+from wideband.dialects import loose
 from wideband.wire import jsons
 
 NAME: Final = "openai_chat"
@@ -130,25 +131,10 @@ def spoken(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "system_fingerprint" or value is not None}
 
 
-def obj(value: Any) -> dict[str, Any]:
-    """Return a JSON object, or an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def rows(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a JSON array, or none for anything else."""
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def text(value: Any) -> str | None:
-    """Return a string that says something, or None for anything else."""
-    return value if isinstance(value, str) and value else None
-
-
 def custom_names(asked: dict[str, msgspec.Raw]) -> frozenset[str]:
     """Return the names of the tools that take free text, from a request's top level."""
     raw = asked.get("tools")
     if raw is None or _CUSTOM_MARK not in bytes(raw):
         return frozenset()
-    tools = [obj(tool.get("custom")) for tool in rows(jsons.decode(raw)) if tool.get("type") == "custom"]
-    return frozenset(name for tool in tools if (name := text(tool.get("name"))))
+    tools = [loose.obj(tool.get("custom")) for tool in loose.rows(jsons.decode(raw)) if tool.get("type") == "custom"]
+    return frozenset(name for tool in tools if (name := loose.text(tool.get("name"))))

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
-from wideband.dialects import edits
+from wideband.dialects import edits, loose
 from wideband.dialects.base import Draft, Target
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.narrow import draft, effort_of, is_off, thinks
@@ -95,7 +95,7 @@ def _tool(tool: Tool, is_own: bool) -> Body:
     if tool.custom:
         if isinstance(tool.grammar, dict):
             # Chat has the same object one level deeper.
-            told["format"] = {"type": "grammar", **words.obj(tool.grammar.get("grammar") or tool.grammar)}
+            told["format"] = {"type": "grammar", **loose.obj(tool.grammar.get("grammar") or tool.grammar)}
     else:
         told["parameters"] = tool.parameters or {"type": "object", "properties": {}}
         if tool.strict is not None or not is_own:
@@ -219,7 +219,7 @@ def _add_extras(body: Body, request: Request, losses: list[Loss]) -> None:
         if name == "include" and request.dialect == words.NAME:
             continue
         if request.dialect == words.NAME and name == "text":
-            body["text"] = words.obj(value) | words.obj(body.get("text"))
+            body["text"] = loose.obj(value) | loose.obj(body.get("text"))
         elif request.dialect == words.NAME or (kindred and name in _SHARED):
             body[name] = value
         else:

@@ -22,6 +22,7 @@ from wideband.canon.events import (
 )
 from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Json, Loss
+from wideband.dialects import loose
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.output import Call, Item, Message, Thought, Whole, Wire
@@ -159,7 +160,7 @@ class StreamEncoder:
         return message, opening
 
     def _logprobs(self, event: Logprobs) -> bytes:
-        rows = words.rows(words.obj(event.value).get("content"))
+        rows = loose.rows(loose.obj(event.value).get("content"))
         if self._message is None or not rows:
             self._note("logprobs", "of other tokens than text")
             return b""

@@ -8,6 +8,7 @@ what was said in pieces, of which only the rest is new.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from wideband.dialects import loose
 from wideband.dialects.openai_responses import words
 
 Row = dict[str, Any]
@@ -37,21 +38,21 @@ class Item:
 
     def adopt(self, row: Row) -> None:
         """Learn who the item is from a telling of it; what was told first stands."""
-        self.id = self.id or words.text(row.get("id"))
-        self.call_id = self.call_id or words.text(row.get("call_id"))
-        if not self.name and (name := words.text(row.get("name"))):
-            self.name = words.flat_name(words.text(row.get("namespace")), name)
+        self.id = self.id or loose.text(row.get("id"))
+        self.call_id = self.call_id or loose.text(row.get("call_id"))
+        if not self.name and (name := loose.text(row.get("name"))):
+            self.name = words.flat_name(loose.text(row.get("namespace")), name)
 
     def is_told_in(self, row: Row) -> bool:
         """Tell whether a row says by its ids that it is this item."""
-        told = words.text(row.get("call_id"))
+        told = loose.text(row.get("call_id"))
         if told and self.call_id:
             return told == self.call_id
         return self.id is not None and self.id == row.get("id")
 
     def may_be(self, row: Row) -> bool:
         """Tell whether nothing but an id of the item's own, which some providers change, speaks against it."""
-        told = words.text(row.get("call_id"))
+        told = loose.text(row.get("call_id"))
         return self.kind == kind_of(row) and not (told and self.call_id and told != self.call_id)
 
     def has_said(self, name: str) -> bool:
@@ -93,7 +94,7 @@ class Items:
         held = held or self._unplaced(item_id)
         if held is None or held.kind != kind or (held.done and held.id not in {None, item_id}):
             held = self._new(kind, index)
-            held.id = words.text(item_id)
+            held.id = loose.text(item_id)
         return held
 
     def of_row(self, row: Row, index: Any) -> Item:
@@ -145,4 +146,4 @@ class Items:
 
 def kind_of(row: Row) -> str:
     """Return an item's type; one that has only a role is a message."""
-    return words.text(row.get("type")) or (words.MESSAGE if "role" in row else "")
+    return loose.text(row.get("type")) or (words.MESSAGE if "role" in row else "")

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from wideband.canon.request import Json, Message, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolResult
-from wideband.dialects import seals
+from wideband.dialects import loose, seals
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.parts import decode_content
 from wideband.wire import jsons
@@ -81,7 +81,7 @@ def _reasoning(turns: _Turns, item: Row, path: str) -> None:
 def decode_reasoning(item: Row, path: str = "item") -> tuple[Part, ...]:
     """Read a reasoning item; one of another maker's is what it was before it went through here."""
     said, summary = (_joined(item.get(name), f"{path}.{name}") for name in ("content", "summary"))
-    sealed, item_id = words.text(item.get("encrypted_content")), words.text(item.get("id"))
+    sealed, item_id = loose.text(item.get("encrypted_content")), loose.text(item.get("id"))
     packed = seals.unpack(sealed) if sealed else None
     if packed is not None:
         return (packed if packed.text else msgspec.structs.replace(packed, text=said or summary),)
@@ -101,7 +101,7 @@ def _call(turns: _Turns, item: Row, _path: str) -> None:
     told = item.get("input") or "" if custom else item.get("arguments") or {}
     call = ToolCall(
         id=item["call_id"],
-        name=words.flat_name(words.text(item.get("namespace")), item["name"]),
+        name=words.flat_name(loose.text(item.get("namespace")), item["name"]),
         arguments=told if isinstance(told, str) else _written(told),
         custom=custom,
     )
@@ -109,11 +109,11 @@ def _call(turns: _Turns, item: Row, _path: str) -> None:
 
 
 def _result(turns: _Turns, item: Row, path: str) -> None:
-    output, name = item.get("output"), words.text(item.get("name"))
+    output, name = item.get("output"), loose.text(item.get("name"))
     result = ToolResult(
         call_id=item["call_id"],
         parts=decode_content(output if _is_content(output) else _written(output), f"{path}.output"),
-        name=words.flat_name(words.text(item.get("namespace")), name) if name else None,
+        name=words.flat_name(loose.text(item.get("namespace")), name) if name else None,
     )
     turns.add("user", [result])
 

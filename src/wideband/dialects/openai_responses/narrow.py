@@ -6,7 +6,7 @@ import msgspec
 
 from wideband.canon.faults import Faulted, invalid
 from wideband.canon.request import Effort, Json, Loss, ReasoningAsk
-from wideband.dialects import budgets, edits
+from wideband.dialects import budgets, edits, loose
 from wideband.dialects.base import Draft, Target
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.turns import CACHING
@@ -151,17 +151,17 @@ def _without_cache_control(rows: Json) -> Json:
 
 
 def _format_without_strict(text: Json) -> Json:
-    form = words.obj(words.obj(text).get("format"))
+    form = loose.obj(loose.obj(text).get("format"))
     return {**text, "format": edits.without_fields(form, {"strict"})} if "strict" in form else text
 
 
 def _json_object(text: Json) -> Json:
-    form = words.obj(words.obj(text).get("format"))
+    form = loose.obj(loose.obj(text).get("format"))
     return {**text, "format": {"type": "json_object"}} if form.get("type") == "json_schema" else text
 
 
 def _low_medium_high(reasoning: Json) -> Json:
-    asked = words.obj(reasoning).get("effort")
+    asked = loose.obj(reasoning).get("effort")
     effort = edits.low_medium_high(asked)
     return reasoning if effort == asked else {**reasoning, "effort": effort}
 

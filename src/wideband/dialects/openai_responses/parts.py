@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from wideband.canon.faults import Faulted, invalid
 from wideband.canon.request import Audio, File, Image, Json, Opaque, Part, Refusal, Text
+from wideband.dialects import loose
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.tools import cache_mark
 
@@ -41,13 +42,13 @@ def _refusal(raw: Row, path: str) -> Part:
 
 def _image(raw: Row, path: str) -> Part:
     told = raw.get("image_url")
-    url = told if isinstance(told, str) else words.text(words.obj(told).get("url"))
+    url = told if isinstance(told, str) else loose.text(loose.obj(told).get("url"))
     if not url:
-        if words.text(raw.get("file_id")):
+        if loose.text(raw.get("file_id")):
             # An image stored at OpenAI: a file by its id is no image elsewhere.
             return Opaque(dialect=words.NAME, kind=words.OPAQUE_PART, raw=raw)
         raise _missing(f"{path}.image_url", "an https or data URL")
-    detail = words.text(raw.get("detail")) or words.text(words.obj(told).get("detail"))
+    detail = loose.text(raw.get("detail")) or loose.text(loose.obj(told).get("detail"))
     inline = data_url(url)
     if inline is not None:
         return Image(media_type=inline[0] or "image/png", data=inline[1], detail=detail, cache=cache_mark(raw))
@@ -56,7 +57,7 @@ def _image(raw: Row, path: str) -> Part:
 
 def _file(raw: Row, path: str) -> Part:
     names = ("file_data", "file_url", "file_id", "filename")
-    given, url, file_id, filename = (words.text(raw.get(name)) for name in names)
+    given, url, file_id, filename = (loose.text(raw.get(name)) for name in names)
     mark = cache_mark(raw)
     inline = data_url(given) if given is not None else None
     if inline is not None:
@@ -69,8 +70,8 @@ def _file(raw: Row, path: str) -> Part:
 
 
 def _audio(raw: Row, path: str) -> Part:
-    told = words.obj(raw.get("input_audio")) or raw
-    data, form = words.text(told.get("data")), words.text(told.get("format"))
+    told = loose.obj(raw.get("input_audio")) or raw
+    data, form = loose.text(told.get("data")), loose.text(told.get("format"))
     if data is None or form is None:
         raise _missing(f"{path}.input_audio", "an object with `data` and `format`")
     return Audio(data=data, format=form)

@@ -7,7 +7,7 @@ import msgspec
 from wideband.canon.events import Finished
 from wideband.canon.faults import Fault
 from wideband.canon.request import Json
-from wideband.dialects import seals
+from wideband.dialects import loose, seals
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.shape import ending, response
@@ -85,7 +85,7 @@ def _end_of(fields: Fields) -> Finished | Fault | None:
     if error or status in ("failed", "cancelled"):
         return decode_failure(error or f"The provider's answer is {status}.")
     if status == "incomplete":
-        reason = words.text(words.obj(_plain(fields.get("incomplete_details"))).get("reason"))
+        reason = loose.text(loose.obj(_plain(fields.get("incomplete_details"))).get("reason"))
         return Finished(words.INCOMPLETE.get(reason or "", "length"), reason)
     return Finished("stop") if status == "completed" else None
 
@@ -103,9 +103,9 @@ def _output(raw: Any, envelope: Envelope) -> Any:
 
 def _usage(raw: Any, ours: Fields) -> Fields:
     """Keep what else a provider counts; the counts that were billed are ours."""
-    told = words.obj(_plain(raw))
+    told = loose.obj(_plain(raw))
     details = ("input_tokens_details", "output_tokens_details")
-    return told | ours | {name: words.obj(told.get(name)) | ours[name] for name in details}
+    return told | ours | {name: loose.obj(told.get(name)) | ours[name] for name in details}
 
 
 def _plain(value: Any) -> Json:

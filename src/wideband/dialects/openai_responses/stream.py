@@ -23,7 +23,7 @@ from wideband.canon.events import (
     ToolOpened,
 )
 from wideband.canon.faults import Fault, FaultKind
-from wideband.dialects import openai_faults
+from wideband.dialects import loose, openai_faults
 from wideband.dialects.excerpts import excerpt
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.heard import INPUTS, Item, Items, Row
@@ -220,13 +220,13 @@ class StreamDecoder:
         return "call_" + hashlib.sha256(f"{self._response_id}:{tool}".encode("utf-8", "replace")).hexdigest()[:24]
 
     def _item_added(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
-        row = words.obj(wire.item)
+        row = loose.obj(wire.item)
         item = self._items.of_row(row, wire.output_index)
         item.adopt(row)
         return self._open(item) if item.kind in INPUTS and not item.done else []
 
     def _item_done(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
-        row = words.obj(wire.item)
+        row = loose.obj(wire.item)
         return self._complete(self._items.of_row(row, wire.output_index), row) if row else []
 
     def _complete(self, item: Item, row: Row) -> list[Event]:
@@ -253,25 +253,25 @@ class StreamDecoder:
 
     def _message(self, item: Item, row: Row) -> list[Event]:
         content = row.get("content")
-        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else words.rows(content)
+        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else loose.rows(content)
         texts = [part for part in parts if isinstance(part.get("text"), str)]
         fresh = not item.has_said(_TEXT.name)
         events = self._rest(item, _TEXT, [part["text"] for part in texts])
-        rows = [row for part in texts for row in words.rows(part.get("logprobs"))]
+        rows = [row for part in texts for row in loose.rows(part.get("logprobs"))]
         if fresh and events and rows:
             events.append(Logprobs(value={"content": rows}))
         refusals = [part["refusal"] for part in parts if isinstance(part.get("refusal"), str)]
         events.extend(self._rest(item, _REFUSAL, refusals))
-        cited = [row for part in texts for row in words.rows(part.get("annotations"))][item.annotated :]
+        cited = [row for part in texts for row in loose.rows(part.get("annotations"))][item.annotated :]
         item.annotated += len(cited)
         return [*events, _annotations(cited)] if cited else events
 
     def _reasoning(self, item: Item, row: Row) -> list[Event]:
         events: list[Event] = []
         for string, field in ((_SUMMARY, "summary"), (_THOUGHT, "content")):
-            told = [part["text"] for part in words.rows(row.get(field)) if isinstance(part.get("text"), str)]
+            told = [part["text"] for part in loose.rows(row.get(field)) if isinstance(part.get("text"), str)]
             events.extend(self._rest(item, string, told))
-        if sealed := words.text(row.get("encrypted_content")):
+        if sealed := loose.text(row.get("encrypted_content")):
             block = next(reversed(item.blocks.values()), None)
             block = self._block(item, "seal") if block is None else block
             events.append(ReasoningSealed(None, sealed, 0, block, words.REASONING_FORMAT, item.id))
@@ -294,18 +294,18 @@ class StreamDecoder:
         if self._started or len(self._items):
             return []
         self._started = True
-        self._response_id = words.text(told.id) or ""
+        self._response_id = loose.text(told.id) or ""
         created = int(told.created_at) if type(told.created_at) in {int, float} else None
-        tier = words.text(told.service_tier)
+        tier = loose.text(told.service_tier)
         extras = {} if tier in {None, "auto"} else {"service_tier": tier}
-        return [Started(id=words.text(told.id), model=words.text(told.model), created_s=created, extras=extras)]
+        return [Started(id=loose.text(told.id), model=loose.text(told.model), created_s=created, extras=extras)]
 
     def _ended(self, wire: _Wire, kind: str, _data: bytes) -> list[Event]:
         return self._end(wire.response or Told(), _ENDS[kind])
 
     def _end(self, told: Told, default: str) -> list[Event]:
         events = self._start(told)
-        rows = words.rows(told.output)
+        rows = loose.rows(told.output)
         for item, row in zip(self._items.of_output(rows), rows, strict=True):
             events.extend(self._complete(item, row))
         for item in self._items:
@@ -316,7 +316,7 @@ class StreamDecoder:
         status = told.status if isinstance(told.status, str) and told.status in _STATUSES else default
         if told.error or status in {"failed", "cancelled"}:
             return [*events, *self._fail(decode_failure(told.error or f"The provider's answer is {status}."))]
-        reason = words.text(words.obj(told.incomplete_details).get("reason")) if status == "incomplete" else None
+        reason = loose.text(loose.obj(told.incomplete_details).get("reason")) if status == "incomplete" else None
         return [*events, *self._finish(status, reason)]
 
     def _finish(self, status: str | None, incomplete: str | None) -> list[Event]:

@@ -10,6 +10,7 @@ import msgspec
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import CacheMark, Json, ServerTool, Tool, ToolChoice
+from wideband.dialects import loose
 from wideband.dialects.openai_responses import words
 from wideband.wire import jsons
 
@@ -30,14 +31,14 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
 def offered(tools: Json, items: Json) -> list[dict[str, Json]]:
     """Return all that a caller offers: its `tools`, and those that items of its input add."""
-    added = (row for item in words.rows(items) if item.get("type") == words.MORE_TOOLS for row in _more(item))
-    return [*words.rows(tools), *added]
+    added = (row for item in loose.rows(items) if item.get("type") == words.MORE_TOOLS for row in _more(item))
+    return [*loose.rows(tools), *added]
 
 
 def _more(item: dict[str, Json]) -> list[dict[str, Json]]:
     """Return the tools of an item that can be read; nobody has checked them."""
-    rows = (row for row in words.rows(item.get("tools")) if words.text(row.get("type")))
-    return [row for row in rows if row["type"] not in words.NAMED_TOOLS or words.text(row.get("name"))]
+    rows = (row for row in loose.rows(item.get("tools")) if loose.text(row.get("type")))
+    return [row for row in rows if row["type"] not in words.NAMED_TOOLS or loose.text(row.get("name"))]
 
 
 def decode_tools(rows: list[dict[str, Json]]) -> tuple[Tool | ServerTool, ...]:
@@ -55,10 +56,10 @@ def decode_tools(rows: list[dict[str, Json]]) -> tuple[Tool | ServerTool, ...]:
 
 def _namespaced(told: dict[str, Json], path: str) -> list[Tool]:
     tools: list[Tool] = []
-    for at, inner in enumerate(words.rows(told.get("tools"))):
+    for at, inner in enumerate(loose.rows(told.get("tools"))):
         tool = _tool(inner, f"{path}.tools[{at}]")
         description = tool.description
-        if not tools and words.text(told.get("description")):
+        if not tools and loose.text(told.get("description")):
             # Told once, where the model reads it first.
             description = "\n\n".join(text for text in (told["description"], description) if text)
         name = words.flat_name(told["name"], tool.name)
@@ -67,15 +68,15 @@ def _namespaced(told: dict[str, Json], path: str) -> list[Tool]:
 
 
 def _tool(told: dict[str, Json], path: str) -> Tool:
-    name, parameters = words.text(told.get("name")), told.get("parameters")
+    name, parameters = loose.text(told.get("name")), told.get("parameters")
     if name is None:
         raise invalid(f"`{path}.name` is missing or no string. Name the tool.", f"{path}.name")
     if parameters is not None and not isinstance(parameters, dict):
         raise invalid(f"`{path}.parameters` must be a JSON Schema object.", f"{path}.parameters")
-    custom, form = told.get("type") == "custom", words.obj(told.get("format"))
+    custom, form = told.get("type") == "custom", loose.obj(told.get("format"))
     return Tool(
         name=name,
-        description=words.text(told.get("description")),
+        description=loose.text(told.get("description")),
         parameters=None if custom else parameters,
         custom=custom,
         grammar=form if custom and form.get("type") == "grammar" else None,
@@ -89,7 +90,7 @@ def _tool(told: dict[str, Json], path: str) -> Tool:
 def cache_mark(raw: dict[str, Json]) -> CacheMark | None:
     """Read an explicit cache breakpoint, under either of its names."""
     told = raw.get("cache_control") or raw.get("prompt_cache_breakpoint")
-    return CacheMark(ttl=words.text(told.get("ttl"))) if isinstance(told, dict) else None
+    return CacheMark(ttl=loose.text(told.get("ttl"))) if isinstance(told, dict) else None
 
 
 def decode_choice(raw: Json) -> ToolChoice | None:
@@ -98,10 +99,10 @@ def decode_choice(raw: Json) -> ToolChoice | None:
         return None
     if isinstance(raw, str) and raw in _MODES:
         return ToolChoice(mode=_MODES[raw])
-    told = words.obj(raw)
-    kind, name = words.text(told.get("type")), _chosen(told)
+    told = loose.obj(raw)
+    kind, name = loose.text(told.get("type")), _chosen(told)
     if kind == "allowed_tools":
-        names = tuple(name for row in words.rows(told.get("tools")) if (name := _chosen(row)) is not None)
+        names = tuple(name for row in loose.rows(told.get("tools")) if (name := _chosen(row)) is not None)
         return ToolChoice(mode=_MODES.get(str(told.get("mode")), "auto"), allowed=names)
     if name is not None:
         return ToolChoice(mode="tool", name=name)
@@ -113,10 +114,10 @@ def decode_choice(raw: Json) -> ToolChoice | None:
 
 
 def _chosen(told: dict[str, Json]) -> str | None:
-    name = words.text(told.get("name"))
+    name = loose.text(told.get("name"))
     if told.get("type") not in _NAMED or name is None:
         return None
-    return words.flat_name(words.text(told.get("namespace")), name)
+    return words.flat_name(loose.text(told.get("namespace")), name)
 
 
 def known_tools(tools: bytes, items: bytes) -> dict[str, Known]:
@@ -127,8 +128,8 @@ def known_tools(tools: bytes, items: bytes) -> dict[str, Known]:
     known: dict[str, Known] = {}
     for told in offered(jsons.decode(tools) if tools else None, more):
         space = told.get("name") if told.get("type") == "namespace" else None
-        for inner in words.rows(told.get("tools")) if space else [told]:
-            name, custom = words.text(inner.get("name")), inner.get("type") == "custom"
+        for inner in loose.rows(told.get("tools")) if space else [told]:
+            name, custom = loose.text(inner.get("name")), inner.get("type") == "custom"
             if name is not None and (custom or space):
                 known[words.flat_name(space, name)] = Known(name, space, custom)
     return known

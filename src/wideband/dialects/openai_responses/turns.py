@@ -22,7 +22,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
-from wideband.dialects import edits
+from wideband.dialects import edits, loose
 from wideband.dialects.base import Target
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.openai_responses import words
@@ -115,7 +115,7 @@ class _Writer:
         if not isinstance(part, Opaque) or part.dialect != words.NAME or part.kind != "annotations":
             return False
         if content and "annotations" in content[-1]:
-            content[-1]["annotations"] = [*content[-1]["annotations"], *words.rows(part.raw)]
+            content[-1]["annotations"] = [*content[-1]["annotations"], *loose.rows(part.raw)]
         return True
 
     def _reasoning(self, part: Reasoning) -> list[Row]:
@@ -164,7 +164,7 @@ class _Writer:
         }
 
     def _shown(self, part: Part) -> list[Row]:
-        if isinstance(part, Opaque) and isinstance(name := words.obj(part.raw).get("tool_name"), str):
+        if isinstance(part, Opaque) and isinstance(name := loose.obj(part.raw).get("tool_name"), str):
             self._losses.append(_unsaid(part))
             return [{"type": "input_text", "text": f"The tool {name} can be called now."}]
         return self._content(part, "user")
@@ -172,7 +172,7 @@ class _Writer:
     def _content(self, part: Part, role: str) -> list[Row]:
         """Return a part as content, or nothing for what cannot be said."""
         if isinstance(part, Opaque) and part.dialect == words.NAME and part.kind == words.OPAQUE_PART:
-            return [words.obj(part.raw)]
+            return [loose.obj(part.raw)]
         write = (_SPOKEN if role == "assistant" else _SHOWN).get(type(part))
         if write is None:
             self._losses.append(_unsaid(part, "assistant_media" if role == "assistant" else "content_part"))
@@ -225,7 +225,7 @@ def cache_field(mark: CacheMark | None, target: Target, losses: list[Loss]) -> R
 
 def _own_citations(cited: Json) -> bool:
     """Tell whether citations are told in this protocol's words: Anthropic's name the place they were found in."""
-    return all(str(row.get("type")) in _CITED for row in words.rows(cited))
+    return all(str(row.get("type")) in _CITED for row in loose.rows(cited))
 
 
 _CITED: Final = frozenset({"container_file_citation", "file_citation", "file_path", "url_citation"})
@@ -239,7 +239,7 @@ def _unsaid(part: Part, feature: str = "content_part") -> Loss:
 
 
 def _spoken(part: Text) -> Row:
-    cited = words.rows(part.citations) if _own_citations(part.citations) else []
+    cited = loose.rows(part.citations) if _own_citations(part.citations) else []
     return {"type": "output_text", "text": part.text, "annotations": cited}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from wideband.canon.faults import Fault
 from wideband.dialects import openai_faults
-from wideband.dialects.openai_responses.words import obj
+from wideband.dialects.loose import obj
 from wideband.wire import jsons
 
 

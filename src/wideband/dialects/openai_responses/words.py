@@ -1,7 +1,7 @@
 """The names and figures of OpenAI's Responses protocol: tables, no behaviour beyond a look-up."""
 
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 from wideband.canon.events import FinishReason
 from wideband.canon.faults import FaultKind
@@ -107,18 +107,3 @@ def flat_name(namespace: str | None, name: str) -> str:
         return joined
     mark = hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()[:8]
     return f"{joined[: MAX_NAME - len(mark) - 1]}_{mark}"
-
-
-def obj(value: Any) -> dict[str, Any]:
-    """Return a JSON object, or an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def rows(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a JSON array, or none for anything else."""
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def text(value: Any) -> str | None:
-    """Return a string that says something, or None for anything else."""
-    return value if isinstance(value, str) and value else None
