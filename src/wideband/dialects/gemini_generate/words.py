@@ -1,9 +1,11 @@
 """The names and figures of Gemini's generateContent protocol as tables, and the small conversions that go with them."""
 
 import base64
+import functools
 import itertools
 import re
 from typing import Any, Final
+from urllib.parse import quote
 
 from wideband.canon.events import FinishReason
 from wideband.canon.request import Loss, Reasoning
@@ -96,6 +98,13 @@ def finish_word(reason: str | None, native: str | None) -> str:
     return _FINISH_WORDS.get(reason or "stop", "OTHER")
 
 
+@functools.lru_cache(maxsize=512)
+def in_path(model: str) -> str:
+    """Return a model's name as it stands in a URL, whatever an operator calls it."""
+    return quote(model.removeprefix("models/"), safe="/:@+,;=!$'()*")
+
+
+@functools.lru_cache(maxsize=512)
 def snake(name: str) -> str:
     """Return a field's name as proto JSON may also spell it: `inlineData` is `inline_data`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
