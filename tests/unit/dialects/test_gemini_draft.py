@@ -83,6 +83,8 @@ def sealed(data: str, call_id: str | None = None) -> Reasoning:
 def test_a_plain_request_says_no_more_than_it_must() -> None:
     found = draft(said("system", "Be brief."), said("user", "Hi"), max_tokens=10)
     assert found.path == "/models/gemini-2.5-flash:generateContent"
+    odd = draft(target=Target(model="models/a b/c?#:x", provider="p"))
+    assert odd.path == "/models/a%20b/c%3F%23:x:generateContent"
     assert json.loads(found.body) == {
         "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
         "systemInstruction": {"parts": [{"text": "Be brief."}]},

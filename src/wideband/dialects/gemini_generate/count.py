@@ -70,7 +70,7 @@ def encode_count(ask: Ask, target: Target) -> Draft:
         fields |= {} if contents is None else {"contents": contents}
         if fields.keys() != {"contents"} and PLAIN not in target.quirks:
             fields = {_WRAPPED[0]: {"model": f"models/{model}", **fields}}
-        return Draft(path=PATH.replace("{model}", model), body=jsons.encode(fields), losses=tuple(losses))
+        return Draft(path=PATH.replace("{model}", words.in_path(model)), body=jsons.encode(fields), losses=tuple(losses))
     except (jsons.DecodeError, jsons.EncodeError) as error:
         raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
 

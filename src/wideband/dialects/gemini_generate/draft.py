@@ -77,7 +77,7 @@ def encode_request(request: Request, target: Target) -> Draft:
 def model_path(target: Target, *, stream: bool) -> str:
     """Return the path under which an upstream answers with a model; a stream always comes as events."""
     path = words.STREAM_PATH + "?alt=sse" if stream else words.GENERATE_PATH
-    return path.replace("{model}", target.model.removeprefix("models/"))
+    return path.replace("{model}", words.in_path(target.model))
 
 
 def lowered(wanted: int | None, target: Target, losses: list[Loss]) -> int | None:
