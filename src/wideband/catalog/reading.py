@@ -231,8 +231,6 @@ def _aliases(table: Any, sheet: Sheet, problems: list[Problem]) -> dict[str, str
             place.note(name, "must be a model id in quotes")
         elif target not in served and target.partition("/")[0] not in local:
             place.note(name, f"`{target}` is no model{nearest(target, served)}")
-        elif name in served:
-            place.note(name, "is a model's own id; choose another name")
     return {name: target for name, target in table.items() if isinstance(target, str)}
 
 

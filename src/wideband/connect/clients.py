@@ -158,7 +158,8 @@ CLIENTS: dict[str, Client] = {
             "OPENAI_BASE_PATH": "v1/chat/completions",
             "OPENAI_API_KEY": link.key,
             "GOOSE_MODEL": link.model,
-            "GOOSE_FAST_MODEL": link.small_model,
+            # goose names its sessions with a model of its own choice, whatever it is told.
+            "GOOSE_DISABLE_SESSION_NAMING": "true",
         },
         start="goose session",
     ),

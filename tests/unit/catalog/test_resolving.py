@@ -71,3 +71,9 @@ def test_a_star_stands_for_anything_and_the_first_that_fits_counts() -> None:
     ]
     assert known(**aliases).resolve("anthropic/claude-sonnet-4.5") == "anthropic/claude-sonnet-4.5"
     assert known(**aliases).resolve("gpt-5") == "openai/gpt-5"
+
+
+def test_an_alias_may_bear_the_id_of_a_model_that_cannot_be_used_but_never_stands_before_one_that_can() -> None:
+    aliases = {"google/gemini-9": "acme/small", "openai/gpt-5": "acme/big"}
+    assert known(**aliases).resolve("google/gemini-9") == "acme/small"
+    assert known(**aliases).resolve("openai/gpt-5") == "openai/gpt-5"
