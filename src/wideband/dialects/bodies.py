@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -13,6 +13,14 @@ from wideband.wire import jsons
 GATEWAY_FIELDS: Final = frozenset(
     {"debug", "models", "plugins", "preset", "provider", "route", "session_id", "trace", "transforms", "usage"}
 )
+
+
+# The ranges of numbers that these protocols share; null stands for not sent.
+Unit = Annotated[float, msgspec.Meta(ge=0, le=1)] | None
+Heat = Annotated[float, msgspec.Meta(ge=0, le=2)] | None
+Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)] | None
+Positive = Annotated[int, msgspec.Meta(gt=0, lt=2**53)] | None
+Natural = Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None
 
 
 class Addressed(msgspec.Struct, gc=False):
@@ -32,20 +40,45 @@ _REMEDIES: Final[dict[str, str]] = {
     "models": "Send a list of model ids.",
     "provider": "Send an object of routing preferences.",
 }
+_LONGEST_SHOWN = 40
 _AT = re.compile(r"^(?P<what>.*) - at `\$\.(?P<path>.*)`$", re.DOTALL)
 
 
-def read_body(body: bytes, reader: jsons.Reader[T], remedies: Mapping[str, str]) -> T:
-    """Read and check a body. Raises `Faulted` naming the field, what was found and what to send."""
+def read_typed(
+    body: bytes, reader: jsons.Reader[T], remedies: Mapping[str, str], shown: frozenset[str] = frozenset()
+) -> T:
+    """Read a body. Raises `Faulted` naming the field, what was found and what to send.
+
+    `shown` are the fields whose value may stand in the fault: never those that hold a caller's words.
+    """
     try:
-        told = reader(body)
+        return reader(body)
     except msgspec.ValidationError as error:
-        raise _refused(str(error), remedies) from None
+        raise _refused(str(error), remedies, body, shown) from None
     except jsons.DecodeError as error:
         raise _unreadable(error) from None
+
+
+def need_model(told: Addressed, remedies: Mapping[str, str]) -> None:
+    """Check that a body says which model is asked. Raises `Faulted`."""
     if not (told.model or told.models):
-        raise invalid(f"`model` is missing or empty. {_REMEDIES['model']}", "model")
+        raise missing("model", _REMEDIES | dict(remedies))
+
+
+def read_body(body: bytes, reader: jsons.Reader[T], remedies: Mapping[str, str]) -> T:
+    """Read a body that names its model. Raises `Faulted`."""
+    told = read_typed(body, reader, remedies)
+    need_model(told, remedies)
     return told
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Read in full a body that was found to be an object. Raises `Faulted`."""
+    try:
+        found: dict[str, Any] = jsons.decode(body)
+    except jsons.DecodeError as error:
+        raise _unreadable(error) from None
+    return found
 
 
 def read_fields(body: bytes) -> dict[str, msgspec.Raw]:
@@ -75,11 +108,16 @@ def missing(field: str, remedies: Mapping[str, str]) -> Faulted:
     return invalid(f"`{field}` is missing or empty. {remedies[field]}", field)
 
 
+def unwritable(error: Exception) -> Faulted:
+    """Make the fault of a request that can be read, but not written."""
+    return invalid(f"The request cannot be passed on: {error}. Nest it less deeply.")
+
+
 def _unreadable(error: Exception) -> Faulted:
     return invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.")
 
 
-def _refused(told: str, remedies: Mapping[str, str]) -> Faulted:
+def _refused(told: str, remedies: Mapping[str, str], body: bytes, shown: frozenset[str]) -> Faulted:
     """Make a fault of the parser's words: they end in the path of the field."""
     found = _AT.match(told)
     if found is None:
@@ -87,4 +125,11 @@ def _refused(told: str, remedies: Mapping[str, str]) -> Faulted:
     path = found["path"]
     top = re.split(r"[.\[]", path, maxsplit=1)[0]
     remedy = remedies.get(top) or _REMEDIES.get(top, "Correct it or leave it out.")
-    return invalid(f"`{path}`: {found['what'][:1].lower()}{found['what'][1:]}. {remedy}", path)
+    what = found["what"][:1].lower() + found["what"][1:]
+    return invalid(f"`{path}`: {what}{_shown(body, top) if top in shown else ''}. {remedy}", path)
+
+
+def _shown(body: bytes, field: str) -> str:
+    """Return a field's value for a fault's words, where it is short enough to be looked at."""
+    raw = bytes(jsons.fields(body).get(field, b"")) if body.isascii() else b""
+    return f" (found {raw.decode()})" if 0 < len(raw) <= _LONGEST_SHOWN else ""

@@ -9,6 +9,7 @@ from wideband.canon.events import FinishReason
 from wideband.canon.faults import invalid
 from wideband.canon.request import Loss
 from wideband.canon.usage import Usage
+from wideband.dialects import bodies
 from wideband.dialects.base import Closing
 from wideband.wire import jsons
 
@@ -24,12 +25,7 @@ MAX_CACHE_MARKS = 4
 MOST_TOKENS = 2**53
 
 # Body fields that are words to this gateway, not to a provider.
-GATEWAY_FIELDS = frozenset(
-    {
-        "debug", "fallbacks", "models", "plugins", "preset", "provider", "route", "session_id",
-        "stop_server_tools_when", "tags", "trace", "transforms",
-    }
-)  # fmt: skip
+GATEWAY_FIELDS = bodies.GATEWAY_FIELDS | {"fallbacks", "stop_server_tools_when", "tags"}
 
 STOP_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",

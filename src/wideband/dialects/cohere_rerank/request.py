@@ -2,11 +2,10 @@
 
 from typing import Any, Final
 
-from wideband.canon.faults import invalid
 from wideband.canon.request import Image, Json, Loss, Message, Part, RankAsk, Request, Text
 from wideband.dialects import edits
 from wideband.dialects.base import Ask, Draft, Target
-from wideband.dialects.bodies import GATEWAY_FIELDS
+from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.cohere_rerank import words
 from wideband.dialects.cohere_rerank.ask import Document, check
 from wideband.dialects.quirks import Edit, apply, edit, holding
@@ -99,4 +98,4 @@ def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         body, found = apply(body, target.quirks)
         return Draft(path=words.PATH, body=jsons.encode(body), losses=(*losses, *found))
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None

@@ -19,6 +19,7 @@ from wideband.canon.request import (
     Text,
 )
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.bodies import unwritable
 from wideband.dialects.gemini_embeddings import words
 from wideband.dialects.gemini_embeddings.ask import check
 from wideband.dialects.gemini_embeddings.words import asked, said
@@ -116,7 +117,7 @@ def _draft(body: Row, rows: list[Row], target: Target, losses: list[Loss]) -> Dr
     try:
         encoded = jsons.encode(body)
     except jsons.EncodeError as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
     return Draft(path=path.format(model=target.model), body=encoded, losses=(*losses, *found))
 
 

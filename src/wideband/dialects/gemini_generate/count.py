@@ -24,6 +24,7 @@ from wideband.canon.request import (
     ToolResult,
 )
 from wideband.dialects.base import Ask, Counter, Draft, Target
+from wideband.dialects.bodies import unwritable
 from wideband.dialects.gemini_generate import words
 from wideband.dialects.gemini_generate.absorb import absorb
 from wideband.dialects.gemini_generate.ask import read
@@ -70,9 +71,11 @@ def encode_count(ask: Ask, target: Target) -> Draft:
         fields |= {} if contents is None else {"contents": contents}
         if fields.keys() != {"contents"} and PLAIN not in target.quirks:
             fields = {_WRAPPED[0]: {"model": f"models/{model}", **fields}}
-        return Draft(path=PATH.replace("{model}", words.in_path(model)), body=jsons.encode(fields), losses=tuple(losses))
+        return Draft(
+            path=PATH.replace("{model}", words.in_path(model)), body=jsons.encode(fields), losses=tuple(losses)
+        )
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
 
 
 def decode_count(body: bytes) -> int:

@@ -9,6 +9,7 @@ from wideband.canon.faults import invalid
 from wideband.canon.request import Loss, Request, ServerTool, Tool, ToolCall
 from wideband.dialects import quirks
 from wideband.dialects.base import Draft, Target
+from wideband.dialects.bodies import unwritable
 from wideband.dialects.custom_tools import as_function
 from wideband.dialects.gemini_generate import words
 from wideband.dialects.gemini_generate.media import Block
@@ -71,7 +72,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     try:
         return Draft(path=model_path(target, stream=request.stream), body=jsons.encode(said), losses=tuple(losses))
     except jsons.EncodeError as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
 
 
 def model_path(target: Target, *, stream: bool) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from wideband.canon.faults import invalid
 from wideband.canon.request import Loss
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.bodies import unwritable
 from wideband.dialects.gemini_generate import words
 from wideband.dialects.gemini_generate.draft import KNOBS, lowered, model_path, refused
 from wideband.dialects.gemini_generate.seal_marks import own_contents
@@ -42,7 +42,7 @@ def readdressed(ask: Ask, target: Target, losses: list[Loss]) -> bytes:
             fields["contents"] = contents
         return jsons.encode(fields)
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
 
 
 def _config(raw: jsons.Raw, ask: Ask, target: Target, losses: list[Loss]) -> Any:

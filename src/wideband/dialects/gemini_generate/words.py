@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from wideband.canon.events import FinishReason
 from wideband.canon.request import Loss, Reasoning
-from wideband.dialects import seals
+from wideband.dialects import bodies, seals
 
 NAME: Final = "gemini_generate"
 # The `reasoning_details[].format` under which Gemini's thought signatures travel.
@@ -30,13 +30,8 @@ NO_SEAL: Final = frozenset((*_NO_SEALS, *(base64.b64encode(word.encode()).decode
 # Between two packs in one seal: within JSON no quote stands behind a brace without a backslash before it.
 _SEAM: Final = re.compile(rb'\} {0,2}(?=wideband:\{")')
 
-# Body fields that are words to this gateway, not to a provider; the first three are what the URL says.
-GATEWAY_FIELDS: Final = frozenset(
-    {
-        "alt", "model", "stream",
-        "debug", "models", "plugins", "preset", "provider", "route", "session_id", "trace", "transforms", "user",
-    }
-)  # fmt: skip
+# Body fields that are words to this gateway, not to a provider; alt, model and stream are what the URL says.
+GATEWAY_FIELDS: Final = bodies.GATEWAY_FIELDS | {"alt", "model", "stream", "user"}
 
 # Why Gemini stopped -> the canonical reason. It says STOP after function calls too.
 FINISH: Final[dict[str, FinishReason]] = {

@@ -1,23 +1,30 @@
 """A caller's body, checked and measured without being decoded: one typed pass that tells every wrong field by name."""
 
-import re
 from collections import Counter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from wideband.canon.faults import Faulted, invalid
+from wideband.canon.faults import invalid
+from wideband.canon.request import Effort
 from wideband.dialects.base import Ask
+from wideband.dialects.bodies import (
+    Addressed,
+    Heat,
+    Natural,
+    Penalty,
+    Positive,
+    Unit,
+    for_gateway,
+    need_model,
+    read_fields,
+    read_typed,
+)
 from wideband.dialects.openai_chat import words
 from wideband.wire import jsons
 
-_Unit = Annotated[float, msgspec.Meta(ge=0, le=1)] | None
-_Heat = Annotated[float, msgspec.Meta(ge=0, le=2)] | None
-_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)] | None
-_Positive = Annotated[int, msgspec.Meta(gt=0, lt=2**53)] | None
 _Options = dict[str, Any] | None
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class PartProbe(msgspec.Struct, gc=False):
@@ -78,7 +85,7 @@ class ReasoningProbe(msgspec.Struct, gc=False):
     """`reasoning`, OpenRouter's object."""
 
     effort: Effort | None = None
-    max_tokens: _Positive = None
+    max_tokens: Positive = None
     enabled: bool | None = None
     exclude: bool | None = None
     summary: str | None = None
@@ -91,28 +98,26 @@ class IncludeProbe(msgspec.Struct, gc=False):
     include: bool | None = None
 
 
-class Body(msgspec.Struct, gc=False):
+class Body(Addressed, gc=False):
     """The fields of a request whose types matter here; null stands for not sent, and unknown fields are let through."""
 
     messages: list[MessageProbe] | None = None
     prompt: str | None = None
-    model: str | None = None
-    models: list[str] | None = None
     stream: bool | None = None
     stream_options: IncludeProbe | None = None
     usage: IncludeProbe | None = None
-    max_tokens: _Positive = None
-    max_completion_tokens: _Positive = None
+    max_tokens: Positive = None
+    max_completion_tokens: Positive = None
     n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
     stop: str | Annotated[list[str], msgspec.Meta(max_length=4)] | None = None
-    temperature: _Heat = None
-    top_p: _Unit = None
-    top_k: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
-    min_p: _Unit = None
-    top_a: _Unit = None
-    frequency_penalty: _Penalty = None
-    presence_penalty: _Penalty = None
-    repetition_penalty: _Heat = None
+    temperature: Heat = None
+    top_p: Unit = None
+    top_k: Natural = None
+    min_p: Unit = None
+    top_a: Unit = None
+    frequency_penalty: Penalty = None
+    presence_penalty: Penalty = None
+    repetition_penalty: Heat = None
     seed: int | None = None
     logit_bias: dict[str, Annotated[float, msgspec.Meta(ge=-100, le=100)]] | None = None
     logprobs: bool | None = None
@@ -128,11 +133,8 @@ class Body(msgspec.Struct, gc=False):
     include_reasoning: bool | None = None
     verbosity: str | None = None
     service_tier: str | None = None
-    user: str | None = None
     metadata: _Options = None
     prompt_cache_key: str | None = None
-    session_id: str | None = None
-    provider: _Options = None
     web_search_options: _Options = None
 
 
@@ -175,25 +177,18 @@ _DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 _read_body = jsons.Reader(Body)
-_AT = re.compile(r"^(?P<what>.*) - at `\$\.(?P<path>.*)`$", re.DOTALL)
 # Fields whose value may be shown in a fault: never those that hold a caller's words.
 _SHOWN: Final = frozenset(_REMEDIES) - {"messages", "prompt", "tools", "provider"}
 
 
 def check(body: bytes) -> Body:
     """Read and check a body. Raises `Faulted` naming the field, what was found and what to send."""
-    try:
-        read = _read_body(body)
-    except msgspec.ValidationError as error:
-        raise _refused(str(error), body) from None
-    except jsons.DecodeError as error:
-        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
+    read = read_typed(body, _read_body, _REMEDIES, _SHOWN)
     if read.messages is None and read.prompt is None:
         raise invalid(f"`messages` is missing. {_REMEDIES['messages']}", "messages")
     if read.messages is not None and not read.messages:
         raise invalid("`messages` is empty. Send at least one message.", "messages")
-    if not (read.model or read.models):
-        raise invalid(f"`model` is missing or empty. {_REMEDIES['model']}", "model")
+    need_model(read, _REMEDIES)
     for at, message in enumerate(read.messages or ()):
         if message.role == "tool" and message.tool_call_id is None:
             raise invalid(
@@ -209,41 +204,17 @@ def check(body: bytes) -> Body:
     return read
 
 
-def _refused(told: str, body: bytes) -> Faulted:
-    """Make a fault of the parser's words: they end in the path of the field."""
-    found = _AT.match(told)
-    if found is None:
-        return invalid(f"The body is not a request: {told}. Send one JSON object.")
-    path = found["path"]
-    top = re.split(r"[.\[]", path, maxsplit=1)[0]
-    value = ""
-    if top in _SHOWN:
-        raw = bytes(jsons.fields(body).get(top, jsons.Raw(b""))) if body.isascii() else b""
-        value = f" (found {raw.decode()})" if 0 < len(raw) <= 40 else ""
-    remedy = _REMEDIES.get(top, "Correct it or leave it out.")
-    what = found["what"][:1].lower() + found["what"][1:]
-    return invalid(f"`{path}`: {what}{value}. {remedy}", path)
-
-
 def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
-    try:
-        fields = jsons.fields(body)
-    except jsons.DecodeError as error:
-        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
+    fields = read_fields(body)
     chars, media = _measure(told)
     for name in ("tools", "functions"):
         if name in fields:
             chars += len(bytes(fields[name]))
-    fallbacks = tuple(told.models or ())
-    # Told by name, a model comes first; with nothing to fall back on there is no list.
-    models = tuple(dict.fromkeys((told.model, *fallbacks))) if told.model and fallbacks else fallbacks
     options, usage = told.stream_options, told.usage
     return Ask(
         dialect=words.NAME,
-        model=told.model or models[0],
-        models=models,
         stream=bool(told.stream),
         include_usage=bool((options and options.include_usage) or (usage and usage.include)),
         max_tokens=told.max_completion_tokens or told.max_tokens,
@@ -252,11 +223,9 @@ def read(body: bytes) -> Ask:
         needs=_needs(told, fields),
         modalities=frozenset(media),
         images=media["image"],
-        preferences=told.provider or {},
-        session_id=told.session_id,
-        user=told.user,
         hides_reasoning=told.include_reasoning is False or bool(told.reasoning and told.reasoning.exclude),
         fields=fields,
+        **for_gateway(told),
     )
 
 

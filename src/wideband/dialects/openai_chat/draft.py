@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
 from wideband.dialects import edits, loose
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.custom_tools import as_function
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
@@ -177,7 +177,7 @@ def _draft(body: Body, target: Target, max_tokens: int | None, losses: list[Loss
         body = _narrow(body, target, max_tokens, losses)
         return Draft(path=PATH, body=jsons.encode(body), losses=tuple(losses))
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
 
 
 def _narrow(body: Body, target: Target, max_tokens: int | None, losses: list[Loss]) -> Body:
@@ -185,7 +185,7 @@ def _narrow(body: Body, target: Target, max_tokens: int | None, losses: list[Los
     _leave_out_unsupported(body, target, losses)
     changes = list(_EVERYWHERE)
     if "openrouter" not in target.quirks:
-        body = {name: value for name, value in body.items() if name not in words.GATEWAY_FIELDS}
+        body = {name: value for name, value in body.items() if name not in GATEWAY_FIELDS}
         body = _spell_reasoning(body, target, max_tokens)
         changes.append(next((_ECHOES[name] for name in _ECHOES if name in target.quirks), _NO_ECHO))
         if "cache_control" not in target.quirks:

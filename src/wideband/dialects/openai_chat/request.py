@@ -16,10 +16,10 @@ from wideband.canon.request import (
     ToolChoice,
 )
 from wideband.dialects import loose
+from wideband.dialects.bodies import GATEWAY_FIELDS, read_json
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.ask import check
 from wideband.dialects.openai_chat.messages import cache_mark, decode_messages
-from wideband.wire import jsons
 
 _SAMPLING: Final = tuple(Sampling.__struct_fields__)
 # Top-level fields that have a place in `Request`; all others are `extras`.
@@ -61,11 +61,7 @@ _MODES: Final[dict[str, Any]] = {"auto": "auto", "none": "none", "required": "re
 def decode_request(body: bytes) -> Request:
     """Read a request in full; see `dialects.base.Dialect.decode_request`."""
     told = check(body)
-    try:
-        fields: dict[str, Json] = jsons.decode(body)
-    except jsons.DecodeError as error:
-        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
-    fields = {name: value for name, value in fields.items() if value is not None}
+    fields: dict[str, Json] = {name: value for name, value in read_json(body).items() if value is not None}
     messages = decode_messages(fields.get("messages") or [{"role": "user", "content": fields["prompt"]}])
     stop = fields.get("stop", ())
     return Request(
@@ -89,7 +85,7 @@ def decode_request(body: bytes) -> Request:
         cache=cache_mark(fields),
         cache_key=fields.get("prompt_cache_key"),
         prefill=_is_prefill(messages),
-        extras={name: value for name, value in fields.items() if name not in _KNOWN | words.GATEWAY_FIELDS}
+        extras={name: value for name, value in fields.items() if name not in _KNOWN | GATEWAY_FIELDS}
         | _unread_format(fields.get("response_format")),
     )
 

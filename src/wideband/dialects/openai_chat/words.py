@@ -12,22 +12,6 @@ NAME: Final = "openai_chat"
 
 _CUSTOM_MARK: Final = b'"custom"'
 
-# Top-level fields that speak to the gateway: an upstream gets them only under the quirk "openrouter".
-GATEWAY_FIELDS: Final = frozenset(
-    {
-        "debug",
-        "models",
-        "plugins",
-        "preset",
-        "provider",
-        "route",
-        "session_id",
-        "trace",
-        "transforms",
-        "usage",
-    }
-)
-
 # Body field -> the name under which an endpoint's `supported_parameters` lists it.
 PARAMETERS: Final[dict[str, str]] = {
     "frequency_penalty": "frequency_penalty",

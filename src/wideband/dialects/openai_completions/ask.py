@@ -1,20 +1,28 @@
 """A caller's body, checked and measured without being decoded."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from wideband.canon.faults import invalid
+from wideband.canon.request import Effort
 from wideband.dialects.base import Ask
-from wideband.dialects.bodies import Addressed, for_gateway, missing, read_body, read_fields
+from wideband.dialects.bodies import (
+    Addressed,
+    Heat,
+    Natural,
+    Penalty,
+    Positive,
+    Unit,
+    for_gateway,
+    missing,
+    read_body,
+    read_fields,
+)
 from wideband.dialects.openai_completions import words
 from wideband.wire import jsons
 
-_Unit = Annotated[float, msgspec.Meta(ge=0, le=1)] | None
-_Heat = Annotated[float, msgspec.Meta(ge=0, le=2)] | None
-_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)] | None
 _Count = Annotated[int, msgspec.Meta(ge=1, le=128)] | None
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 # What a token id is worth in characters, for estimates.
 _CHARS_A_TOKEN: Final = 4
@@ -31,7 +39,7 @@ class Reasoning(msgspec.Struct, gc=False):
     """`reasoning`, OpenRouter's object."""
 
     effort: Effort | None = None
-    max_tokens: Annotated[int, msgspec.Meta(gt=0, lt=2**53)] | None = None
+    max_tokens: Positive = None
     enabled: bool | None = None
     exclude: bool | None = None
 
@@ -43,20 +51,20 @@ class Body(Addressed, gc=False):
     stream: bool | None = None
     stream_options: Usage | None = None
     usage: Usage | None = None
-    max_tokens: Annotated[int, msgspec.Meta(gt=0, lt=2**53)] | None = None
+    max_tokens: Positive = None
     n: _Count = None
     best_of: _Count = None
     echo: bool | None = None
     suffix: str | None = None
     stop: str | list[str] | None = None
-    temperature: _Heat = None
-    top_p: _Unit = None
-    top_k: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
-    min_p: _Unit = None
-    top_a: _Unit = None
-    frequency_penalty: _Penalty = None
-    presence_penalty: _Penalty = None
-    repetition_penalty: _Heat = None
+    temperature: Heat = None
+    top_p: Unit = None
+    top_k: Natural = None
+    min_p: Unit = None
+    top_a: Unit = None
+    frequency_penalty: Penalty = None
+    presence_penalty: Penalty = None
+    repetition_penalty: Heat = None
     seed: int | None = None
     logit_bias: dict[str, Annotated[float, msgspec.Meta(ge=-100, le=100)]] | None = None
     logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | bool | None = None

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.faults import invalid
 from wideband.canon.request import (
     Json,
     Loss,
@@ -19,7 +18,7 @@ from wideband.canon.request import (
     ToolResult,
 )
 from wideband.dialects.base import Ask, Draft, Target
-from wideband.dialects.bodies import GATEWAY_FIELDS
+from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj
 from wideband.dialects.openai_completions import words
 from wideband.dialects.quirks import apply, is_null
@@ -91,7 +90,7 @@ def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         body = _narrow(body, target, losses)
         return Draft(path=words.PATH, body=jsons.encode(body), losses=tuple(losses))
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
 
 
 def _narrow(body: Body, target: Target, losses: list[Loss]) -> Body:

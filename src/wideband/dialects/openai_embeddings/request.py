@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.faults import invalid
 from wideband.canon.request import (
     Audio,
     EmbedAsk,
@@ -20,7 +19,7 @@ from wideband.canon.request import (
     Tokens,
 )
 from wideband.dialects.base import Ask, Draft, Target
-from wideband.dialects.bodies import GATEWAY_FIELDS
+from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj, text
 from wideband.dialects.openai_embeddings import words
 from wideband.dialects.openai_embeddings.ask import Rich, check, inputs_of
@@ -135,7 +134,7 @@ def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
     try:
         return Draft(path=words.PATH, body=jsons.encode(body), losses=(*losses, *found))
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise invalid(f"The request cannot be passed on: {error}. Nest it less deeply.") from None
+        raise unwritable(error) from None
 
 
 def _plain(value: Any) -> Json:

@@ -1,22 +1,29 @@
 """A caller's body, checked and measured without being decoded: one typed pass that tells every wrong field by name."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from wideband.canon.faults import Faulted, invalid
+from wideband.canon.faults import invalid
 from wideband.canon.request import Effort
 from wideband.dialects.base import Ask
+from wideband.dialects.bodies import (
+    Addressed,
+    Heat,
+    Natural,
+    Penalty,
+    Positive,
+    Unit,
+    for_gateway,
+    need_model,
+    read_fields,
+    read_typed,
+)
 from wideband.dialects.openai_responses import words
 from wideband.wire import jsons
 
-_Unit = Annotated[float, msgspec.Meta(ge=0, le=1)] | None
-_Heat = Annotated[float, msgspec.Meta(ge=0, le=2)] | None
-_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)] | None
-_Positive = Annotated[int, msgspec.Meta(gt=0, lt=2**53)] | None
 _Options = dict[str, Any] | None
 _NOTHING = msgspec.Raw(b"")
 
@@ -72,26 +79,24 @@ class ReasoningProbe(msgspec.Struct, gc=False):
 
     effort: Effort | None = None
     summary: str | None = None
-    max_tokens: _Positive = None
+    max_tokens: Positive = None
     enabled: bool | None = None
     exclude: bool | None = None
 
 
-class Body(msgspec.Struct, gc=False):
+class Body(Addressed, gc=False):
     """The fields of a request whose types matter here; null stands for not sent, and unknown fields are let through."""
 
     input: str | list[ItemProbe] | None = None
     instructions: str | None = None
-    model: str | None = None
-    models: list[str] | None = None
     stream: bool | None = None
-    max_output_tokens: _Positive = None
-    temperature: _Heat = None
-    top_p: _Unit = None
-    top_k: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
+    max_output_tokens: Positive = None
+    temperature: Heat = None
+    top_p: Unit = None
+    top_k: Natural = None
     stop: str | list[str] | None = None
-    frequency_penalty: _Penalty = None
-    presence_penalty: _Penalty = None
+    frequency_penalty: Penalty = None
+    presence_penalty: Penalty = None
     top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
     tools: list[ToolProbe] | None = None
     tool_choice: str | dict[str, Any] | None = None
@@ -100,12 +105,9 @@ class Body(msgspec.Struct, gc=False):
     reasoning: ReasoningProbe | None = None
     include: list[str] | None = None
     service_tier: str | None = None
-    user: str | None = None
     safety_identifier: str | None = None
     metadata: _Options = None
     prompt_cache_key: str | None = None
-    session_id: str | None = None
-    provider: _Options = None
     store: bool | None = None
     background: bool | None = None
     conversation: Any = None
@@ -162,26 +164,19 @@ _DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
 
 _read_body = jsons.Reader(Body)
 _read_parts = jsons.Reader(list[PartProbe])
-_AT = re.compile(r"^(?P<what>.*) - at `\$\.(?P<path>.*)`$", re.DOTALL)
 # Fields whose value may be shown in a fault: never those that hold a caller's words.
 _SHOWN: Final = frozenset(_REMEDIES) - {"input", "instructions", "tools", "provider"}
 
 
 def check(body: bytes) -> Body:
     """Read and check a body. Raises `Faulted` naming the field, what was found and what to send."""
-    try:
-        told = _read_body(body)
-    except msgspec.ValidationError as error:
-        raise _refused(str(error), body) from None
-    except jsons.DecodeError as error:
-        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
+    told = read_typed(body, _read_body, _REMEDIES, _SHOWN)
     for name, remedy in _STORED.items():
         if getattr(told, name):
             raise invalid(f"`{name}` cannot be served. {remedy}", name)
     if told.input is None or told.input == []:
         raise invalid(f"`input` is missing or empty. {_REMEDIES['input']}", "input")
-    if not (told.model or told.models):
-        raise invalid(f"`model` is missing or empty. {_REMEDIES['model']}", "model")
+    need_model(told, _REMEDIES)
     for at, item in enumerate(told.input if isinstance(told.input, list) else ()):
         _check_item(item, at)
     for at, tool in enumerate(told.tools or ()):
@@ -207,37 +202,13 @@ def _check_item(item: ItemProbe, at: int) -> None:
         raise invalid(f"`{path}` is missing. A call and its output share a `call_id`.", path)
 
 
-def _refused(told: str, body: bytes) -> Faulted:
-    """Make a fault of the parser's words: they end in the path of the field."""
-    found = _AT.match(told)
-    if found is None:
-        return invalid(f"The body is not a request: {told}. Send one JSON object.")
-    path = found["path"]
-    top = re.split(r"[.\[]", path, maxsplit=1)[0]
-    value = ""
-    if top in _SHOWN:
-        raw = bytes(jsons.fields(body).get(top, _NOTHING)) if body.isascii() else b""
-        value = f" (found {raw.decode()})" if 0 < len(raw) <= 40 else ""
-    remedy = _REMEDIES.get(top, "Correct it or leave it out.")
-    what = found["what"][:1].lower() + found["what"][1:]
-    return invalid(f"`{path}`: {what}{value}. {remedy}", path)
-
-
 def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
-    try:
-        fields = jsons.fields(body)
-    except jsons.DecodeError as error:
-        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
+    fields = read_fields(body)
     chars, media = _measure(told)
-    fallbacks = tuple(told.models or ())
-    # Told by name, a model comes first; with nothing to fall back on there is no list.
-    models = tuple(dict.fromkeys((told.model, *fallbacks))) if told.model and fallbacks else fallbacks
     return Ask(
         dialect=words.NAME,
-        model=told.model or models[0],
-        models=models,
         stream=bool(told.stream),
         include_usage=True,
         max_tokens=told.max_output_tokens,
@@ -245,11 +216,9 @@ def read(body: bytes) -> Ask:
         needs=_needs(told),
         modalities=frozenset(media),
         images=media["image"],
-        preferences=told.provider or {},
-        session_id=told.session_id,
-        user=told.user or told.safety_identifier,
         hides_reasoning=bool(told.reasoning and told.reasoning.exclude),
         fields=fields,
+        **for_gateway(told) | {"user": told.user or told.safety_identifier},
     )
 
 

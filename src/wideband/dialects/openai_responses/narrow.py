@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.faults import Faulted, invalid
 from wideband.canon.request import Effort, Json, Loss, ReasoningAsk
 from wideband.dialects import budgets, edits, loose
 from wideband.dialects.base import Draft, Target
+from wideband.dialects.bodies import unwritable
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.turns import CACHING
 from wideband.dialects.quirks import Edit, apply, edit, holding, is_null
@@ -41,12 +41,7 @@ def draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         body, found = apply(body, target.quirks)
         return Draft(path=words.PATH, body=jsons.encode(body), losses=(*losses, *found))
     except (jsons.DecodeError, jsons.EncodeError) as error:
-        raise refused(error) from None
-
-
-def refused(error: Exception) -> Faulted:
-    """Make the fault of a request that can be read, but not written."""
-    return invalid(f"The request cannot be passed on: {error}. Nest it less deeply.")
+        raise unwritable(error) from None
 
 
 def thinks(target: Target, *, asked: bool) -> bool:

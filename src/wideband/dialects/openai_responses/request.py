@@ -4,11 +4,11 @@ from typing import Final
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Message, OutputFormat, ReasoningAsk, Request, Sampling, Text
+from wideband.dialects.bodies import read_json
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.ask import Body, check
 from wideband.dialects.openai_responses.items import decode_items
 from wideband.dialects.openai_responses.tools import cache_mark, decode_choice, decode_tools, offered
-from wideband.wire import jsons
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
 # Top-level fields that have a place in `Request`; all others are `extras`.
@@ -50,11 +50,7 @@ _UNASKED: Final[dict[str, Json]] = {
 def decode_request(body: bytes) -> Request:
     """Read a request in full; see `dialects.base.Dialect.decode_request`."""
     told = check(body)
-    try:
-        fields: dict[str, Json] = jsons.decode(body)
-    except jsons.DecodeError as error:
-        raise invalid(f"The body cannot be read as JSON: {error}. Send one JSON object in UTF-8.") from None
-    fields = {name: value for name, value in fields.items() if value is not None}
+    fields: dict[str, Json] = {name: value for name, value in read_json(body).items() if value is not None}
     messages = decode_items(fields["input"])
     if told.instructions:
         messages = (Message(role="system", parts=(Text(text=told.instructions),)), *messages)

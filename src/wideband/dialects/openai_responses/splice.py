@@ -8,8 +8,9 @@ import msgspec
 from wideband.canon.request import Json, Loss, ReasoningAsk
 from wideband.dialects import edits, seals
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.bodies import unwritable
 from wideband.dialects.openai_responses import words
-from wideband.dialects.openai_responses.narrow import draft, effort_of, plain, refused, thinks, with_seals
+from wideband.dialects.openai_responses.narrow import draft, effort_of, plain, thinks, with_seals
 from wideband.dialects.quirks import Edit, edit, holding
 from wideband.wire import jsons
 
@@ -45,7 +46,7 @@ def splice(ask: Ask, target: Target) -> Draft:
             if (wanted := with_seals(include)) is not include:
                 body["include"] = wanted
     except jsons.DecodeError as error:
-        raise refused(error) from None
+        raise unwritable(error) from None
     return draft(body, target, losses)
 
 

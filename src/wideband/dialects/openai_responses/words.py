@@ -5,6 +5,7 @@ from typing import Final
 
 from wideband.canon.events import FinishReason
 from wideband.canon.faults import FaultKind
+from wideband.dialects import bodies
 
 NAME: Final = "openai_responses"
 PATH: Final = "/responses"
@@ -20,12 +21,7 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 LOGPROBS: Final = "message.output_text.logprobs"
 
 # Top-level fields that speak to the gateway: an upstream gets them only under the quirk "openrouter".
-GATEWAY_FIELDS: Final = frozenset(
-    {
-        "debug", "fallbacks", "models", "plugins", "preset", "provider", "route", "session_id",
-        "stop_server_tools_when", "trace", "transforms", "usage",
-    }
-)  # fmt: skip
+GATEWAY_FIELDS: Final = bodies.GATEWAY_FIELDS | {"fallbacks", "stop_server_tools_when"}
 
 # Body field -> the name under which an endpoint's `supported_parameters` lists it.
 PARAMETERS: Final[dict[str, str]] = {
