@@ -1,12 +1,14 @@
 """DSPy, over chat completions and over responses."""
 
+import json
 from typing import Any
 
 import dspy
 from told import PROMPT, dialect, key, model, tell, url, weather
 
+name = f"openai/{model}"
 lm = dspy.LM(
-    f"openai/{model}",
+    name,
     model_type="responses" if dialect == "responses" else "chat",
     api_base=f"{url}/v1",
     api_key=key,
@@ -15,27 +17,19 @@ lm = dspy.LM(
 )
 
 
-class Look(dspy.Signature):
-    """Say which tools to call."""
-
-    question: str = dspy.InputField()
-    tools: list[dspy.Tool] = dspy.InputField()
-    answer: str = dspy.OutputField()
-    calls: dspy.ToolCalls = dspy.OutputField()
-
-
-def get_weather(city: str) -> dict[str, Any]:
-    """Say the weather of a city."""
-    return weather(city)
-
-
-def calls() -> dict[str, Any]:
-    tool = dspy.Tool(get_weather)
-    with dspy.context(lm=lm, adapter=dspy.ChatAdapter(use_native_function_calling=True)):
-        told = dspy.Predict(Look)(question=PROMPT, tools=[tool])
-    for call in told.calls.tool_calls:
-        tool(**call.args)
-    return {"tokens": lm.history[-1]["usage"]["total_tokens"]}
+def task() -> dict[str, Any]:
+    messages: list[Any] = [{"role": "user", "content": PROMPT}]
+    tools = [dspy.Tool(weather, name="get_weather").format_as_litellm_function_call()]
+    while True:
+        [said] = lm(messages=messages, tools=tools)
+        calls = said.get("tool_calls") if isinstance(said, dict) else None
+        if not calls:
+            text = said["text"] if isinstance(said, dict) else said
+            return {"text": text, "tokens": sum(each["usage"]["total_tokens"] for each in lm.history)}
+        messages.append({"role": "assistant", "content": said["text"], "tool_calls": calls})
+        for call in calls:
+            content = json.dumps(weather(**json.loads(call["function"]["arguments"])))
+            messages.append({"role": "tool", "tool_call_id": call["id"], "content": content})
 
 
 def structured() -> dict[str, Any]:
@@ -43,4 +37,4 @@ def structured() -> dict[str, Any]:
         return {"object": {"city": dspy.Predict("question -> city")(question="Name a city.").city}}
 
 
-tell({"calls": calls, "object": structured})
+tell({"whole": task, "object": structured})

@@ -1,5 +1,6 @@
 """Instructor with each of its kinds of clients: openai, responses, anthropic, google."""
 
+import os
 from typing import Any
 
 import instructor
@@ -9,7 +10,8 @@ from told import cities, dialect, key, model, tell, url
 if dialect == "google":
     client = instructor.from_provider(f"google/{model}", api_key=key, http_options={"base_url": url})
 elif dialect == "anthropic":
-    client = instructor.from_provider(f"anthropic/{model}", api_key=key, base_url=url, max_retries=0)
+    os.environ["ANTHROPIC_BASE_URL"] = url
+    client = instructor.from_provider(f"anthropic/{model}", api_key=key)
 else:
     mode = instructor.Mode.RESPONSES_TOOLS if dialect == "responses" else instructor.Mode.TOOLS
     client = instructor.from_provider(f"openai/{model}", mode=mode, api_key=key, base_url=f"{url}/v1", max_retries=0)

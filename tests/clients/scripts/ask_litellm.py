@@ -1,4 +1,4 @@
-"""LiteLLM as a library, in each of the dialects it speaks: openai, responses, anthropic, gemini, openrouter."""
+"""LiteLLM as a library, in each of the dialects it speaks: openai, anthropic, gemini, openrouter."""
 
 import json
 from typing import Any
@@ -9,11 +9,11 @@ from told import DESCRIPTION, PROMPT, dialect, key, model, tell, url, weather
 
 PLACES = {
     "openai": (f"openai/{model}", f"{url}/v1"),
-    "responses": (f"openai/responses/{model}", f"{url}/v1"),
     "anthropic": (f"anthropic/{model}", url),
     "gemini": (f"gemini/{model}", f"{url}/v1beta"),
     "openrouter": (f"openrouter/{model}", f"{url}/api/v1"),
 }
+litellm.suppress_debug_info = True
 name, base = PLACES[dialect]
 common: dict[str, Any] = {"model": name, "api_base": base, "api_key": key, "max_retries": 0, "num_retries": 0}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -38,15 +38,14 @@ def stream(messages: list[Any]) -> Any:
 
 def talk(answers: Any) -> dict[str, Any]:
     messages: list[Any] = [{"role": "user", "content": PROMPT}]
-    tokens, thought = 0, ""
+    tokens = 0
     while True:
         answer = answers(messages)
         message = answer.choices[0].message
         tokens += answer.usage.total_tokens
-        thought += getattr(message, "reasoning_content", None) or ""
         messages.append(message.model_dump())
         if not message.tool_calls:
-            return {"text": message.content, "tokens": tokens, "thought": thought}
+            return {"text": message.content, "tokens": tokens}
         for call in message.tool_calls:
             content = json.dumps(weather(**json.loads(call.function.arguments)))
             messages.append({"role": "tool", "tool_call_id": call.id, "name": call.function.name, "content": content})

@@ -1,5 +1,6 @@
 """Google's generateContent as a provider speaks it, and as a strict one refuses it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,24 +11,39 @@ USAGE = {"promptTokenCount": 100, "candidatesTokenCount": 20, "totalTokenCount":
 SIGNATURE = "c2NyaXB0ZWQtdGhvdWdodA=="
 SKIPPED = "skip_thought_signature_validator"
 
+_SNAKES = ("function_declarations", "function_call", "function_response", "inline_data", "thought_signature")
+_CAMELS = {name: re.sub("_(.)", lambda found: found[1].upper(), name) for name in _SNAKES}
+# What is the caller's own, names and all.
+_FREE = {"args", "response", "parameters", "parametersJsonSchema"}
+
 
 def read(body: Mapping[str, Any]) -> Asked:
     """Take a request apart; the model and whether to stream stand in the path and are added by the server."""
-    contents = body["contents"]
+    plain = _camel(body)
+    contents = plain["contents"]
     return Asked(
         dialect="gemini_generate",
         model=body["model"],
         stream=body["stream"],
         tools=tuple(
             Tool(row["name"], row.get("parametersJsonSchema") or row.get("parameters") or {})
-            for tool in body.get("tools") or ()
-            for row in tool.get("functionDeclarations") or tool.get("function_declarations") or ()
+            for tool in plain.get("tools") or ()
+            for row in tool.get("functionDeclarations") or ()
         ),
         results=tuple(_results(contents)),
         prompt="\n".join(part.get("text", "") for content in contents for part in content["parts"]),
         flaws=tuple(_flaws(contents)),
         body=body,
     )
+
+
+def _camel(value: Any) -> Any:
+    """Write what is said in protobuf's own names, as LiteLLM says it, in JSON's; Google takes both."""
+    if isinstance(value, list):
+        return [_camel(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {_CAMELS.get(name, name): each if name in _FREE else _camel(each) for name, each in value.items()}
 
 
 def _results(contents: list[dict[str, Any]]) -> Iterator[Result]:
