@@ -166,7 +166,7 @@ class ServerTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tools may or must be called; `name` goes with mode "tool". `allowed` names those that may be, if not all."""
+    """Which tools may or must be called; `name` goes with mode "tool". `allowed` names those that may, if not all."""
 
     mode: Literal["auto", "none", "required", "tool"]
     name: str | None = None
@@ -193,6 +193,11 @@ class ReasoningAsk(msgspec.Struct, frozen=True, kw_only=True):
     adaptive: bool = False
     display: str | None = None
     summary: str | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the caller wants no thinking."""
+        return self.enabled is False or self.effort == "none"
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,11 @@ def decode(data: bytes | str | msgspec.Raw) -> Any:
         raise DecodeError(_words(error)) from None
 
 
+def plain(value: Any) -> Any:
+    """Return what a value says, be it plain already or still `Raw`. Raises `DecodeError`."""
+    return decode(value) if isinstance(value, msgspec.Raw) else value
+
+
 def decode_as(data: bytes | str | msgspec.Raw, kind: type[T]) -> T:
     """Read JSON into a type. Raises `DecodeError`, whose text names the field."""
     try:

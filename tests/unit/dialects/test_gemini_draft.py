@@ -418,11 +418,11 @@ def test_what_gemini_has_no_word_for_is_a_loss() -> None:
         service_tier="flex",
         stop=tuple("abcdef"),
         prefill=True,
-        extras={"store": True},
+        extras={"store": True, "truncation": "auto"},
     )
     assert set(losses) == {
         "cache_key", "logit_bias", "metadata", "min_p", "prefill", "repetition_penalty", "service_tier", "stop",
-        "top_a", "unknown_fields", "unsupported_field", "verbosity",
+        "storage", "top_a", "unknown_fields", "unsupported_field", "verbosity",
     }  # fmt: skip
     assert encode(sampling=Sampling(min_p=0, repetition_penalty=1), service_tier="auto")[1] == []
 

@@ -9,6 +9,7 @@ from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.anthropic_messages.turns import Turns
 from wideband.dialects.base import Draft, Target
 from wideband.dialects.custom_tools import as_function
+from wideband.dialects.losses import note, of_extras
 
 # Knobs Anthropic does not have, each with the value that asks for nothing.
 _UNSAID: dict[str, float | bool | dict[str, float] | None] = {
@@ -80,7 +81,7 @@ def _supports(target: Target, parameter: str) -> bool:
 def _max_tokens(request: Request, target: Target, losses: list[Loss]) -> int:
     wanted = request.max_tokens or target.max_output or words.DEFAULT_MAX_TOKENS
     if target.max_output is not None and wanted > target.max_output:
-        words.note(losses, "max_tokens", f"{wanted} lowered to {target.max_output}")
+        note(losses, "max_tokens", f"{wanted} lowered to {target.max_output}")
         return target.max_output
     return wanted
 
@@ -97,7 +98,7 @@ def _thinking(
     if ask.enabled is False or effort == "none":
         return {"type": "disabled"}, {}
     if not _supports(target, "reasoning"):
-        words.note(losses, "reasoning", "the endpoint does not think")
+        note(losses, "reasoning", "the endpoint does not think")
         return None, {}
     display = {"display": "omitted"} if ask.exclude else {"display": ask.display} if ask.display else {}
     if ask.adaptive or ADAPTIVE in target.quirks:
@@ -107,7 +108,7 @@ def _thinking(
         return None, config
     budget = _budget(ask, max_tokens, losses)
     if budget is None or _cannot_think(turns.turns):
-        words.note(losses, "reasoning", "no room to think" if budget is None else "the last turn cannot be thought on")
+        note(losses, "reasoning", "no room to think" if budget is None else "the last turn cannot be thought on")
         return None, config
     return {"type": "enabled", "budget_tokens": budget, **display}, config
 
@@ -119,7 +120,7 @@ def _budget(ask: ReasoningAsk, max_tokens: int, losses: list[Loss]) -> int | Non
     wanted = ask.max_tokens or int(max_tokens * budgets.SHARES[ask.effort or "medium"])
     budget = min(budgets.within(wanted), max_tokens - 1)
     if ask.max_tokens is not None and budget != ask.max_tokens:
-        words.note(losses, "reasoning_budget", f"{ask.max_tokens} changed to {budget}")
+        note(losses, "reasoning_budget", f"{ask.max_tokens} changed to {budget}")
     return budget
 
 
@@ -139,13 +140,13 @@ def _output(request: Request, target: Target, losses: list[Loss]) -> tuple[Block
     if output is None or output.type == "text":
         return None, None
     if output.type == "json_object" or output.schema is None:
-        words.note(losses, "json_object", "said as an instruction")
+        note(losses, "json_object", "said as an instruction")
         return None, _JSON_OBJECT
     if not _supports(target, "structured_outputs"):
-        words.note(losses, "json_schema", "said as an instruction")
+        note(losses, "json_schema", "said as an instruction")
         return None, _JSON_SCHEMA + words.written(output.schema).decode()
     if output.name or output.description or output.strict is not None:
-        words.note(losses, "json_schema_name", "only the schema itself is said")
+        note(losses, "json_schema_name", "only the schema itself is said")
     return {"type": "json_schema", "schema": output.schema}, None
 
 
@@ -161,7 +162,7 @@ def _tools(request: Request, turns: Turns, losses: list[Loss]) -> list[Block]:
     for tool in request.tools:
         if isinstance(tool, Tool):
             if tool.deferred and request.dialect != words.NAME and tool.name not in called:
-                words.note(losses, "deferred_tool", tool.name)
+                note(losses, "deferred_tool", tool.name)
                 continue
             tool = as_function(tool, losses)
             schema = tool.parameters or {"properties": {}}
@@ -174,12 +175,12 @@ def _tools(request: Request, turns: Turns, losses: list[Loss]) -> list[Block]:
             if request.dialect == words.NAME:
                 block |= tool.extras
             elif tool.extras:
-                words.note(losses, "tool_extras", ", ".join(sorted(tool.extras)))
+                note(losses, "tool_extras", ", ".join(sorted(tool.extras)))
             tools.append(block | turns.cache(tool.cache))
         elif tool.dialect == words.NAME:
             tools.append(dict(tool.raw))
         else:
-            words.note(losses, "server_tools", tool.type)
+            note(losses, "server_tools", tool.type)
     return tools
 
 
@@ -189,7 +190,7 @@ def _tool_choice(request: Request, thinks: bool, losses: list[Loss]) -> Block | 
         return {"type": "auto", "disable_parallel_tool_use": True} if serial else None
     mode = choice.mode
     if thinks and mode in {"required", "tool"}:
-        words.note(losses, "tool_choice", "a call cannot be forced while thinking")
+        note(losses, "tool_choice", "a call cannot be forced while thinking")
         mode = "auto"
     if mode == "none":
         return {"type": "none"}
@@ -202,7 +203,7 @@ def _tool_choice(request: Request, thinks: bool, losses: list[Loss]) -> Block | 
 def _stop(request: Request, target: Target, losses: list[Loss]) -> list[str]:
     kept = [stop for stop in request.stop if stop.strip()] if _supports(target, "stop") else []
     if len(kept) < len(request.stop):
-        words.note(losses, "stop", "blank or unsupported sequences left out")
+        note(losses, "stop", "blank or unsupported sequences left out")
     return kept
 
 
@@ -216,9 +217,9 @@ def _sampling(request: Request, target: Target, thinks: bool, losses: list[Loss]
         if allowed and _supports(target, name):
             said[name] = value
         else:
-            words.note(losses, name, "not while thinking" if not allowed else "the endpoint does not take it")
+            note(losses, name, "not while thinking" if not allowed else "the endpoint does not take it")
     if (said.get("temperature") or 0) > 1:
-        words.note(losses, "temperature", "lowered to 1")
+        note(losses, "temperature", "lowered to 1")
         said["temperature"] = 1
     return said
 
@@ -227,19 +228,19 @@ def _note_unsaid(request: Request, losses: list[Loss]) -> None:
     for name, neutral in _UNSAID.items():
         value = getattr(request.sampling, name)
         if value is not None and value != neutral:
-            words.note(losses, name)
+            note(losses, name)
     if request.n > 1:
-        words.note(losses, "n", f"{request.n} asked, 1 given")
+        note(losses, "n", f"{request.n} asked, 1 given")
     if request.verbosity is not None:
-        words.note(losses, "verbosity", request.verbosity)
+        note(losses, "verbosity", request.verbosity)
     if request.cache_key is not None:
-        words.note(losses, "cache_key")
+        note(losses, "cache_key")
 
 
 def _metadata(request: Request, losses: list[Loss]) -> Block:
     own = request.metadata or {}
     if own and request.dialect != words.NAME:
-        words.note(losses, "metadata", ", ".join(sorted(own)))
+        note(losses, "metadata", ", ".join(sorted(own)))
         own = {}
     return own | ({"user_id": request.user} if request.user else {})
 
@@ -247,15 +248,14 @@ def _metadata(request: Request, losses: list[Loss]) -> Block:
 def _service_tier(request: Request, losses: list[Loss]) -> str | None:
     if request.service_tier is None or request.dialect == words.NAME or request.service_tier == "auto":
         return request.service_tier
-    words.note(losses, "service_tier", request.service_tier)
+    note(losses, "service_tier", request.service_tier)
     return None
 
 
 def _extras(request: Request, losses: list[Loss]) -> dict[str, Any]:
     if request.dialect == words.NAME:
         return {name: value for name, value in request.extras.items() if name not in {"thinking", "output_config"}}
-    if request.extras:
-        words.note(losses, "unknown_fields", ", ".join(sorted(request.extras)))
+    losses.extend(of_extras(request.extras))
     return {}
 
 
@@ -275,4 +275,4 @@ def _limit_cache_marks(
     marked = [block for block in blocks if block.get("cache_control")]
     for block in marked[: max(len(marked) - limit, 0)]:
         del block["cache_control"]
-        words.note(losses, "cache_marks", f"{len(marked)} marked, the last {limit} kept")
+        note(losses, "cache_marks", f"{len(marked)} marked, the last {limit} kept")

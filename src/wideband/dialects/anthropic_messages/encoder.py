@@ -29,6 +29,7 @@ from wideband.dialects.anthropic_messages.faults import encode_error
 from wideband.dialects.anthropic_messages.reply import encode_thinking
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import free_input
+from wideband.dialects.losses import note
 from wideband.wire import jsons, sse
 
 _MARKS = re.compile(r'[\\"{}\[\]]')
@@ -119,7 +120,7 @@ class StreamEncoder:
             if take is None:
                 continue
             if getattr(event, "choice", 0) != 0:
-                words.note(self.losses, "n", "only the first choice is shown")
+                note(self.losses, "n", "only the first choice is shown")
                 continue
             if not self._started:
                 self._start(out)
@@ -210,7 +211,7 @@ class StreamEncoder:
         self._say(lane, "text", jsons.encode(event.text), out)
 
     def _refusal(self, event: RefusalDelta, out: list[bytes]) -> None:
-        words.note(self.losses, "refusal", "said as text")
+        note(self.losses, "refusal", "said as text")
         self._refused = True
         self._text(event, out)
 
@@ -243,7 +244,7 @@ class StreamEncoder:
         if lane not in self._lanes:
             # Its block was closed when its JSON was whole: only white space can be left to say.
             if event.fragment.strip():
-                words.note(self.losses, "tool_arguments", "text after the end of a call's JSON")
+                note(self.losses, "tool_arguments", "text after the end of a call's JSON")
             return
         if lane.free is not None:
             lane.free.append(event.fragment)
@@ -258,7 +259,7 @@ class StreamEncoder:
         self._say(lane, "tool", jsons.encode(fragment), out)
 
     def _logprobs(self, _event: Logprobs, _out: list[bytes]) -> None:
-        words.note(self.losses, "logprobs")
+        note(self.losses, "logprobs")
 
     def _opaque(self, event: OpaqueDelta, out: list[bytes]) -> None:
         own = event.dialect == words.NAME
@@ -269,7 +270,7 @@ class StreamEncoder:
         elif own and isinstance(event.raw, dict) and "type" in event.raw:
             self._lane("block", 0, event.raw, out)
         else:
-            words.note(self.losses, event.kind)
+            note(self.losses, event.kind)
 
     def _finished(self, event: Finished, out: list[bytes]) -> None:
         self._finish = event

@@ -7,10 +7,10 @@ that are loaded later and edits of the context, at which others who serve this p
 import msgspec
 
 from wideband.canon.request import Loss, Message, Opaque, Part, Request, ServerTool, Text, ToolResult
-from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.draft import encode_request
 from wideband.dialects.anthropic_messages.request import decode_request
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.losses import note
 from wideband.wire import jsons
 
 # The quirk of a provider that knows nothing of what came later.
@@ -53,7 +53,7 @@ def _part(part: Part, losses: list[Loss]) -> Part | None:
         case ToolResult():
             return msgspec.structs.replace(part, parts=_parts(part.parts, losses))
         case Opaque():
-            words.note(losses, part.kind)
+            note(losses, part.kind)
             name = part.raw.get("tool_name") if part.kind == "tool_reference" else None
             return Text(text=_CAN_BE_CALLED.format(name)) if name else None
         case _:

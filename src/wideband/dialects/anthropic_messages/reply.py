@@ -13,6 +13,7 @@ from wideband.dialects.anthropic_messages.faults import WireError, decode_error,
 from wideband.dialects.anthropic_messages.turns import tool_input
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import as_function_call
+from wideband.dialects.losses import note
 from wideband.wire import jsons
 
 
@@ -65,9 +66,9 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
         return encode_fault(fault, envelope.id), losses
     choice = reply.choices[0] if reply.choices else Choice()
     if len(reply.choices) > 1:
-        words.note(losses, "n", f"{len(reply.choices)} given, 1 shown")
+        note(losses, "n", f"{len(reply.choices)} given, 1 shown")
     if choice.logprobs is not None:
-        words.note(losses, "logprobs")
+        note(losses, "logprobs")
     content = _content(choice, losses, hides=envelope.hides_reasoning)
     called = any(block["type"] == "tool_use" for block in content)
     reason = words.stop_reason(choice.finish, choice.native_finish, choice.stop_sequence, called_tools=called)
@@ -146,7 +147,7 @@ def _content(choice: Choice, losses: list[Loss], *, hides: bool) -> list[Block]:
             case Text():
                 blocks.append({"type": "text", "text": part.text})
             case Refusal():
-                words.note(losses, "refusal", "said as text")
+                note(losses, "refusal", "said as text")
                 blocks.append({"type": "text", "text": part.text})
             case Reasoning():
                 if part.data is not None and part.text:
@@ -159,7 +160,7 @@ def _content(choice: Choice, losses: list[Loss], *, hides: bool) -> list[Block]:
             case Opaque():
                 _opaque(part, blocks, losses)
             case _:
-                words.note(losses, "output_media", type(part).__name__.lower())
+                note(losses, "output_media", type(part).__name__.lower())
     return blocks
 
 
@@ -169,4 +170,4 @@ def _opaque(part: Opaque, blocks: list[Block], losses: list[Loss]) -> None:
     elif part.dialect == words.NAME and isinstance(part.raw, dict) and "type" in part.raw:
         blocks.append(part.raw)
     else:
-        words.note(losses, part.kind)
+        note(losses, part.kind)

@@ -6,7 +6,6 @@ Claude's own thinking comes back.
 
 import base64
 import binascii
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,12 +25,13 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
+from wideband.dialects import data_urls
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.custom_tools import as_function_call
+from wideband.dialects.losses import note
 from wideband.wire import jsons
 
-_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?;base64,(.*)", re.DOTALL)
 # How the base64 of each image format begins.
 _IMAGE_STARTS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lG": "image/gif", "UklG": "image/webp"}
 _TTLS = frozenset({"5m", "1h"})
@@ -59,19 +59,19 @@ class Turns:
         if mark is None:
             return {}
         if mark.ttl is not None and mark.ttl not in _TTLS:
-            words.note(self._losses, "cache_ttl", mark.ttl)
+            note(self._losses, "cache_ttl", mark.ttl)
             return {"cache_control": {"type": "ephemeral"}}
         return {"cache_control": {"type": "ephemeral", **({"ttl": mark.ttl} if mark.ttl else {})}}
 
     def _message(self, message: Message) -> None:
         blocks = [block for part in message.parts if (block := self._part(part)) is not None]
         if message.extras:
-            words.note(self._losses, "message_extras", ", ".join(sorted(message.extras)))
+            note(self._losses, "message_extras", ", ".join(sorted(message.extras)))
         if message.role == "system":
             self._system(blocks)
             return
         if message.name:
-            words.note(self._losses, "message_name", "said in the text")
+            note(self._losses, "message_name", "said in the text")
             first = next((block for block in blocks if block["type"] == "text"), None)
             if first is not None:
                 first["text"] = f"{message.name}: {first['text']}"
@@ -80,11 +80,11 @@ class Turns:
     def _system(self, blocks: list[Block]) -> None:
         texts = [block for block in blocks if block["type"] == "text"]
         if len(texts) < len(blocks):
-            words.note(self._losses, "system_media")
+            note(self._losses, "system_media")
         if not self.turns:
             self.system.extend(texts)
         elif texts:
-            words.note(self._losses, "system_position", "said in a user turn")
+            note(self._losses, "system_position", "said in a user turn")
             self._turn("user", [{**text, "text": words.SYSTEM_MARK.format(text["text"])} for text in texts])
 
     def _turn(self, role: str, blocks: list[Block]) -> None:
@@ -97,10 +97,10 @@ class Turns:
 
     def _settle(self) -> None:
         if not self.turns and self.system:
-            words.note(self._losses, "system_position", "said in a user turn")
+            note(self._losses, "system_position", "said in a user turn")
             self.turns, self.system = [{"role": "user", "content": self.system}], []
         if self.turns and self.turns[0]["role"] != "user":
-            words.note(self._losses, "first_turn", "a user turn was put before it")
+            note(self._losses, "first_turn", "a user turn was put before it")
             self.turns.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
         for turn in self.turns:
             turn["content"].sort(key=lambda block: turn["role"] == "user" and block["type"] != "tool_result")
@@ -116,16 +116,16 @@ class Turns:
             if self._dialect == words.NAME:
                 block["citations"] = part.citations
             else:
-                words.note(self._losses, "citations")
+                note(self._losses, "citations")
         return block
 
     def _image(self, part: Image) -> Block | None:
         if part.detail not in {None, "auto"}:
-            words.note(self._losses, "image_detail", part.detail or "")
+            note(self._losses, "image_detail", part.detail or "")
         media_type, data = part.media_type, part.data
-        found = _DATA_URL.fullmatch(part.url) if part.url and part.url.startswith("data:") else None
+        found = data_urls.split(part.url or "")
         if found is not None:
-            media_type, data = found[1] or None, found[2]
+            media_type, data = found
         if data is not None:
             sniffed = next((kind for start, kind in _IMAGE_STARTS.items() if data.startswith(start)), "image/jpeg")
             source = {"type": "base64", "media_type": media_type or sniffed, "data": data}
@@ -145,7 +145,7 @@ class Turns:
         if self._dialect == words.NAME:
             block.update(part.extras)
         elif part.extras:
-            words.note(self._losses, "file_extras", ", ".join(sorted(part.extras)))
+            note(self._losses, "file_extras", ", ".join(sorted(part.extras)))
         return block
 
     def _file_source(self, part: File) -> Block | None:
@@ -154,12 +154,12 @@ class Turns:
         if part.file_id is not None:
             if self._dialect == words.NAME:
                 return {"type": "file", "file_id": part.file_id}
-            words.note(self._losses, "file_id", "a file stored at another provider")
+            note(self._losses, "file_id", "a file stored at another provider")
             return None
         media_type, data, url = part.media_type, part.data, part.url
-        found = _DATA_URL.fullmatch(data or url or "")
+        found = data_urls.split(data or url or "")
         if found is not None:
-            media_type, data = found[1] or media_type, found[2]
+            media_type, data = found[0] or media_type, found[1]
         if data is None:
             return {"type": "url", "url": url} if url else None
         if media_type in {None, "application/pdf"}:
@@ -173,12 +173,12 @@ class Turns:
         except (binascii.Error, UnicodeDecodeError):
             text = ""
         if not text.strip():
-            words.note(self._losses, "file_type", media_type)
+            note(self._losses, "file_type", media_type)
             return None
         return {"type": "text", "media_type": "text/plain", "data": text}
 
     def _audio(self, part: Audio) -> None:
-        words.note(self._losses, "audio", part.format)
+        note(self._losses, "audio", part.format)
 
     def _reasoning(self, part: Reasoning) -> Block | None:
         if part.format == self._readable:
@@ -186,7 +186,7 @@ class Turns:
                 return {"type": "redacted_thinking", "data": part.data}
             if part.signature is not None:
                 return {"type": "thinking", "thinking": part.text, "signature": part.signature}
-        words.note(self._losses, "reasoning_seal", part.format or "unsigned")
+        note(self._losses, "reasoning_seal", part.format or "unsigned")
         return None
 
     def _tool_call(self, part: ToolCall) -> Block:
@@ -211,13 +211,13 @@ class Turns:
         return block | self.cache(part.cache)
 
     def _refusal(self, part: Refusal) -> Block | None:
-        words.note(self._losses, "refusal", "said as text")
+        note(self._losses, "refusal", "said as text")
         return {"type": "text", "text": part.text} if part.text.strip() else None
 
     def _opaque(self, part: Opaque) -> Block | None:
         if part.dialect == words.NAME and isinstance(part.raw, dict) and "type" in part.raw:
             return dict(part.raw)
-        words.note(self._losses, part.kind)
+        note(self._losses, part.kind)
         return None
 
 
@@ -246,6 +246,6 @@ def tool_input(arguments: str, losses: list[Loss]) -> Any:
         jsons.fields(raw)
         jsons.decode(raw)
     except jsons.DecodeError:
-        words.note(losses, "tool_arguments", "not a JSON object")
+        note(losses, "tool_arguments", "not a JSON object")
         return {"_raw": arguments}
     return jsons.Raw(raw)

@@ -7,7 +7,6 @@ import msgspec
 
 from wideband.canon.events import FinishReason
 from wideband.canon.faults import invalid
-from wideband.canon.request import Loss
 from wideband.canon.usage import Usage
 from wideband.dialects import bodies
 from wideband.dialects.base import Closing
@@ -68,12 +67,6 @@ _NOT_TOOL_ID = re.compile(r"[^A-Za-z0-9-]")
 # A seal of another maker's reasoning, carried through a client that gives back what it got.
 _SEAL = re.compile(r"wideband:([a-z0-9-]*):(.*)", re.DOTALL)
 SEAL_MARK = b'"wideband:'
-
-
-def note(losses: list[Loss], feature: str, detail: str = "") -> None:
-    """Record a loss, once for each feature."""
-    if all(loss.feature != feature for loss in losses):
-        losses.append(Loss(feature, detail))
 
 
 def block_feature(kind: str) -> str:

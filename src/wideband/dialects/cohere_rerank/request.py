@@ -3,11 +3,12 @@
 from typing import Any, Final
 
 from wideband.canon.request import Image, Json, Loss, Message, Part, RankAsk, Request, Text
-from wideband.dialects import edits
+from wideband.dialects import data_urls, edits
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.cohere_rerank import words
 from wideband.dialects.cohere_rerank.ask import Document, check
+from wideband.dialects.losses import of_extras
 from wideband.dialects.quirks import Edit, apply, edit, holding
 from wideband.wire import jsons
 
@@ -65,7 +66,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     if request.dialect == words.NAME:
         body |= request.extras
     else:
-        losses.extend(Loss("unknown_fields", name) for name in sorted(request.extras))
+        losses.extend(of_extras(request.extras))
     return _draft(body, target, losses)
 
 
@@ -77,7 +78,7 @@ def _said(message: Message, losses: list[Loss]) -> Json:
     text = "\n\n".join(texts)
     if not images:
         return text
-    image = images[0].url or f"data:{images[0].media_type or 'image/png'};base64,{images[0].data or ''}"
+    image = images[0].url or data_urls.join(images[0].media_type or "image/png", images[0].data)
     return {"text": text, "image": image} if texts else {"image": image}
 
 

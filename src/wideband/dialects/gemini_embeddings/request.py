@@ -24,6 +24,7 @@ from wideband.dialects.gemini_embeddings import words
 from wideband.dialects.gemini_embeddings.ask import check
 from wideband.dialects.gemini_embeddings.words import asked, said
 from wideband.dialects.loose import obj, text
+from wideband.dialects.losses import of_extras
 from wideband.dialects.quirks import apply
 from wideband.wire import jsons
 
@@ -92,7 +93,7 @@ def _part(raw: Row) -> Part:
 
 def encode_request(request: Request, target: Target) -> Draft:
     """Write a request of any dialect; see `dialects.base.Dialect.encode_request`."""
-    losses = [Loss("unknown_fields", name) for name in sorted(request.extras)]
+    losses = of_extras(request.extras)
     if request.user is not None:
         losses.append(Loss("unsupported_field", "user"))
     told = _told(request.embed or EmbedAsk(), losses)

@@ -18,6 +18,7 @@ from wideband.canon.events import (
 from wideband.canon.request import Json, Loss, Reasoning
 from wideband.dialects.custom_tools import ARGUMENT
 from wideband.dialects.gemini_generate import words
+from wideband.dialects.losses import note
 from wideband.wire import jsons
 
 # As Google ends a stream: a part that says nothing. Its SDKs take an answer without one for broken.
@@ -109,7 +110,7 @@ class Candidate:
             out.append(b'{"text":' + jsons.encode(event.text) + b"}")
 
     def _refusal(self, event: RefusalDelta, out: list[bytes]) -> None:
-        words.note(self._losses, "refusal", "said as text")
+        note(self._losses, "refusal", "said as text")
         self._refused = True
         self._text(TextDelta(event.text), out)
 
@@ -139,7 +140,7 @@ class Candidate:
     def _arguments(self, event: ToolArgs, out: list[bytes]) -> None:
         if event.index in self._done:
             if event.fragment.strip():
-                words.note(self._losses, "tool_arguments", "text after the end of a call's JSON")
+                note(self._losses, "tool_arguments", "text after the end of a call's JSON")
             return
         if event.index not in self._calls:
             self._opened(ToolOpened(event.index, f"call_{event.index}", ""), out)
@@ -147,7 +148,7 @@ class Candidate:
 
     def _opaque(self, event: OpaqueDelta, out: list[bytes]) -> None:
         if event.dialect != words.NAME or not isinstance(event.raw, dict):
-            words.note(self._losses, event.kind)
+            note(self._losses, event.kind)
         elif event.kind == "grounding":
             self._beside |= event.raw
         else:
@@ -194,7 +195,7 @@ class Candidate:
         if not call.custom:
             is_cut = self.finish is not None and self.finish.reason == "length"
             told = "left out: cut short" if is_cut else f"kept as text under `{ARGUMENT}`"
-            words.note(self._losses, "tool_arguments", told)
+            note(self._losses, "tool_arguments", told)
             if is_cut:
                 return None
         return jsons.encode({ARGUMENT: "".join(call.pieces)})

@@ -16,6 +16,7 @@ from wideband.dialects.gemini_generate.media import Block
 from wideband.dialects.gemini_generate.schemas import gemini_schema
 from wideband.dialects.gemini_generate.thinking import takes_levels, thinking_config
 from wideband.dialects.gemini_generate.turns import Turns, stand_in_for_seals
+from wideband.dialects.losses import note, of_extras
 from wideband.wire import jsons
 
 MOST_STOPS = 5
@@ -85,7 +86,7 @@ def lowered(wanted: int | None, target: Target, losses: list[Loss]) -> int | Non
     """Return how many tokens may be asked for, which is no more than the endpoint gives."""
     if wanted is None or target.max_output is None or wanted <= target.max_output:
         return wanted
-    words.note(losses, "max_tokens", f"{wanted} lowered to {target.max_output}")
+    note(losses, "max_tokens", f"{wanted} lowered to {target.max_output}")
     return target.max_output
 
 
@@ -104,7 +105,7 @@ def _knobs(request: Request, target: Target, losses: list[Loss]) -> dict[str, An
     if not asked["logprobs"]:
         asked["logprobs"] = asked["top_logprobs"] = None
     if len(request.stop) > MOST_STOPS:
-        words.note(losses, "stop", f"{len(request.stop) - MOST_STOPS} beyond the fifth")
+        note(losses, "stop", f"{len(request.stop) - MOST_STOPS} beyond the fifth")
     asked |= {
         "max_tokens": lowered(request.max_tokens, target, losses),
         "stop": list(request.stop[:MOST_STOPS]) or None,
@@ -126,9 +127,9 @@ def _tools(request: Request, losses: list[Loss]) -> tuple[list[Block], set[str]]
             if tool.dialect == words.NAME:
                 others.append(tool.raw)
             else:
-                words.note(losses, "server_tools", tool.type)
+                note(losses, "server_tools", tool.type)
         elif tool.deferred and tool.name not in called:
-            words.note(losses, "deferred_tool", tool.name)
+            note(losses, "deferred_tool", tool.name)
         else:
             functions.append(_function(as_function(tool, losses), request, losses))
     declared = [{"functionDeclarations": functions}] if functions else []
@@ -143,13 +144,13 @@ def _function(tool: Tool, request: Request, losses: list[Loss]) -> Block:
         schema = gemini_schema(tool.parameters, losses)
         function["parametersJsonSchema"] = schema if "type" in schema else {"type": "object"} | schema
     if tool.strict:
-        words.note(losses, "strict", tool.name)
+        note(losses, "strict", tool.name)
     if tool.cache is not None:
-        words.note(losses, "cache_control", "Gemini caches what repeats by itself")
+        note(losses, "cache_control", "Gemini caches what repeats by itself")
     if request.dialect == words.NAME:
         function |= tool.extras
     elif tool.extras:
-        words.note(losses, "tool_extras", ", ".join(sorted(tool.extras)))
+        note(losses, "tool_extras", ", ".join(sorted(tool.extras)))
     return function
 
 
@@ -157,12 +158,12 @@ def _tool_config(request: Request, names: set[str], losses: list[Loss]) -> Block
     if not names:
         return None
     if request.parallel_tool_calls is False:
-        words.note(losses, "parallel_tool_calls", "Gemini may call several at once")
+        note(losses, "parallel_tool_calls", "Gemini may call several at once")
     choice = request.tool_choice
     if choice is None:
         return None
     if choice.mode == "tool" and choice.name not in names:
-        words.note(losses, "tool_choice", f"{choice.name} is not among what can be offered")
+        note(losses, "tool_choice", f"{choice.name} is not among what can be offered")
         return None
     only = {"allowedFunctionNames": [choice.name]} if choice.mode == "tool" else {}
     return {"functionCallingConfig": {"mode": _MODES[choice.mode], **only}}
@@ -178,12 +179,12 @@ def _output(request: Request, target: Target, tools: list[Block], losses: list[L
         return {}, None
     schema = output.schema if output.type == "json_schema" else None
     if tools and not takes_levels(target):
-        words.note(losses, "json_object" if schema is None else "json_schema", "said as an instruction")
+        note(losses, "json_object" if schema is None else "json_schema", "said as an instruction")
         return {}, _JSON_OBJECT if schema is None else _JSON_SCHEMA + _written(schema)
     if schema is None:
         return {"responseMimeType": _JSON}, None
     if (output.name or output.description) and request.dialect != words.NAME:
-        words.note(losses, "json_schema_name", "only the schema itself is said")
+        note(losses, "json_schema_name", "only the schema itself is said")
     return {"responseMimeType": _JSON, "responseJsonSchema": gemini_schema(schema, losses)}, None
 
 
@@ -197,8 +198,7 @@ def _written(schema: Block) -> str:
 def _add_extras(request: Request, body: dict[str, Any], losses: list[Loss]) -> None:
     """Add what only this dialect has words for; what was said of a field already wins."""
     if request.dialect != words.NAME:
-        if request.extras:
-            words.note(losses, "unknown_fields", ", ".join(sorted(request.extras)))
+        losses.extend(of_extras(request.extras))
         return
     for name, value in request.extras.items():
         said = body.get(name)
@@ -212,7 +212,7 @@ def _note_unsaid(request: Request, target: Target, losses: list[Loss]) -> None:
     for name, neutral in _UNSAID.items():
         value = getattr(request.sampling, name)
         if value is not None and value != neutral:
-            words.note(losses, name)
+            note(losses, name)
     is_own = request.dialect == words.NAME
     told = {
         "cache_control": request.cache,
@@ -223,8 +223,8 @@ def _note_unsaid(request: Request, target: Target, losses: list[Loss]) -> None:
     }
     for name, said in told.items():
         if said:
-            words.note(losses, name)
+            note(losses, name)
     if request.user:
-        words.note(losses, "unsupported_field", "user")
+        note(losses, "unsupported_field", "user")
     if request.prefill and "prefill" not in target.quirks:
-        words.note(losses, "prefill")
+        note(losses, "prefill")

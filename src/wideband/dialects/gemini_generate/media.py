@@ -5,11 +5,11 @@ import re
 from typing import Any
 
 from wideband.canon.request import Audio, File, Image, Loss
-from wideband.dialects.gemini_generate import words
+from wideband.dialects import data_urls
+from wideband.dialects.losses import note
 
 Block = dict[str, Any]
 
-_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^,]*)?;base64,(.*)", re.DOTALL)
 # How the base64 of each kind of file begins.
 _STARTS = {
     "iVBOR": "image/png",
@@ -31,7 +31,7 @@ _YOUTUBE = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/", re.
 def image(part: Image, losses: list[Loss]) -> Block | None:
     """Write an image; at which detail it is seen is for the whole request to say, and so not said."""
     if part.detail not in {None, "auto"}:
-        words.note(losses, "image_detail", part.detail or "")
+        note(losses, "image_detail", part.detail or "")
     return _source(part.data, part.url, part.media_type, "image/jpeg")
 
 
@@ -39,12 +39,12 @@ def file(part: File, losses: list[Loss], *, is_own: bool) -> Block | None:
     """Write a document; `is_own` tells that the request came in this protocol, whose file ids are URIs."""
     unsaid = [*sorted(part.extras), *(["filename"] if part.filename and part.data is not None else [])]
     if unsaid and not is_own:
-        words.note(losses, "file_extras", ", ".join(unsaid))
+        note(losses, "file_extras", ", ".join(unsaid))
     if part.text is not None:
         data = base64.b64encode(part.text.encode("utf-8", "replace")).decode()
         block = _source(data, None, "text/plain", "text/plain") if part.text.strip() else None
     elif part.file_id is not None and not is_own:
-        words.note(losses, "file_id", "a file stored at another provider")
+        note(losses, "file_id", "a file stored at another provider")
         return None
     else:
         block = _source(part.data, part.url or part.file_id, part.media_type, "application/pdf")
@@ -57,9 +57,9 @@ def audio(part: Audio) -> Block:
 
 
 def _source(data: str | None, uri: str | None, media_type: str | None, otherwise: str) -> Block | None:
-    found = _DATA_URL.fullmatch(data or uri or "")
+    found = data_urls.split(data or uri or "")
     if found is not None:
-        media_type, data = found[1] or media_type, found[2]
+        media_type, data = found[0] or media_type, found[1]
     if data is not None:
         sniffed = next((kind for start, kind in _STARTS.items() if data.startswith(start)), otherwise)
         return {"inlineData": {"mimeType": media_type or sniffed, "data": data}}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wideband.canon.request import Loss
-from wideband.dialects.gemini_generate import words
+from wideband.dialects.losses import note
 
 Json = Any
 Schema = dict[str, Json]
@@ -36,7 +36,7 @@ def gemini_schema(schema: Schema, losses: list[Loss]) -> Schema:
     unknown: set[str] = set()
     written = _schema(schema, unknown, 0)
     if unknown:
-        words.note(losses, "schema_rules", ", ".join(sorted(unknown)))
+        note(losses, "schema_rules", ", ".join(sorted(unknown)))
     return written if isinstance(written, dict) else {}
 
 

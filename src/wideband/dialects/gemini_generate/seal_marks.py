@@ -9,6 +9,7 @@ from typing import Any
 from wideband.canon.request import Loss, Reasoning
 from wideband.dialects import seals
 from wideband.dialects.gemini_generate import words
+from wideband.dialects.losses import note
 from wideband.wire import jsons
 
 Fields = dict[str, Any]
@@ -76,7 +77,7 @@ def own_contents(raw: jsons.Raw, provider: str, losses: list[Loss]) -> list[Any]
 
     contents = [_opened(content, unmark) for content in _rows(raw)]
     if dropped:
-        words.note(losses, "reasoning_seal", f"{dropped} blocks of another provider's")
+        note(losses, "reasoning_seal", f"{dropped} blocks of another provider's")
     return [content for content in contents if not isinstance(content, dict) or content.get("parts") != []]
 
 

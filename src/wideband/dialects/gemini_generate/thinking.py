@@ -7,6 +7,7 @@ from wideband.canon.request import Effort, Loss, ReasoningAsk, Request
 from wideband.dialects import budgets
 from wideband.dialects.base import Target
 from wideband.dialects.gemini_generate import words
+from wideband.dialects.losses import note
 
 # A model with this quirk is told a level, whatever its name says.
 LEVELS = "thinking_level"
@@ -41,42 +42,38 @@ def thinking_config(request: Request, target: Target, max_tokens: int | None, lo
     if ask is None:
         return None
     if target.supported_parameters is not None and "reasoning" not in target.supported_parameters:
-        if not _is_off(ask):
-            words.note(losses, "reasoning", "the endpoint does not think")
+        if not ask.is_off:
+            note(losses, "reasoning", "the endpoint does not think")
         return None
     # To others, thoughts go without saying; a caller of this protocol has to ask for them.
     hides = ask.exclude or ask.display == "omitted" or (request.dialect == words.NAME and ask.display is None)
-    shown = {} if hides or _is_off(ask) else {"includeThoughts": True}
+    shown = {} if hides or ask.is_off else {"includeThoughts": True}
     if takes_levels(target):
         return (shown | _level(ask, target, losses)) or None
     return (shown | _budget(ask, target, max_tokens, losses)) or None
 
 
-def _is_off(ask: ReasoningAsk) -> bool:
-    return ask.enabled is False or ask.effort == "none"
-
-
 def _level(ask: ReasoningAsk, target: Target, losses: list[Loss]) -> dict[str, Any]:
     """Ask for a level, or for a budget, which is still taken in its place; nothing turns thinking off."""
-    if ask.max_tokens is not None and not _is_off(ask):
+    if ask.max_tokens is not None and not ask.is_off:
         return {"thinkingBudget": ask.max_tokens}
-    effort: Effort | None = "none" if _is_off(ask) else ask.effort
+    effort: Effort | None = "none" if ask.is_off else ask.effort
     if effort is None:
         return {}
     level = _LEVELS[effort]
     if level == "minimal" and "flash" not in target.model:
         level = "low"
     if level != effort:
-        words.note(losses, "reasoning_effort", f"{effort} asked, {level} given")
+        note(losses, "reasoning_effort", f"{effort} asked, {level} given")
     return {"thinkingLevel": level}
 
 
 def _budget(ask: ReasoningAsk, target: Target, max_tokens: int | None, losses: list[Loss]) -> dict[str, Any]:
     word, least, most = next(row for row in _RANGES if row[0] in target.model)
-    if _is_off(ask):
+    if ask.is_off:
         if word != "pro":
             return {"thinkingBudget": 0}
-        words.note(losses, "reasoning_budget", f"the model thinks with {least} tokens at least")
+        note(losses, "reasoning_budget", f"the model thinks with {least} tokens at least")
         return {"thinkingBudget": least}
     if ask.max_tokens is None and ask.effort is None:
         return {"thinkingBudget": _AS_IT_SEES_FIT}
@@ -85,5 +82,5 @@ def _budget(ask: ReasoningAsk, target: Target, max_tokens: int | None, losses: l
     # The answer's limit counts the thoughts too: some of it has to be left.
     budget = max(min(wanted, most, room - 1), least)
     if ask.max_tokens is not None and budget != ask.max_tokens:
-        words.note(losses, "reasoning_budget", f"{ask.max_tokens} changed to {budget}")
+        note(losses, "reasoning_budget", f"{ask.max_tokens} changed to {budget}")
     return {"thinkingBudget": budget}

@@ -26,6 +26,7 @@ from wideband.dialects.base import Target
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.gemini_generate import media, words
 from wideband.dialects.gemini_generate.media import Block
+from wideband.dialects.losses import note
 from wideband.wire import jsons
 
 SYSTEM_MARK = "<system>\n{}\n</system>"
@@ -56,13 +57,13 @@ class Turns:
 
     def _message(self, message: Message) -> None:
         if message.extras:
-            words.note(self._losses, "message_extras", ", ".join(sorted(message.extras)))
+            note(self._losses, "message_extras", ", ".join(sorted(message.extras)))
         blocks = self._assistant(message) if message.role == "assistant" else self._said(message.parts)
         if message.role == "system":
             self._system(blocks)
             return
         if message.name:
-            words.note(self._losses, "message_name", "said in the text")
+            note(self._losses, "message_name", "said in the text")
             first = next((block for block in blocks if block.get("text") and not block.get("thought")), None)
             if first is not None:
                 first["text"] = f"{message.name}: {first['text']}"
@@ -105,7 +106,7 @@ class Turns:
         """Return the seal of a block of thinking; a thought that is sealed itself is written here."""
         seal = part.data or part.signature
         if part.format != self._readable or not seal:
-            words.note(self._losses, "reasoning_seal" if seal else "reasoning_echo", part.format or "unsigned")
+            note(self._losses, "reasoning_seal" if seal else "reasoning_echo", part.format or "unsigned")
             return None
         if part.text and part.data is None:
             blocks.append({"text": part.text, "thought": True, "thoughtSignature": seal})
@@ -115,11 +116,11 @@ class Turns:
     def _system(self, blocks: list[Block]) -> None:
         texts = [block for block in blocks if "text" in block]
         if len(texts) < len(blocks):
-            words.note(self._losses, "system_media")
+            note(self._losses, "system_media")
         if not self.contents:
             self.system.extend(texts)
         elif texts:
-            words.note(self._losses, "system_position", "said in a user turn")
+            note(self._losses, "system_position", "said in a user turn")
             self._turn("user", [{"text": SYSTEM_MARK.format(block["text"])} for block in texts])
 
     def _turn(self, role: str, blocks: list[Block]) -> None:
@@ -132,10 +133,10 @@ class Turns:
 
     def _settle(self) -> None:
         if not self.contents and self.system:
-            words.note(self._losses, "system_position", "said in a user turn")
+            note(self._losses, "system_position", "said in a user turn")
             self.contents, self.system = [{"role": "user", "parts": self.system}], []
         if self.contents and self.contents[0]["role"] != "user":
-            words.note(self._losses, "first_turn", "a user turn was put before it")
+            note(self._losses, "first_turn", "a user turn was put before it")
             self.contents.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
         for content in self.contents:
             content["parts"].sort(key=lambda block: content["role"] == "user" and "functionResponse" not in block)
@@ -143,15 +144,15 @@ class Turns:
     def _part(self, part: Part) -> Block | None:
         write = _WRITERS.get(type(part))
         if write is None:
-            words.note(self._losses, "content_part", type(part).__name__.lower())
+            note(self._losses, "content_part", type(part).__name__.lower())
             return None
         if getattr(part, "cache", None) is not None:
-            words.note(self._losses, "cache_control", "Gemini caches what repeats by itself")
+            note(self._losses, "cache_control", "Gemini caches what repeats by itself")
         return write(self, part)
 
     def _text(self, part: Text) -> Block | None:
         if part.citations:
-            words.note(self._losses, "citations")
+            note(self._losses, "citations")
         return {"text": part.text} if part.text else None
 
     def _image(self, part: Image) -> Block | None:
@@ -164,7 +165,7 @@ class Turns:
         return media.audio(part)
 
     def _reasoning(self, _part: Reasoning) -> None:
-        words.note(self._losses, "reasoning_echo", "not in an assistant's turn")
+        note(self._losses, "reasoning_echo", "not in an assistant's turn")
 
     def _tool_call(self, part: ToolCall) -> Block:
         call = as_function_call(part)
@@ -178,7 +179,7 @@ class Turns:
         for inner in part.parts:
             if isinstance(inner, Opaque) and isinstance(name := _tool_name(inner), str):
                 said.append(f"The tool {name} can be called now.")
-                words.note(self._losses, inner.kind)
+                note(self._losses, inner.kind)
             elif (block := self._part(inner)) is None:
                 continue
             elif block.keys() == {"text"}:
@@ -186,7 +187,7 @@ class Turns:
             else:
                 shown.append(block)
         if shown:
-            words.note(self._losses, "tool_result_media", "beside the results")
+            note(self._losses, "tool_result_media", "beside the results")
             self._shown.extend(shown)
         output = "\n".join(said) if said or not shown else _SHOWN
         response: Block = {"name": self._names.get(part.call_id) or part.name or part.call_id}
@@ -196,13 +197,13 @@ class Turns:
         return {"functionResponse": response}
 
     def _refusal(self, part: Refusal) -> Block | None:
-        words.note(self._losses, "refusal", "said as text")
+        note(self._losses, "refusal", "said as text")
         return {"text": part.text} if part.text else None
 
     def _opaque(self, part: Opaque) -> Block | None:
         if part.dialect == words.NAME and isinstance(part.raw, dict) and part.kind != "grounding":
             return dict(part.raw)
-        words.note(self._losses, part.kind)
+        note(self._losses, part.kind)
         return None
 
 
@@ -249,7 +250,7 @@ def call_arguments(arguments: str, losses: list[Loss]) -> Any:
         jsons.fields(raw)
         jsons.decode(raw)
     except (jsons.DecodeError, UnicodeEncodeError):
-        words.note(losses, "tool_arguments", "not a JSON object")
+        note(losses, "tool_arguments", "not a JSON object")
         return {"_raw": arguments}
     return jsons.Raw(raw)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from wideband.canon.events import FinishReason
-from wideband.canon.request import Loss, Reasoning
+from wideband.canon.request import Reasoning
 from wideband.dialects import bodies, seals
 
 NAME: Final = "gemini_generate"
@@ -70,12 +70,6 @@ PART_FEATURES: Final[dict[str, str]] = {
     "toolCall": "server_tool_blocks",
     "toolResponse": "server_tool_blocks",
 }
-
-
-def note(losses: list[Loss], feature: str, detail: str = "") -> None:
-    """Record a loss, once for each feature."""
-    if all(loss.feature != feature for loss in losses):
-        losses.append(Loss(feature, detail))
 
 
 def finish_reason(native: str, *, called_tools: bool = False) -> FinishReason:

@@ -9,6 +9,7 @@ from wideband.dialects import edits, loose
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.custom_tools import as_function
+from wideband.dialects.losses import of_extras
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
 from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, goes_without_saying, reasoning_object
@@ -66,7 +67,7 @@ def splice(ask: Ask, target: Target) -> Draft:
     body: Body = {**ask.fields, "model": target.model}
     prompt = body.pop("prompt", None)
     if is_null(body.get("messages")):
-        body["messages"] = [{"role": "user", "content": _plain(prompt)}]
+        body["messages"] = [{"role": "user", "content": jsons.plain(prompt)}]
     return _draft(body, target, ask.max_tokens, [])
 
 
@@ -86,7 +87,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     if request.dialect == words.NAME:
         body |= request.extras
     else:
-        losses.extend(Loss("unknown_fields", name) for name in sorted(request.extras))
+        losses.extend(of_extras(request.extras))
     if request.prefill and not target.quirks & {"prefill", "openrouter"}:
         losses.append(Loss("prefill"))
     return _draft(body, target, request.max_tokens, losses)
@@ -206,9 +207,9 @@ def _spell_reasoning(body: Body, target: Target, max_tokens: int | None) -> Body
     asked = [name for name in body if name in _REASONING_FIELDS]
     if not asked:
         return body
-    ask = decode_reasoning_ask({name: _plain(body[name]) for name in asked})
+    ask = decode_reasoning_ask({name: jsons.plain(body[name]) for name in asked})
     spelled = encode_reasoning_ask(ask, target, max_tokens) if ask is not None else {}
-    if asked == ["reasoning_effort"] and spelled == {"reasoning_effort": _plain(body["reasoning_effort"])}:
+    if asked == ["reasoning_effort"] and spelled == {"reasoning_effort": jsons.plain(body["reasoning_effort"])}:
         return body
     written: Body = {}
     for name, value in body.items():
@@ -232,7 +233,7 @@ def _settle_tools(body: Body) -> None:
 
 def _settle_limits(body: Body, target: Target, losses: list[Loss]) -> None:
     for name in _LIMITS:
-        asked = _plain(body[name]) if name in body else None
+        asked = jsons.plain(body[name]) if name in body else None
         if asked is not None and target.max_output is not None and asked > target.max_output:
             body[name] = target.max_output
             losses.append(Loss("max_tokens", f"{asked} to {target.max_output}"))
@@ -240,10 +241,10 @@ def _settle_limits(body: Body, target: Target, losses: list[Loss]) -> None:
 
 def _settle_stream(body: Body) -> None:
     """Ask for counts whenever the answer is streamed; not streamed, the options are refused."""
-    if _plain(body.get("stream")) is not True:
+    if jsons.plain(body.get("stream")) is not True:
         body.pop("stream_options", None)
         return
-    options = loose.obj(_plain(body.get("stream_options")))
+    options = loose.obj(jsons.plain(body.get("stream_options")))
     if options.get("include_usage") is not True:
         body["stream_options"] = options | _WITH_USAGE
 
@@ -257,10 +258,6 @@ def _leave_out_unsupported(body: Body, target: Target, losses: list[Loss]) -> No
     losses.extend(Loss("unsupported_field", name) for name in said)
 
 
-def _plain(value: Any) -> Json:
-    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value
-
-
 def _plain_if_short(value: Any) -> Json:
     """Return what an empty value says; a long one is not worth reading."""
-    return value if isinstance(value, msgspec.Raw) and memoryview(value).nbytes > _SHORT else _plain(value)
+    return value if isinstance(value, msgspec.Raw) and memoryview(value).nbytes > _SHORT else jsons.plain(value)

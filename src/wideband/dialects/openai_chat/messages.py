@@ -18,7 +18,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
-from wideband.dialects import loose
+from wideband.dialects import data_urls, loose
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.wire import jsons
 
@@ -172,7 +172,7 @@ def _image(raw: dict[str, Any], path: str) -> Part:
     if not url:
         raise _missing(f"{path}.image_url.url", "an https or data URL")
     detail = loose.text(loose.obj(told).get("detail"))
-    inline = _data_url(url)
+    inline = data_urls.split(url)
     if inline is not None:
         return Image(media_type=inline[0] or "image/png", data=inline[1], detail=detail, cache=cache_mark(raw))
     return Image(url=url, detail=detail, cache=cache_mark(raw))
@@ -186,7 +186,7 @@ def _file(raw: dict[str, Any], path: str) -> Part:
         if file_id is None:
             raise _missing(f"{path}.file", "an object with `file_data` or `file_id`")
         return File(filename=filename, file_id=file_id, cache=mark)
-    inline = _data_url(given)
+    inline = data_urls.split(given)
     if inline is not None:
         return File(filename=filename, media_type=inline[0], data=inline[1], cache=mark)
     if given.startswith(("https://", "http://")):
@@ -200,16 +200,6 @@ def _audio(raw: dict[str, Any], path: str) -> Part:
     if data is None or form is None:
         raise _missing(f"{path}.input_audio", "an object with `data` and `format`")
     return Audio(data=data, format=form)
-
-
-def _data_url(url: str) -> tuple[str | None, str] | None:
-    """Take a base64 data URL apart into media type and data; None for any other URL."""
-    if not url.startswith("data:"):
-        return None
-    head, comma, data = url[5:].partition(",")
-    if not comma or not head.endswith(";base64"):
-        return None
-    return head.removesuffix(";base64").partition(";")[0] or None, data
 
 
 def _missing(path: str, expected: str) -> Exception:

@@ -3,31 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-from wideband.canon.request import Effort, Json, ReasoningAsk
+from wideband.canon.request import Json, ReasoningAsk
 from wideband.dialects import budgets
 from wideband.dialects.base import Target
 
 Fields = dict[str, Json]
 
 
-def _is_off(ask: ReasoningAsk) -> bool:
-    return ask.enabled is False or ask.effort == "none"
-
-
-def _effort(ask: ReasoningAsk, max_tokens: int | None) -> Effort | None:
-    """Return the effort asked for, or the one nearest to a budget."""
-    if ask.effort is not None:
-        return ask.effort
-    if ask.enabled is False:
-        return "none"
-    if ask.max_tokens is not None:
-        share = ask.max_tokens / max(max_tokens or 4 * ask.max_tokens, 1)
-        return next((effort for effort in ("low", "medium") if share <= budgets.SHARES[effort]), "high")
-    return "medium" if ask.enabled else None
-
-
 def _as_effort(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
-    effort = _effort(ask, max_tokens)
+    effort = budgets.effort_of(ask, max_tokens)
     # "max" is OpenRouter's and Anthropic's word; "xhigh" is as far as OpenAI's go.
     return {} if effort is None else {"reasoning_effort": "xhigh" if effort == "max" else effort}
 
@@ -47,7 +31,7 @@ def reasoning_object(ask: ReasoningAsk) -> Json:
 
 
 def _as_switch_and_budget(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
-    if _is_off(ask):
+    if ask.is_off:
         return {"enable_thinking": False}
     fields: Fields = {"enable_thinking": True}
     if ask.max_tokens is not None:
@@ -60,7 +44,7 @@ def _as_switch_and_budget(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
 
 def _as_toggle(ask: ReasoningAsk, max_tokens: int | None) -> Fields:
     del max_tokens
-    return {"thinking": {"type": "disabled" if _is_off(ask) else "enabled"}}
+    return {"thinking": {"type": "disabled" if ask.is_off else "enabled"}}
 
 
 # Quirk -> how an upstream with it is asked to think; without any of them it is by OpenAI's `reasoning_effort`.

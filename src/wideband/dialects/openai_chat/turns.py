@@ -19,7 +19,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
-from wideband.dialects import edits, loose
+from wideband.dialects import data_urls, edits, loose
 from wideband.dialects.base import Target
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.losses import LOSSES
@@ -224,7 +224,7 @@ def _refusal(part: Refusal) -> Row:
 
 
 def _image(part: Image) -> Row:
-    image: Row = {"url": part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"}
+    image: Row = {"url": part.url or data_urls.join(part.media_type or "image/png", part.data)}
     if part.detail:
         image["detail"] = part.detail
     return {"type": "image_url", "image_url": image, **cache_field(part.cache)}
@@ -240,7 +240,7 @@ def _file(part: File) -> Row:
         file["file_id"] = part.file_id
     else:
         file.setdefault("filename", "file.pdf" if part.media_type in {None, "application/pdf"} else "file")
-        file["file_data"] = f"data:{part.media_type or 'application/pdf'};base64,{part.data or ''}"
+        file["file_data"] = data_urls.join(part.media_type or "application/pdf", part.data)
     return {"type": "file", "file": file, **cache_field(part.cache)}
 
 

@@ -2,10 +2,7 @@
 
 from typing import Any, Final
 
-import msgspec
-
 from wideband.canon.request import (
-    Json,
     Loss,
     Message,
     Opaque,
@@ -20,6 +17,7 @@ from wideband.canon.request import (
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj
+from wideband.dialects.losses import of_extras
 from wideband.dialects.openai_completions import words
 from wideband.dialects.quirks import apply, is_null
 from wideband.wire import jsons
@@ -48,7 +46,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     losses: list[Loss] = [Loss(feature) for name, feature in _UNSAID.items() if getattr(request, name)]
     if request.output is not None and request.output.type != "text":
         losses.append(Loss(request.output.type))
-    losses.extend(Loss("unknown_fields", name) for name in sorted(request.extras))
+    losses.extend(of_extras(request.extras))
     body: Body = {"model": target.model, "prompt": _prompt(request.messages, losses)}
     sampling = request.sampling
     told = {name: getattr(sampling, name) for name in words.SAMPLING} | {
@@ -105,19 +103,15 @@ def _narrow(body: Body, target: Target, losses: list[Loss]) -> Body:
             losses.append(Loss("reasoning"))
         ours = GATEWAY_FIELDS | {"reasoning", "include_reasoning"}
         body = {name: value for name, value in body.items() if name not in ours}
-    asked = _plain(body.get("max_tokens"))
+    asked = jsons.plain(body.get("max_tokens"))
     if asked is not None and target.max_output is not None and asked > target.max_output:
         body["max_tokens"] = target.max_output
         losses.append(Loss("max_tokens", f"{asked} to {target.max_output}"))
-    if _plain(body.get("stream")) is True:
+    if jsons.plain(body.get("stream")) is True:
         # Counts are wanted whenever the answer is streamed; not streamed, the options are refused.
-        body["stream_options"] = obj(_plain(body.get("stream_options"))) | {"include_usage": True}
+        body["stream_options"] = obj(jsons.plain(body.get("stream_options"))) | {"include_usage": True}
     else:
         body.pop("stream_options", None)
     body, found = apply(body, target.quirks)
     losses.extend(found)
     return body
-
-
-def _plain(value: Any) -> Json:
-    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value

@@ -18,9 +18,11 @@ from wideband.canon.request import (
     Text,
     Tokens,
 )
+from wideband.dialects import data_urls
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj, text
+from wideband.dialects.losses import of_extras
 from wideband.dialects.openai_embeddings import words
 from wideband.dialects.openai_embeddings.ask import Rich, check, inputs_of
 from wideband.dialects.quirks import apply
@@ -79,23 +81,15 @@ def _part(raw: dict[str, Json]) -> Part:
 
 
 def _image(url: str) -> Image:
-    media_type, data = _inline(url)
-    return Image(url=url) if data is None else Image(data=data, media_type=media_type)
+    inline = data_urls.split(url)
+    return Image(url=url) if inline is None else Image(media_type=inline[0], data=inline[1])
 
 
 def _file(data: str, form: str | None) -> File:
     if data.startswith(("http://", "https://")):
         return File(url=data)
-    media_type, inline = _inline(data)
-    return File(data=data if inline is None else inline, media_type=media_type or (form and f"application/{form}"))
-
-
-def _inline(url: str) -> tuple[str | None, str | None]:
-    """Return media type and base64 data of a `data:` URL."""
-    head, comma, data = url.partition(",")
-    if not (comma and head.startswith("data:") and head.endswith(";base64")):
-        return None, None
-    return head[len("data:") : -len(";base64")] or None, data
+    media_type, inline = data_urls.split(data) or (None, data)
+    return File(data=inline, media_type=media_type or (form and f"application/{form}"))
 
 
 def encode_request(request: Request, target: Target) -> Draft:
@@ -114,7 +108,7 @@ def encode_request(request: Request, target: Target) -> Draft:
     if request.dialect == words.NAME:
         body |= request.extras
     else:
-        losses.extend(Loss("unknown_fields", name) for name in sorted(request.extras))
+        losses.extend(of_extras(request.extras))
     return _draft(body, target, losses)
 
 
@@ -126,7 +120,7 @@ def splice(ask: Ask, target: Target) -> Draft:
 def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
     if "openrouter" not in target.quirks:
         body = {name: value for name, value in body.items() if name not in GATEWAY_FIELDS}
-    if "float_embeddings" in target.quirks or _plain(body.get("encoding_format")) == "float":
+    if "float_embeddings" in target.quirks or jsons.plain(body.get("encoding_format")) == "float":
         # Nothing is lost by it: numbers are what comes unasked, and are given as base64 where that was asked for.
         body.pop("encoding_format", None)
     body.pop("stream", None)
@@ -135,10 +129,6 @@ def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         return Draft(path=words.PATH, body=jsons.encode(body), losses=(*losses, *found))
     except (jsons.DecodeError, jsons.EncodeError) as error:
         raise unwritable(error) from None
-
-
-def _plain(value: Any) -> Json:
-    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
 def _input(message: Message, losses: list[Loss]) -> Json:
@@ -160,12 +150,12 @@ def _row(part: Part, losses: list[Loss]) -> Json:
         case Text():
             return {"type": "text", "text": part.text}
         case Image():
-            url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
+            url = part.url or data_urls.join(part.media_type or "image/png", part.data)
             return {"type": "image_url", "image_url": {"url": url}}
         case Audio():
             return {"type": "input_audio", "input_audio": msgspec.structs.asdict(part)}
         case File() if part.url or part.data:
-            data = part.url or f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
+            data = part.url or data_urls.join(part.media_type or "application/pdf", part.data)
             return {"type": "input_file", "input_file": {"data": data}}
         case Opaque(dialect=words.NAME):
             return part.raw

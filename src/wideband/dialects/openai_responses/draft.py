@@ -6,8 +6,9 @@ from typing import Any, Final
 from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
 from wideband.dialects import edits, loose
 from wideband.dialects.base import Draft, Target
+from wideband.dialects.losses import of_extras
 from wideband.dialects.openai_responses import words
-from wideband.dialects.openai_responses.narrow import draft, effort_of, is_off, thinks
+from wideband.dialects.openai_responses.narrow import draft, effort_of, thinks
 from wideband.dialects.openai_responses.turns import cache_field, encode_turns
 
 Body = dict[str, Any]
@@ -156,7 +157,7 @@ def _reasoning(request: Request, target: Target) -> Body | None:
     if ask is None:
         return None
     effort = effort_of(ask, request.max_tokens, target)
-    hidden = is_off(ask) or ask.exclude or ask.display == "omitted"
+    hidden = ask.is_off or ask.exclude or ask.display == "omitted"
     told: Body = {"effort": effort, "summary": None if hidden else ask.summary or "auto"}
     if "openrouter" in target.quirks:
         told |= {"max_tokens": ask.max_tokens, "enabled": ask.enabled, "exclude": ask.exclude or None}
@@ -175,7 +176,7 @@ def _include(request: Request, target: Target) -> list[str]:
     ask = request.reasoning
     told = request.extras.get("include") if request.dialect == words.NAME else None
     include = [entry for entry in told if isinstance(entry, str)] if isinstance(told, list) else []
-    if thinks(target, asked=ask is not None) and not (ask is not None and is_off(ask)):
+    if thinks(target, asked=ask is not None) and not (ask is not None and ask.is_off):
         include.append(words.ENCRYPTED)
     if request.sampling.logprobs:
         include.append(words.LOGPROBS)
@@ -223,4 +224,4 @@ def _add_extras(body: Body, request: Request, losses: list[Loss]) -> None:
         elif request.dialect == words.NAME or (kindred and name in _SHARED):
             body[name] = value
         else:
-            losses.append(Loss("unknown_fields", name))
+            losses.extend(of_extras({name: value}))

@@ -24,6 +24,7 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Json, Loss
 from wideband.dialects import loose
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.losses import note
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.output import Call, Item, Message, Thought, Whole, Wire
 from wideband.dialects.openai_responses.shape import ending, response
@@ -63,7 +64,7 @@ class StreamEncoder:
             if write is None or (hides and kind in _THINKING):
                 continue
             if getattr(event, "choice", 0) != 0:
-                self._note("n", "only the first choice is shown")
+                note(self.losses, "n", "only the first choice is shown")
                 continue
             if not self._started:
                 written += self._start(event)
@@ -97,10 +98,6 @@ class StreamEncoder:
         status, rest = ending(closing, fault, self._finish, self._envelope.provider)
         output = [items[at] for at in sorted(items)]
         return written, status, response(self._envelope, status, output, self._extras, rest)
-
-    def _note(self, feature: str, detail: str = "") -> None:
-        if all(loss.feature != feature for loss in self.losses):
-            self.losses.append(Loss(feature, detail))
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}_{self._envelope.id}_{self._at}"
@@ -162,7 +159,7 @@ class StreamEncoder:
     def _logprobs(self, event: Logprobs) -> bytes:
         rows = loose.rows(loose.obj(event.value).get("content"))
         if self._message is None or not rows:
-            self._note("logprobs", "of other tokens than text")
+            note(self.losses, "logprobs", "of other tokens than text")
             return b""
         return self._message.logprobs(rows)
 
@@ -211,7 +208,7 @@ class StreamEncoder:
             return opening + call.say(event.fragment)
         # It was done when its JSON was whole: only white space can be left to say.
         if event.fragment.strip():
-            self._note("tool_arguments", "text after the end of a call's JSON")
+            note(self.losses, "tool_arguments", "text after the end of a call's JSON")
         return b""
 
     def _opaque(self, event: OpaqueDelta) -> bytes:
@@ -221,7 +218,7 @@ class StreamEncoder:
             return self._begin(item) + self._finish_item(item, "completed")
         if own and event.kind == words.ANNOTATIONS and self._message is not None and isinstance(event.raw, list):
             return self._message.cite(event.raw)
-        self._note(event.kind, event.dialect)
+        note(self.losses, event.kind, event.dialect)
         return b""
 
     def _finished(self, event: Finished) -> bytes:

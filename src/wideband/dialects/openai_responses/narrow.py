@@ -34,7 +34,7 @@ def draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
         _settle_tools(body)
         _settle_limit(body, target, losses)
         _settle_store(body, target, losses)
-        if plain(body.get("stream")) is not True:
+        if jsons.plain(body.get("stream")) is not True:
             body.pop("stream_options", None)
         for quirk in sorted(target.quirks & _QUIRKS.keys()):
             edit(body, _QUIRKS[quirk], losses)
@@ -50,39 +50,21 @@ def thinks(target: Target, *, asked: bool) -> bool:
     return asked if taken is None else "reasoning" in taken
 
 
-def is_off(ask: ReasoningAsk) -> bool:
-    """Tell whether the caller wants no thinking."""
-    return ask.enabled is False or ask.effort == "none"
-
-
 def effort_of(ask: ReasoningAsk, max_tokens: int | None, target: Target) -> Effort | None:
     """Return the effort asked for, or the one nearest to a budget.
 
     Not to think is what a model that cannot does anyway, and it may refuse to be told: only those that are known to
     reason are.
     """
-    if ask.effort is not None:
-        return ask.effort
-    if is_off(ask):
+    if ask.is_off and ask.effort is None:
         return "none" if "reasoning" in (target.supported_parameters or ()) else None
-    if ask.max_tokens is not None:
-        share = ask.max_tokens / max(max_tokens or 4 * ask.max_tokens, 1)
-        return next((effort for effort in _STEPS if share <= budgets.SHARES[effort]), "high")
-    return "medium" if ask.enabled else None
-
-
-_STEPS: Final[tuple[Effort, ...]] = ("low", "medium")
+    return budgets.effort_of(ask, max_tokens)
 
 
 def with_seals(include: Json) -> list[Json]:
     """Return an `include` that asks for the seals of thinking."""
     told = include if isinstance(include, list) else []
     return told if words.ENCRYPTED in told else [*told, words.ENCRYPTED]
-
-
-def plain(value: Any) -> Json:
-    """Return what a value says, be it plain or raw."""
-    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
 def _leave_out_unsupported(body: Body, target: Target, losses: list[Loss]) -> None:
@@ -93,7 +75,7 @@ def _leave_out_unsupported(body: Body, target: Target, losses: list[Loss]) -> No
     said = [name for name in refused if not is_null(body.pop(name))]
     losses.extend(Loss("unsupported_field", name) for name in said)
     unsaid = {entry for entry, parameter in _INCLUDABLE.items() if parameter not in taken}
-    asked = plain(body.get("include"))
+    asked = jsons.plain(body.get("include"))
     if isinstance(asked, list) and (kept := [entry for entry in asked if entry not in unsaid]) != asked:
         body["include"] = kept
         if not kept:
@@ -109,13 +91,13 @@ _INCLUDABLE: Final = {words.ENCRYPTED: "reasoning", words.LOGPROBS: "top_logprob
 def _settle_tools(body: Body) -> None:
     tools = body.get("tools")
     short = not isinstance(tools, msgspec.Raw) or memoryview(tools).nbytes <= _SHORT
-    if short and plain(tools) in (None, []):
+    if short and jsons.plain(tools) in (None, []):
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             body.pop(name, None)
 
 
 def _settle_limit(body: Body, target: Target, losses: list[Loss]) -> None:
-    asked = plain(body.get("max_output_tokens"))
+    asked = jsons.plain(body.get("max_output_tokens"))
     if type(asked) is int and target.max_output is not None and asked > target.max_output:
         body["max_output_tokens"] = target.max_output
         losses.append(Loss("max_tokens", f"{asked} to {target.max_output}"))
@@ -123,7 +105,7 @@ def _settle_limit(body: Body, target: Target, losses: list[Loss]) -> None:
 
 def _settle_store(body: Body, target: Target, losses: list[Loss]) -> None:
     """Let nothing be stored at the provider: nobody could ask for it through here."""
-    asked = plain(body.get("store"))
+    asked = jsons.plain(body.get("store"))
     if asked is True:
         losses.append(Loss("storage"))
     if asked is not False:

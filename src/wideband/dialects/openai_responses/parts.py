@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from wideband.canon.faults import Faulted, invalid
 from wideband.canon.request import Audio, File, Image, Json, Opaque, Part, Refusal, Text
-from wideband.dialects import loose
+from wideband.dialects import data_urls, loose
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.tools import cache_mark
 
@@ -49,7 +49,7 @@ def _image(raw: Row, path: str) -> Part:
             return Opaque(dialect=words.NAME, kind=words.OPAQUE_PART, raw=raw)
         raise _missing(f"{path}.image_url", "an https or data URL")
     detail = loose.text(raw.get("detail")) or loose.text(loose.obj(told).get("detail"))
-    inline = data_url(url)
+    inline = data_urls.split(url)
     if inline is not None:
         return Image(media_type=inline[0] or "image/png", data=inline[1], detail=detail, cache=cache_mark(raw))
     return Image(url=url, detail=detail, cache=cache_mark(raw))
@@ -59,7 +59,7 @@ def _file(raw: Row, path: str) -> Part:
     names = ("file_data", "file_url", "file_id", "filename")
     given, url, file_id, filename = (loose.text(raw.get(name)) for name in names)
     mark = cache_mark(raw)
-    inline = data_url(given) if given is not None else None
+    inline = data_urls.split(given) if given is not None else None
     if inline is not None:
         return File(filename=filename, media_type=inline[0], data=inline[1], cache=mark)
     if given is not None:
@@ -75,16 +75,6 @@ def _audio(raw: Row, path: str) -> Part:
     if data is None or form is None:
         raise _missing(f"{path}.input_audio", "an object with `data` and `format`")
     return Audio(data=data, format=form)
-
-
-def data_url(url: str) -> tuple[str | None, str] | None:
-    """Take a base64 data URL apart into media type and data; None for any other URL."""
-    if not url.startswith("data:"):
-        return None
-    head, comma, data = url[5:].partition(",")
-    if not comma or not head.endswith(";base64"):
-        return None
-    return head.removesuffix(";base64").partition(";")[0] or None, data
 
 
 def _missing(path: str, expected: str) -> Faulted:

@@ -6,7 +6,6 @@ import msgspec
 
 from wideband.canon.events import Finished
 from wideband.canon.faults import Fault
-from wideband.canon.request import Json
 from wideband.dialects import loose, seals
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.openai_responses import words
@@ -52,9 +51,9 @@ def item_for_client(raw: bytes, envelope: Envelope) -> Any:
     if not (sealed or envelope.hides_reasoning):
         return jsons.Raw(raw)
     item: Fields = dict(jsons.fields(raw))
-    if sealed and isinstance(seal := _plain(item.get(_SEAL)), str) and seal:
+    if sealed and isinstance(seal := jsons.plain(item.get(_SEAL)), str) and seal:
         item[_SEAL] = seals.tag(seal, envelope.provider_slug)
-    if envelope.hides_reasoning and _plain(item.get("type")) == words.REASONING:
+    if envelope.hides_reasoning and jsons.plain(item.get("type")) == words.REASONING:
         item["summary"] = []
         item.pop("content", None)
     return item
@@ -81,11 +80,11 @@ def _merged(whole: Fields, said: Fields, ours: Fields) -> Fields:
 
 
 def _end_of(fields: Fields) -> Finished | Fault | None:
-    status, error = _plain(fields.get("status")), _plain(fields.get("error"))
+    status, error = jsons.plain(fields.get("status")), jsons.plain(fields.get("error"))
     if error or status in ("failed", "cancelled"):
         return decode_failure(error or f"The provider's answer is {status}.")
     if status == "incomplete":
-        reason = loose.text(loose.obj(_plain(fields.get("incomplete_details"))).get("reason"))
+        reason = loose.text(loose.obj(jsons.plain(fields.get("incomplete_details"))).get("reason"))
         return Finished(words.INCOMPLETE.get(reason or "", "length"), reason)
     return Finished("stop") if status == "completed" else None
 
@@ -103,10 +102,6 @@ def _output(raw: Any, envelope: Envelope) -> Any:
 
 def _usage(raw: Any, ours: Fields) -> Fields:
     """Keep what else a provider counts; the counts that were billed are ours."""
-    told = loose.obj(_plain(raw))
+    told = loose.obj(jsons.plain(raw))
     details = ("input_tokens_details", "output_tokens_details")
     return told | ours | {name: loose.obj(told.get(name)) | ours[name] for name in details}
-
-
-def _plain(value: Any) -> Json:
-    return jsons.decode(value) if isinstance(value, msgspec.Raw) else value

@@ -10,7 +10,7 @@ from wideband.dialects import edits, seals
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import unwritable
 from wideband.dialects.openai_responses import words
-from wideband.dialects.openai_responses.narrow import draft, effort_of, plain, thinks, with_seals
+from wideband.dialects.openai_responses.narrow import draft, effort_of, thinks, with_seals
 from wideband.dialects.quirks import Edit, edit, holding
 from wideband.wire import jsons
 
@@ -40,9 +40,9 @@ def splice(ask: Ask, target: Target) -> Draft:
         if "openrouter" not in target.quirks:
             spell = Edit("reasoning", _WIDER, lambda told: _as_openai(told, ask.max_tokens, target), None)
             edit(body, (spell,), losses)
-        if plain(body.get("store")) is not False and thinks(target, asked="reasoning" in body):
+        if jsons.plain(body.get("store")) is not False and thinks(target, asked="reasoning" in body):
             # What the provider would have kept travels with the client.
-            include = plain(body.get("include"))
+            include = jsons.plain(body.get("include"))
             if (wanted := with_seals(include)) is not include:
                 body["include"] = wanted
     except jsons.DecodeError as error:

@@ -22,7 +22,7 @@ from wideband.canon.request import (
     ToolCall,
     ToolResult,
 )
-from wideband.dialects import edits, loose
+from wideband.dialects import data_urls, edits, loose
 from wideband.dialects.base import Target
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.openai_responses import words
@@ -244,7 +244,7 @@ def _spoken(part: Text) -> Row:
 
 
 def _image(part: Image) -> Row:
-    url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
+    url = part.url or data_urls.join(part.media_type or "image/png", part.data)
     return {"type": "input_image", "image_url": url, "detail": part.detail or "auto"}
 
 
@@ -260,7 +260,7 @@ def _file(part: File) -> Row:
     if part.file_id is not None:
         return file | {"file_id": part.file_id}
     file.setdefault("filename", "file.pdf" if part.media_type in {None, "application/pdf"} else "file")
-    return file | {"file_data": f"data:{part.media_type or 'application/pdf'};base64,{part.data or ''}"}
+    return file | {"file_data": data_urls.join(part.media_type or "application/pdf", part.data)}
 
 
 def _audio(part: Audio) -> Row:
