@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.e2e.served import Served, serving
 from tests.e2e.test_wire_faults import gauge, rss_kb
-from tests.e2e.wire import Do, Fault, Peer, chunk, market, wire
+from tests.e2e.wire import PATHS, SHORT, Do, Fault, Peer, chunk, market, question, wire
 
 from wideband.store.ledger import LocalLedger
 
@@ -31,7 +31,6 @@ client_s = 1.0
 drain_s = 1
 
 """
-PATHS = {"openai_chat": "/api/v1/chat/completions", "anthropic_messages": "/api/v1/messages"}
 AT_ONCE_S = 0.5
 
 SILENT: dict[str, Fault] = {
@@ -68,10 +67,10 @@ def connect(running: Served, *, small: bool = False) -> socket.socket:
 
 def ask(running: Served, dialect: str, name: str, *, stream: bool, prompt: str = "Hi", small: bool = False) -> Any:
     """Send a request and return its connection."""
-    model = f"wire/{dialect.partition('_')[0]}-{list(FAULTS).index(name)}a"
-    fields = {"model": model, "stream": stream, "max_tokens": 9, "messages": [{"role": "user", "content": prompt}]}
+    model = f"wire/{SHORT[dialect]}-{list(FAULTS).index(name)}a"
+    path, fields = question(dialect, model, stream=stream, text=prompt, most=9)
     body = json.dumps(fields).encode()
-    head = f"POST {PATHS[dialect]} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {running.key}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {running.key}\r\n"
     sock = connect(running, small=small)
     sock.sendall(head.encode() + b"content-length: %d\r\n\r\n" % len(body))
     sock.sendall(body)

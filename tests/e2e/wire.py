@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from tests.unit.upstream.peer import Visit
 
@@ -31,7 +32,7 @@ def frame(data: Any, event: str | None = None) -> bytes:
 
 
 def chunk(*pieces: bytes) -> bytes:
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece)
 
 
 def message(body: bytes, *headers: str, status: str = "200 OK", kind: str = "application/json") -> bytes:
@@ -122,13 +123,121 @@ _ANTHROPIC = Words(
     error_event=_anthropic("error", error={"type": "overloaded_error", "message": "no"}),
 )
 
-WORDS = {"openai_chat": _OPENAI, "anthropic_messages": _ANTHROPIC}
+_ITEM = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
+_PART = {"type": "output_text", "text": "Hello", "annotations": []}
+_RESPONSE: dict[str, Any] = {
+    "id": "r-1",
+    "object": "response",
+    "created_at": 1,
+    "model": "m",
+    "status": "completed",
+    "error": None,
+    "output": [{**_ITEM, "content": [_PART]}],
+    "usage": {**_COUNTS, "total_tokens": PROMPT_TOKENS + COMPLETION_TOKENS},
+}
+_BEGUN = {**_RESPONSE, "status": "in_progress", "output": [], "usage": None}
+_PLACE = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+
+
+def _responses(kind: str, **fields: Any) -> bytes:
+    return frame({"type": kind, **fields}, kind)
+
+
+_RESPONSES = Words(
+    whole=json.dumps(_RESPONSE).encode(),
+    opening=_responses("response.created", sequence_number=0, response=_BEGUN)
+    + _responses(
+        "response.output_item.added",
+        sequence_number=1,
+        output_index=0,
+        item={**_ITEM, "status": "in_progress", "content": []},
+    )
+    + _responses("response.content_part.added", sequence_number=2, **_PLACE, part={**_PART, "text": ""}),
+    hello=_responses("response.output_text.delta", sequence_number=3, **_PLACE, delta="Hello"),
+    finish=_responses("response.output_text.done", sequence_number=4, **_PLACE, text="Hello")
+    + _responses("response.output_item.done", sequence_number=5, output_index=0, item=_RESPONSE["output"][0])
+    + _responses("response.completed", sequence_number=6, response=_RESPONSE),
+    done=b"",
+    error=json.dumps({"error": {"message": "no", "type": "server_error", "code": None, "param": None}}).encode(),
+    error_event=_responses("error", sequence_number=3, code="server_error", message="no", param=None),
+)
+
+
+def _gemini(text: str, **fields: Any) -> dict[str, Any]:
+    candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0, **fields}
+    return {"candidates": [candidate], "modelVersion": "m", "responseId": "g-1"}
+
+
+_METADATA = {"promptTokenCount": PROMPT_TOKENS, "candidatesTokenCount": COMPLETION_TOKENS, "totalTokenCount": 15}
+_GEMINI = Words(
+    whole=json.dumps(_gemini("Hello", finishReason="STOP") | {"usageMetadata": _METADATA}).encode(),
+    opening=frame({"modelVersion": "m", "responseId": "g-1", "usageMetadata": {"promptTokenCount": PROMPT_TOKENS}}),
+    hello=frame(_gemini("Hello")),
+    finish=frame(_gemini("", finishReason="STOP") | {"usageMetadata": _METADATA}),
+    done=b"",
+    error=json.dumps({"error": {"code": 500, "message": "no", "status": "INTERNAL"}}).encode(),
+    error_event=frame({"error": {"code": 503, "message": "no", "status": "UNAVAILABLE"}}),
+)
+
+WORDS = {
+    "openai_chat": _OPENAI,
+    "anthropic_messages": _ANTHROPIC,
+    "openai_responses": _RESPONSES,
+    "gemini_generate": _GEMINI,
+}
+# What a dialect is called in the names of providers and models.
+SHORT = {
+    "openai_chat": "chat",
+    "anthropic_messages": "messages",
+    "openai_responses": "responses",
+    "gemini_generate": "gemini",
+}
+ASKERS = "abcdefgh"
+
+
+def asked(target: str, body: bytes) -> tuple[str, str, bool]:
+    """Return the dialect a provider is asked in, the model, and whether it is to stream."""
+    path = unquote(urlsplit(target).path)
+    if ":" in path.rpartition("/models/")[2]:
+        model, _, method = path.rpartition("/models/")[2].rpartition(":")
+        return "gemini_generate", model, method == "streamGenerateContent"
+    fields = json.loads(body)
+    (dialect,) = (name for name, end in _ENDS.items() if path.endswith(end))
+    return dialect, fields["model"], bool(fields.get("stream"))
+
+
+_ENDS = {"openai_chat": "/chat/completions", "anthropic_messages": "/messages", "openai_responses": "/responses"}
+PATHS = {
+    "openai_chat": "/api/v1/chat/completions",
+    "anthropic_messages": "/api/v1/messages",
+    "openai_responses": "/api/v1/responses",
+    "gemini_generate": "/v1beta/models/",
+}
+
+
+def question(
+    dialect: str, model: str, *, stream: bool, text: str = "Say hello.", most: int = 1, alt: str = "?alt=sse"
+) -> tuple[str, dict[str, Any]]:
+    """Return where a client of a dialect asks, and what it sends."""
+    if dialect == "gemini_generate":
+        method = f"streamGenerateContent{alt}" if stream else "generateContent"
+        contents = [{"role": "user", "parts": [{"text": text}]}]
+        return f"{PATHS[dialect]}{model}:{method}", {
+            "contents": contents,
+            "generationConfig": {"maxOutputTokens": most},
+        }
+    fields: dict[str, Any] = {"model": model, "stream": stream}
+    if dialect == "openai_responses":
+        return PATHS[dialect], fields | {"input": text, "max_output_tokens": most}
+    return PATHS[dialect], fields | {"messages": [{"role": "user", "content": text}], "max_tokens": most}
+
+
 Fault = Callable[[Words, bool], Steps]
 
 
 @dataclass
 class Peer:
-    """The listening end of both. `hung` gets an event for every connection kept hanging, set once it is closed."""
+    """The listening end of all. `hung` gets an event for every connection kept hanging, set once it is closed."""
 
     faults: dict[str, Fault]
     port: int = 0
@@ -142,14 +251,13 @@ class Peer:
         try:
             while True:
                 head, body = await visit.ask()
-                ask = json.loads(body)
-                self.asked.append(ask["model"])
-                words = WORDS["anthropic_messages" if b"/messages" in head.split(b"\r\n")[0] else "openai_chat"]
-                stream = bool(ask.get("stream"))
-                if ask["model"] == "sound":
+                dialect, model, stream = asked(head.split()[1].decode(), body)
+                self.asked.append(model)
+                words = WORDS[dialect]
+                if model == "sound":
                     await visit.say(words.sound(stream=stream))
                     continue
-                await self.play(visit, ask["model"], self.faults[ask["model"]](words, stream))
+                await self.play(visit, model, self.faults[model](words, stream))
                 return
         except (ConnectionError, asyncio.IncompleteReadError):
             return
@@ -209,8 +317,7 @@ def market(port: int, faults: list[str], nobody_port: int) -> str:
     A model is called `wire/DIALECT-N`, N counting the faults; every ask has one of its own, so that no breaker opens.
     """
     rows = []
-    for dialect in WORDS:
-        short = dialect.partition("_")[0]
+    for dialect, short in SHORT.items():
         for slug, at in ("bad", port), ("sound", port), ("nobody", nobody_port):
             rows.append(
                 f'[[provider]]\nslug = "{slug}-{short}"\nname = "{slug}"\ndialect = "{dialect}"\n'
@@ -218,7 +325,7 @@ def market(port: int, faults: list[str], nobody_port: int) -> str:
             )
         for number, name in enumerate(faults):
             slug = "nobody" if name == "nobody listens" else "bad"
-            for asker in "abcd":
+            for asker in ASKERS:
                 model = f'model = "wire/{short}-{number}{asker}"\ncontext_length = 100000'
                 rows.append(
                     f'[[endpoint]]\nprovider = "{slug}-{short}"\n{model}\nupstream_model = "{name}"\n'
