@@ -20,7 +20,7 @@ run: install  ## Start the exchange; pass options as ARGS="--port 8080"
 test: dev  ## Check format, lint, types, layering and spelling, then run the tests
 	@"$(SCRIPTS)/check"
 
-test-clients: dev  ## Install coding agents and run them through a real exchange; WIDEBAND_CLIENTS="codex aider"
+test-clients: dev  ## Run coding agents and libraries through a real exchange; WIDEBAND_CLIENTS="codex aider" chooses
 	@cd "$(ROOT)" && "$(BIN)/python" scripts/clients.py && exec "$(BIN)/pytest" tests/clients $(ARGS)
 
 bench: dev  ## Measure this machine's gateway against its targets; ARGS="--quick", ARGS="--peer nginx"
