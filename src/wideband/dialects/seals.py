@@ -7,7 +7,6 @@ for the rest (Gemini's `thoughtSignature`, Responses' `encrypted_content`), a wh
 
 import base64
 import binascii
-from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -74,9 +73,13 @@ def last_provider(body: bytes) -> str | None:
     return untag(body[tagged : tagged + _LONGEST_SLUG].decode("utf-8", "replace"))[1]
 
 
-def tag_events(events: Sequence[Event], provider: str) -> list[Event]:
+def tag_events(events: list[Event], provider: str) -> list[Event]:
     """Mark the seals among events as a provider's, but those that others can read too."""
-    return [_tagged(event, provider) if type(event) is ReasoningSealed else event for event in events]
+    for event in events:
+        # Once for each piece of an answer, of which hardly one is a seal: nothing is copied for the others.
+        if type(event) is ReasoningSealed:
+            return [_tagged(event, provider) for event in events]
+    return events
 
 
 def tag_reply(reply: Reply, provider: str) -> Reply:

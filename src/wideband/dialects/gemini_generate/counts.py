@@ -55,4 +55,7 @@ def _count(value: int | None) -> int:
 
 
 def _share(shares: list[_Share] | None, modality: str) -> int:
-    return sum(_count(share.token_count) for share in shares or () if share.modality == modality)
+    # Gemini counts anew in every chunk, and mostly text.
+    if not shares:
+        return 0
+    return sum(_count(share.token_count) for share in shares if share.modality == modality)
