@@ -190,7 +190,9 @@ class Session:
         """Return what of a try's fault may be said and recorded."""
         if fault is None:
             return None
-        return metadata.without_secret(fault, self.exchange.provider_keys.get(endpoint.provider.slug))
+        # A simulated provider's key is no secret, and its letters may stand anywhere.
+        secret = None if endpoint.simulated else self.exchange.provider_keys.get(endpoint.provider.slug)
+        return metadata.without_secret(fault, secret)
 
     def _lane(self, endpoint: Endpoint) -> Lane:
         outward = outward_dialect(self.dialect, endpoint)

@@ -67,6 +67,15 @@ async def test_a_stand_in_for_a_key_is_no_secret() -> None:
     assert (await on.ask(ASK)).json["error"]["message"] == "none of the tools exists"
 
 
+async def test_nor_is_the_key_of_a_simulated_provider_whose_letters_stand_in_its_words() -> None:
+    on = stage({"a": [refusal(400, "a simulated provider runs no tools")]})
+    [row] = on.exchange.catalogue.endpoints["acme/m1"]
+    simulated = {"acme/m1": (msgspec.structs.replace(row, simulated=True),)}
+    on.exchange.catalogue = msgspec.structs.replace(on.exchange.catalogue, endpoints=simulated)
+    on.exchange.provider_keys["a"] = "simulated"
+    assert (await on.ask(ASK)).json["error"]["message"] == "a simulated provider runs no tools"
+
+
 # -- whether to ask again --------------------------------------------------------------------------------------------
 
 

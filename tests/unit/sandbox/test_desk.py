@@ -211,7 +211,7 @@ def test_usage_is_streamed_only_when_asked_for(ask: Asking) -> None:
         (ANTHROPIC, "Hi", {"max_tokens": None}, 400),
         (ANTHROPIC, [{"role": "system", "content": "Hi"}], {}, 400),
         (ANTHROPIC, [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x"}]}], {}, 400),
-        (ANTHROPIC, "Hi", {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, 400),
+        (ANTHROPIC, "Hi", {"tools": [{"type": "web_search", "name": "web_search"}]}, 400),
         (ANTHROPIC, "Hi", {"model": "claude-sonnet"}, 404),
     ],
 )
@@ -287,3 +287,28 @@ def test_a_request_is_kept_when_it_says_so(ask: Asking) -> None:
         visit("POST", "/sim-aurora/v1/chat/completions", body % name)
     (kept,) = jsons.decode(visit("GET", "/kept/mine", b""))
     assert kept == {"method": "POST", "path": "/sim-aurora/v1/chat/completions", "body": (body % b"mine").decode()}
+
+
+def test_claude_codes_ways_are_known(ask: Asking) -> None:
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "system", "content": [{"type": "text", "text": "Be brief."}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "ToolSearch", "input": {}}]},
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_1",
+                    "content": [{"type": "tool_reference", "tool_name": "Later"}],
+                }
+            ],
+        },
+    ]
+    schema = {"type": "object", "properties": {}}
+    tools = [
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 8},
+        {"name": "Later", "input_schema": schema, "defer_loading": True},
+        {"name": "ToolSearch", "input_schema": schema},
+    ]
+    assert ask(ANTHROPIC, turns, tools=tools).status == 200

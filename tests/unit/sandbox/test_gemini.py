@@ -159,7 +159,7 @@ CALL = {"role": "model", "parts": [{"functionCall": {"name": "read_file", "args"
         ("Hi", {"generationConfig": {"stopSequences": list("abcdef")}}, 400),
         ("Hi", {"generationConfig": {"responseSchema": {"type": "OBJECT"}}}, 400),
         ("Hi", {"generationConfig": {"thinkingConfig": {"thinkingBudget": 1, "thinkingLevel": "LOW"}}}, 400),
-        ("Hi", {"tools": [{"googleSearch": {}}]}, 400),
+        ("Hi", {"tools": [{"gogleSearch": {}}]}, 400),
         ("Hi", {"tools": [{"functionDeclarations": [{"name": "f", "parameters": {"$ref": "#"}}]}]}, 400),
         ("Hi", {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, 400),
         ("Hi", {"method": "streamGenerateContent"}, 400),
@@ -189,3 +189,7 @@ def test_tokens_are_counted_without_an_answer(version: str, wrapped: bool) -> No
     incoming = Incoming(method="POST", path=path, headers=headers, body=body, at_s=0.0)
     (step,) = Desk(seed=1, grain_s=0.02).play(incoming).steps
     assert b'"totalTokens":2' in step.data
+
+
+def test_searching_the_web_is_known_and_not_done(ask: Asking) -> None:
+    assert ask("jetty", "Hi", tools=[{"googleSearch": {}}]).status == 200

@@ -164,7 +164,7 @@ OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
         ("Hi", {"max_output_tokens": 15}, 400),
         ("Hi", {"previous_response_id": "resp_1"}, 400),
         ("Hi", {"tool_choice": "required"}, 400),
-        ("Hi", {"tools": [{"type": "web_search"}]}, 400),
+        ("Hi", {"tools": [{"type": "web_surf"}]}, 400),
         ("Hi", {"tools": [{"type": "function", "function": {"name": "nested"}}]}, 400),
         ("Hi", {"text": {"format": {"type": "poem"}}}, 400),
         ("Hi", {"reasoning": {"effort": "much"}}, 400),
@@ -185,3 +185,11 @@ def test_results_may_hold_parts_and_user_messages_pictures(ask: Asking) -> None:
 
 def test_tokens_are_counted_without_an_answer(ask: Asking) -> None:
     assert ask("isle", "x" * 400).json["usage"]["input_tokens"] == 100
+
+
+def test_tools_that_come_amid_the_conversation_can_be_called_and_its_own_are_known(ask: Asking) -> None:
+    more = {"type": "additional_tools", "role": "developer", "tools": [READ]}
+    output = ask(
+        "isle", [more, USER], tools=[{"type": "web_search"}, {"type": "tool_search", "execution": "client"}]
+    ).json
+    assert {item["name"] for item in output["output"] if item["type"] == "function_call"} == {"read_file"}

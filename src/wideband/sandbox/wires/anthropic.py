@@ -1,5 +1,6 @@
 """Anthropic's messages, as a provider speaks them."""
 
+import re
 from typing import Any
 
 from wideband.canon.faults import Fault, invalid
@@ -36,6 +37,8 @@ _ERRORS: dict[int, str] = {
     529: "overloaded_error",
 }
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+# A tool that Anthropic runs itself, or knows, and the day it was made; never called here.
+_OWN_TOOL = re.compile(r"[a-z_]+_\d{8}")
 _TOOL_MODES: dict[str, ToolMode] = {"auto": "auto", "any": "required", "none": "none"}
 
 
@@ -58,9 +61,11 @@ def read_prompt(body: bytes) -> Asked:
     whole_number(fields, "top_k", 0)
     heard = Heard()
     _hear_system(heard, fields.get("system"))
+    if fields["messages"][0].get("role") == "system":
+        raise invalid("messages.0: a system message needs a turn before it; use the top-level system field", "messages")
     for index, message in enumerate(fields["messages"]):
         _hear(heard, message, f"messages.{index}")
-    tools = tuple(_tool(tool) for tool in list_of(fields, "tools"))
+    tools = tuple(found for tool in list_of(fields, "tools") if (found := _tool(tool)) is not None)
     mode, name, parallel = _tool_choice(fields, tools)
     thinking = fields.get("thinking")
     return Asked(
@@ -95,8 +100,11 @@ def _hear_system(heard: Heard, system: Any) -> None:
 
 def _hear(heard: Heard, message: dict[str, Any], where: str) -> None:
     role, content = message.get("role"), message.get("content")
+    if role == "system":
+        _hear_system(heard, content)
+        return
     if role not in {"user", "assistant"}:
-        raise invalid(f"{where}.role must be user or assistant", where)
+        raise invalid(f"{where}.role must be user, assistant or system", where)
     if isinstance(content, str):
         heard.text(content, where)
         return
@@ -119,6 +127,8 @@ def _hear_block(heard: Heard, block: Any, where: str) -> None:
             heard.seals.append(Shown(block["data"], where))
         case "image" | "document":
             heard.media_count += 1
+        case "tool_reference":
+            heard.text(block.get("tool_name"), where)
         case "tool_use":
             if not isinstance(block.get("name"), str) or not isinstance(block.get("input"), dict):
                 raise invalid(f"{where}: a tool_use block needs a name and an input object", where)
@@ -144,9 +154,13 @@ def _brings_results(message: dict[str, Any]) -> bool:
     return isinstance(content, list) and any(block.get("type") == "tool_result" for block in content)
 
 
-def _tool(tool: Any) -> OfferedTool:
-    if not isinstance(tool, dict) or tool.get("type", "custom") != "custom":
-        raise invalid("tools must be custom tools: a simulated provider runs none of its own", "tools")
+def _tool(tool: Any) -> OfferedTool | None:
+    """Take a tool that can be called: not one that the provider runs itself, nor one that waits to be searched for."""
+    kind = tool.get("type") or "custom" if isinstance(tool, dict) else None
+    if not isinstance(kind, str) or not (kind == "custom" or _OWN_TOOL.fullmatch(kind)):
+        raise invalid(f"tools: {kind!r} is no type of tool", "tools")
+    if kind != "custom" or tool.get("defer_loading"):
+        return None
     return offered(tool.get("name"), tool.get("input_schema"), "tools")
 
 

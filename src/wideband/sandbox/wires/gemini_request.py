@@ -210,8 +210,6 @@ def _tools(fields: Fields) -> tuple[OfferedTool, ...]:
     for index, tool in enumerate(list_of(fields, "tools")):
         where = f"tools[{index}]"
         held = named(tool, names.TOOL, where)
-        if held.keys() != {"functionDeclarations"}:
-            raise invalid(f"{where}: a simulated provider runs no tools of its own", where)
         for at, function in enumerate(list_of(held, "functionDeclarations")):
             found.append(_function(function, f"{where}.function_declarations[{at}]"))
     if len({tool.name for tool in found}) != len(found):

@@ -16,6 +16,7 @@ Item = dict[str, Any]
 # What an item may hold, and how the id of one begins that the provider made.
 _KNOWN: dict[str, tuple[str, frozenset[str]]] = {
     "message": ("msg", frozenset({"role", "content", "phase"})),
+    "additional_tools": ("at", frozenset({"role", "tools"})),
     "reasoning": ("rs", frozenset({"summary", "content", "encrypted_content"})),
     "function_call": ("fc", frozenset({"call_id", "name", "arguments", "namespace"})),
     "function_call_output": ("fc", frozenset({"call_id", "output"})),
@@ -154,7 +155,14 @@ def _not_kept(item_id: Any) -> Faulted:
     return Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message, param="input"))
 
 
+def _tools(heard: Heard, item: Item, where: str) -> None:
+    if not isinstance(item.get("tools"), list):
+        raise invalid(f"Missing required parameter: '{where}.tools'.", f"{where}.tools")
+    heard.text(item.get("role"), f"{where}.role")
+
+
 _HEARERS: dict[str, Callable[[Heard, Item, str], None]] = {
+    "additional_tools": _tools,
     "message": _message,
     "reasoning": _reasoning,
     "function_call": _call("arguments"),

@@ -60,6 +60,14 @@ _KNOWN = frozenset(_ECHOED) | {
     "stream_options",
 }
 
+# Tools that OpenAI runs itself, or knows of clients'.
+_OWN_TOOLS = frozenset(
+    {
+        "apply_patch", "code_interpreter", "computer_use_preview", "file_search", "image_generation", "local_shell",
+        "mcp", "shell", "tool_search", "web_search", "web_search_preview",
+    }
+)  # fmt: skip
+
 
 def read(body: bytes) -> Asked:
     """Understand a request. Raises `Faulted` for what a real provider would refuse."""
@@ -70,7 +78,7 @@ def read(body: bytes) -> Asked:
     if fields.get("instructions") is not None:
         heard.text(fields["instructions"], "instructions")
     answers_tool = hear_input(heard, fields.get("input"))
-    tools = _tools(list_of(fields, "tools"))
+    tools = _tools([*list_of(fields, "tools"), *_more_tools(fields["input"])])
     mode, name = _tool_choice(fields, tools)
     reasoning = fields.get("reasoning") or {}
     return Asked(
@@ -92,6 +100,12 @@ def read(body: bytes) -> Asked:
         seals=tuple(heard.seals),
         echo={name: fields.get(name, default) for name, default in _ECHOED.items()},
     )
+
+
+def _more_tools(said: Any) -> list[Any]:
+    """Return the tools that came amid the conversation, as Codex sends them for newer models."""
+    items = said if isinstance(said, list) else []
+    return [tool for item in items if item.get("type") == "additional_tools" for tool in list_of(item, "tools")]
 
 
 def _check(fields: dict[str, Any]) -> None:
@@ -123,10 +137,13 @@ def _tools(tools: list[Any], namespace: str | None = None) -> tuple[OfferedTool,
                 found.append(offered(name, {}, where, custom=True, namespace=namespace))
             case {"type": "namespace", "name": str() as name, "tools": list() as inner} if namespace is None:
                 found.extend(_tools(inner, name))
+            case {"type": str() as kind} if kind in _OWN_TOOLS:
+                # Known, and never called: a simulated provider runs no tools.
+                pass
             case {"type": "function" | "custom"}:
                 raise invalid(f"Missing required parameter: '{where}.name'.", f"{where}.name")
             case _:
-                raise invalid(f"{where}: a simulated provider runs no tools of its own", where)
+                raise invalid(f"Invalid value for '{where}.type'.", f"{where}.type")
     return tuple(found)
 
 
