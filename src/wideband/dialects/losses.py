@@ -1,7 +1,5 @@
 """What one dialect can say and another cannot: the one table of losses; a recorded `Loss` names a row of it."""
 
-from wideband.canon.request import Json, Loss
-
 LOSSES: dict[str, str] = {
     "annotations": "What an answer cites, in OpenAI's words.",
     "assistant_media": "An image, file or sound in an assistant's turn.",
@@ -88,22 +86,3 @@ LOSSES: dict[str, str] = {
     "unsupported_field": "A field that the endpoint is known to refuse.",
     "verbosity": "How wordy the answer is to be.",
 }
-
-# Top-level fields that have a row of their own, and what they say when they ask for nothing.
-_OWN_ROWS: dict[str, tuple[str, Json]] = {"store": ("storage", False)}
-
-
-def note(losses: list[Loss], feature: str, detail: str = "") -> None:
-    """Record a loss, once for each feature."""
-    if all(loss.feature != feature for loss in losses):
-        losses.append(Loss(feature, detail))
-
-
-def of_extras(extras: dict[str, Json]) -> list[Loss]:
-    """Return what is lost of a request's fields that only its own dialect has."""
-    lost: list[Loss] = []
-    for name in sorted(extras):
-        feature, idle = _OWN_ROWS.get(name, ("unknown_fields", None))
-        if extras[name] != idle:
-            lost.append(Loss(feature, name))
-    return lost

@@ -9,7 +9,7 @@ from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.anthropic_messages.turns import Turns
 from wideband.dialects.base import Draft, Target
 from wideband.dialects.custom_tools import as_function
-from wideband.dialects.losses import note, of_extras
+from wideband.dialects.noting import note, of_extras
 
 # Knobs Anthropic does not have, each with the value that asks for nothing.
 _UNSAID: dict[str, float | bool | dict[str, float] | None] = {

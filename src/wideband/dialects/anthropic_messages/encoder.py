@@ -29,7 +29,7 @@ from wideband.dialects.anthropic_messages.faults import encode_error
 from wideband.dialects.anthropic_messages.reply import encode_thinking
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import free_input
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons, sse
 
 _MARKS = re.compile(r'[\\"{}\[\]]')

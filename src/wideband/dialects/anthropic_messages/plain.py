@@ -10,7 +10,7 @@ from wideband.canon.request import Loss, Message, Opaque, Part, Request, ServerT
 from wideband.dialects.anthropic_messages.draft import encode_request
 from wideband.dialects.anthropic_messages.request import decode_request
 from wideband.dialects.base import Ask, Draft, Target
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons
 
 # The quirk of a provider that knows nothing of what came later.

@@ -13,7 +13,7 @@ from wideband.dialects.anthropic_messages.faults import WireError, decode_error,
 from wideband.dialects.anthropic_messages.turns import tool_input
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import as_function_call
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons
 
 

@@ -29,7 +29,7 @@ from wideband.dialects import data_urls
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.custom_tools import as_function_call
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons
 
 # How the base64 of each image format begins.

@@ -8,7 +8,7 @@ from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.cohere_rerank import words
 from wideband.dialects.cohere_rerank.ask import Document, check
-from wideband.dialects.losses import of_extras
+from wideband.dialects.noting import of_extras
 from wideband.dialects.quirks import Edit, apply, edit, holding
 from wideband.wire import jsons
 

@@ -24,7 +24,7 @@ from wideband.dialects.gemini_embeddings import words
 from wideband.dialects.gemini_embeddings.ask import check
 from wideband.dialects.gemini_embeddings.words import asked, said
 from wideband.dialects.loose import obj, text
-from wideband.dialects.losses import of_extras
+from wideband.dialects.noting import of_extras
 from wideband.dialects.quirks import apply
 from wideband.wire import jsons
 

@@ -18,7 +18,7 @@ from wideband.canon.events import (
 from wideband.canon.request import Json, Loss, Reasoning
 from wideband.dialects.custom_tools import ARGUMENT
 from wideband.dialects.gemini_generate import words
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons
 
 # As Google ends a stream: a part that says nothing. Its SDKs take an answer without one for broken.

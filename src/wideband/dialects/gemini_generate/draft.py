@@ -16,7 +16,7 @@ from wideband.dialects.gemini_generate.media import Block
 from wideband.dialects.gemini_generate.schemas import gemini_schema
 from wideband.dialects.gemini_generate.thinking import takes_levels, thinking_config
 from wideband.dialects.gemini_generate.turns import Turns, stand_in_for_seals
-from wideband.dialects.losses import note, of_extras
+from wideband.dialects.noting import note, of_extras
 from wideband.wire import jsons
 
 MOST_STOPS = 5

@@ -6,7 +6,7 @@ from typing import Any
 
 from wideband.canon.request import Audio, File, Image, Loss
 from wideband.dialects import data_urls
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 
 Block = dict[str, Any]
 

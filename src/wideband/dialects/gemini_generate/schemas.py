@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wideband.canon.request import Loss
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 
 Json = Any
 Schema = dict[str, Json]

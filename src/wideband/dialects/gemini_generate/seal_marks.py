@@ -9,7 +9,7 @@ from typing import Any
 from wideband.canon.request import Loss, Reasoning
 from wideband.dialects import seals
 from wideband.dialects.gemini_generate import words
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons
 
 Fields = dict[str, Any]

@@ -7,7 +7,7 @@ from wideband.canon.request import Effort, Loss, ReasoningAsk, Request
 from wideband.dialects import budgets
 from wideband.dialects.base import Target
 from wideband.dialects.gemini_generate import words
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 
 # A model with this quirk is told a level, whatever its name says.
 LEVELS = "thinking_level"

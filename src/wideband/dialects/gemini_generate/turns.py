@@ -26,7 +26,7 @@ from wideband.dialects.base import Target
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.gemini_generate import media, words
 from wideband.dialects.gemini_generate.media import Block
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.wire import jsons
 
 SYSTEM_MARK = "<system>\n{}\n</system>"

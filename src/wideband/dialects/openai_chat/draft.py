@@ -9,7 +9,7 @@ from wideband.dialects import edits, loose
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.custom_tools import as_function
-from wideband.dialects.losses import of_extras
+from wideband.dialects.noting import of_extras
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
 from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, goes_without_saying, reasoning_object

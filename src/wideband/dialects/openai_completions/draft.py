@@ -17,7 +17,7 @@ from wideband.canon.request import (
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj
-from wideband.dialects.losses import of_extras
+from wideband.dialects.noting import of_extras
 from wideband.dialects.openai_completions import words
 from wideband.dialects.quirks import apply, is_null
 from wideband.wire import jsons

@@ -22,7 +22,7 @@ from wideband.dialects import data_urls
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj, text
-from wideband.dialects.losses import of_extras
+from wideband.dialects.noting import of_extras
 from wideband.dialects.openai_embeddings import words
 from wideband.dialects.openai_embeddings.ask import Rich, check, inputs_of
 from wideband.dialects.quirks import apply

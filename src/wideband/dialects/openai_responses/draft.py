@@ -6,7 +6,7 @@ from typing import Any, Final
 from wideband.canon.request import Json, Loss, OutputFormat, Request, ServerTool, Tool, ToolCall, ToolChoice
 from wideband.dialects import edits, loose
 from wideband.dialects.base import Draft, Target
-from wideband.dialects.losses import of_extras
+from wideband.dialects.noting import of_extras
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.narrow import draft, effort_of, thinks
 from wideband.dialects.openai_responses.turns import cache_field, encode_turns

@@ -24,7 +24,7 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Json, Loss
 from wideband.dialects import loose
 from wideband.dialects.base import Closing, Envelope
-from wideband.dialects.losses import note
+from wideband.dialects.noting import note
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.output import Call, Item, Message, Thought, Whole, Wire
 from wideband.dialects.openai_responses.shape import ending, response

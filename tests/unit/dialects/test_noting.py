@@ -1,7 +1,7 @@
 """What is noted of what a dialect cannot say."""
 
 from wideband.canon.request import Loss
-from wideband.dialects.losses import note, of_extras
+from wideband.dialects.noting import note, of_extras
 
 
 def test_a_loss_is_noted_once_for_each_feature() -> None:
