@@ -149,7 +149,8 @@ def test_no_byte_is_lost(way: tuple[str, str, bool], text: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way[0]}-{way[1]}{'-fast' if way[2] else ''}")
 def test_every_cut_in_two(way: tuple[str, str, bool]) -> None:
-    for at in range(len(NASTY) + 1):
+    """A third of them in each way, all of them in each dialect that reads or writes."""
+    for at in range(WAYS.index(way) % 3, len(NASTY) + 1, 3):
         assert arrived(way, [NASTY[:at], NASTY[at:]]) == NASTY
 
 
