@@ -3,13 +3,14 @@
 A quirk without fields, renames or edits is a fact that a dialect asks for by name while it writes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from wideband.canon.request import Loss
 from wideband.dialects import edits
+from wideband.dialects.base import Target
 from wideband.wire import jsons
 
 
@@ -197,6 +198,20 @@ def edit(body: dict[str, Any], changes: Iterable[Edit], losses: list[Loss]) -> N
             body[field] = changed
             if change.loss is not None:
                 losses.append(Loss(change.loss, field))
+
+
+def leave_out(
+    body: dict[str, Any], dispensable: Collection[str], parameters: Mapping[str, str], target: Target
+) -> list[Loss]:
+    """Take off a body's top level what an endpoint is known not to take and an answer survives without.
+
+    `parameters` names each field as `supported_parameters` do.
+    """
+    taken = target.supported_parameters
+    if taken is None:
+        return []
+    refused = [name for name in body if name in dispensable and parameters[name] not in taken]
+    return [Loss("unsupported_field", name) for name in refused if not is_null(body.pop(name))]
 
 
 def is_null(value: Any) -> bool:

@@ -14,7 +14,7 @@ from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.request import decode_reasoning_ask
 from wideband.dialects.openai_chat.thinking import encode_reasoning_ask, goes_without_saying, reasoning_object
 from wideband.dialects.openai_chat.turns import cache_field, encode_messages
-from wideband.dialects.quirks import Edit, apply, edit, holding, is_null
+from wideband.dialects.quirks import Edit, apply, edit, holding, is_null, leave_out
 from wideband.wire import jsons
 
 PATH: Final = "/chat/completions"
@@ -183,7 +183,7 @@ def _draft(body: Body, target: Target, max_tokens: int | None, losses: list[Loss
 
 def _narrow(body: Body, target: Target, max_tokens: int | None, losses: list[Loss]) -> Body:
     """Leave out, rename and change what the endpoint would refuse. Values are plain JSON or the caller's bytes."""
-    _leave_out_unsupported(body, target, losses)
+    losses.extend(leave_out(body, words.DISPENSABLE, words.PARAMETERS, target))
     changes = list(_EVERYWHERE)
     if "openrouter" not in target.quirks:
         body = {name: value for name, value in body.items() if name not in GATEWAY_FIELDS}
@@ -247,15 +247,6 @@ def _settle_stream(body: Body) -> None:
     options = loose.obj(jsons.plain(body.get("stream_options")))
     if options.get("include_usage") is not True:
         body["stream_options"] = options | _WITH_USAGE
-
-
-def _leave_out_unsupported(body: Body, target: Target, losses: list[Loss]) -> None:
-    taken = target.supported_parameters
-    if taken is None:
-        return
-    refused = [name for name in body if name in words.DISPENSABLE and words.PARAMETERS[name] not in taken]
-    said = [name for name in refused if not is_null(body.pop(name))]
-    losses.extend(Loss("unsupported_field", name) for name in said)
 
 
 def _plain_if_short(value: Any) -> Json:

@@ -19,7 +19,7 @@ from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
 from wideband.dialects.loose import obj
 from wideband.dialects.noting import of_extras
 from wideband.dialects.openai_completions import words
-from wideband.dialects.quirks import apply, is_null
+from wideband.dialects.quirks import apply, is_null, leave_out
 from wideband.wire import jsons
 
 Body = dict[str, Any]
@@ -93,11 +93,7 @@ def _draft(body: Body, target: Target, losses: list[Loss]) -> Draft:
 
 def _narrow(body: Body, target: Target, losses: list[Loss]) -> Body:
     """Leave out, rename and change what the endpoint would refuse. Values are plain JSON or the caller's bytes."""
-    taken = target.supported_parameters
-    if taken is not None:
-        refused = [name for name in body if name in words.DISPENSABLE and words.PARAMETERS[name] not in taken]
-        said = [name for name in refused if not is_null(body.pop(name))]
-        losses.extend(Loss("unsupported_field", name) for name in said)
+    losses.extend(leave_out(body, words.DISPENSABLE, words.PARAMETERS, target))
     if "openrouter" not in target.quirks:
         if not is_null(body.get("reasoning")):
             losses.append(Loss("reasoning"))

@@ -10,7 +10,7 @@ from wideband.dialects.base import Draft, Target
 from wideband.dialects.bodies import unwritable
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.turns import CACHING
-from wideband.dialects.quirks import Edit, apply, edit, holding, is_null
+from wideband.dialects.quirks import Edit, apply, edit, holding, is_null, leave_out
 from wideband.wire import jsons
 
 Body = dict[str, Any]
@@ -71,9 +71,7 @@ def _leave_out_unsupported(body: Body, target: Target, losses: list[Loss]) -> No
     taken = target.supported_parameters
     if taken is None:
         return
-    refused = [name for name in body if name in _DISPENSABLE and words.PARAMETERS[name] not in taken]
-    said = [name for name in refused if not is_null(body.pop(name))]
-    losses.extend(Loss("unsupported_field", name) for name in said)
+    losses.extend(leave_out(body, _DISPENSABLE, words.PARAMETERS, target))
     unsaid = {entry for entry, parameter in _INCLUDABLE.items() if parameter not in taken}
     asked = jsons.plain(body.get("include"))
     if isinstance(asked, list) and (kept := [entry for entry in asked if entry not in unsaid]) != asked:
