@@ -4,6 +4,7 @@ Order of the events of one answer: `Started` first if at all, then deltas; a too
 `Finished` at most once a choice; `Counted` any number of times (the last wins, field by field); `Failed` ends all.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -133,3 +134,8 @@ Event = (
 MEANINGFUL: frozenset[type] = frozenset(
     {TextDelta, ReasoningDelta, ReasoningSealed, RefusalDelta, ToolOpened, ToolArgs, Logprobs, OpaqueDelta, Finished}
 )
+
+
+def say_anything(events: Iterable[Event]) -> bool:
+    """Tell whether events hold a piece of an answer, and not only how it ended."""
+    return any(type(event) in MEANINGFUL and type(event) is not Finished for event in events)

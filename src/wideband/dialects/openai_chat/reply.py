@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wideband.canon.events import Event, Failed, Finished
+from wideband.canon.events import Failed, say_anything
 from wideband.canon.faults import Faulted, garbled
 from wideband.canon.reply import Choice, Reply, fold
 from wideband.canon.request import Json, Loss, Opaque, Reasoning, Refusal, Text, ToolCall
@@ -40,13 +40,9 @@ def _interpreted(body: bytes) -> Reply:
         # A choice that does not say why it ended is taken at its word: the answer is whole.
         events.extend(decoder.feed(Frame(DONE)))
     reply = fold(events)
-    if reply.fault is not None and not _said_anything(events):
+    if reply.fault is not None and not say_anything(events):
         raise Faulted(reply.fault)
     return reply
-
-
-def _said_anything(events: list[Event]) -> bool:
-    return any(hasattr(event, "choice") and not isinstance(event, Finished) for event in events)
 
 
 def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[bytes, list[Loss]]:

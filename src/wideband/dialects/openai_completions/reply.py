@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wideband.canon.events import Failed, Finished
+from wideband.canon.events import Failed, say_anything
 from wideband.canon.faults import Faulted, garbled
 from wideband.canon.reply import Choice, Reply, fold
 from wideband.canon.request import Loss, Opaque, Reasoning, Refusal, Text, ToolCall
@@ -31,8 +31,7 @@ def decode_reply(body: bytes) -> Reply:
         # A choice that does not say why it ended is taken at its word: the answer is whole.
         events.extend(decoder.feed(Frame(DONE)))
     reply = fold(events)
-    said = any(hasattr(event, "choice") and not isinstance(event, Finished) for event in events)
-    if reply.fault is not None and not said:
+    if reply.fault is not None and not say_anything(events):
         raise Faulted(reply.fault)
     return reply
 

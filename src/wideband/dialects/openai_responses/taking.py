@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wideband.canon.events import Event, Failed, Finished
+from wideband.canon.events import say_anything
 from wideband.canon.faults import Faulted, garbled
 from wideband.canon.reply import Reply, fold
 from wideband.dialects.base import Closing, Envelope
@@ -17,13 +17,9 @@ def decode_reply(body: bytes) -> Reply:
     if not events:
         raise garbled("The provider's answer is empty.")
     reply = fold(events)
-    if reply.fault is not None and not any(map(_says, events)):
+    if reply.fault is not None and not say_anything(events):
         raise Faulted(reply.fault)
     return reply
-
-
-def _says(event: Event) -> bool:
-    return hasattr(event, "choice") and not isinstance(event, Finished | Failed)
 
 
 def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
