@@ -17,6 +17,7 @@ from wideband.gateway.lanes import EncodedWriter, Lane, Writer
 from wideband.gateway.work import Work
 from wideband.upstream.base import Answer
 from wideband.wire.eventstream import BrokenError
+from wideband.wire.halves import Mender
 from wideband.wire.sse import Decoder, Frame, TooLargeError
 
 MAX_FAULT_BYTES = 64 * 1024
@@ -34,6 +35,7 @@ class _Reader:
         self._saw = trial.work.meter.saw
         self._frames: Frames = trial.packing.frames() if trial.packing else Decoder()
         self._events = trial.dialect.stream_decoder()
+        self._mend = Mender().mend
 
     def take(self, chunk: bytes | None, at_ns: int) -> bytes:
         """Return what the client gets for a chunk, None being the end. Raises `Faulted`."""
@@ -41,7 +43,7 @@ class _Reader:
             frames = self._frames.close() if chunk is None else self._frames.feed(chunk)
         except (TooLargeError, BrokenError) as error:
             raise Faulted(Fault(kind=FaultKind.PROVIDER_GARBLED, message=str(error))) from None
-        pieces = [self._pass(frame, self._events.feed(frame), at_ns) for frame in frames]
+        pieces = [self._pass(frame, self._events.feed(frame), at_ns) for frame in map(self._mend, frames)]
         if chunk is None:
             pieces.append(self._pass(_NOTHING, self._events.close(), at_ns))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -132,3 +132,9 @@ async def test_a_server_that_stops_as_a_client_leaves_stops() -> None:
         await asyncio.wait_for(asyncio.shield(task), 1)
     assert len(on.ledger.settlements) == 1
     assert on.exchange.health.is_healthy(endpoint("a").id, 10**18)
+
+
+async def test_a_character_that_the_provider_cut_in_two_comes_out_whole() -> None:
+    halves = [chunk(delta={"content": "x"}).replace(b'"x"', piece) for piece in (b'"Hi \\ud83d"', b'"\\ude42!"')]
+    client = await stage({"a": [stream(HELLO, *halves, FINISH, USAGE, DONE)]}).ask(STREAM)
+    assert text_of(client).endswith("Hi \U0001f642!")
