@@ -1,7 +1,7 @@
 """Writes tests/conformance/losses.toml anew: what gets lost between two dialects, as it is now.
 
-Run it as `python -m scripts.losses`. The tests hold the code to that file: read the difference before you commit it, for
-every new line is something that a user asked for and does not get.
+Run it as `python -m scripts.losses`. The tests hold the code to that file: read the difference before you commit it,
+for every new line is something that a user asked for and does not get.
 """
 
 from tests.conformance.pairs import EXPECTED, found_losses

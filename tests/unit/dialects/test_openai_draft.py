@@ -87,7 +87,8 @@ def test_gateway_fields_reach_only_another_openrouter() -> None:
 
 def test_what_libraries_note_in_messages_stays_with_them() -> None:
     call: dict[str, Any] = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    noted = {**call, "index": 0, "function": call["function"] | {"parsed_arguments": {"a": 1}}, "provider_specific_fields": {}}
+    function = call["function"] | {"parsed_arguments": {"a": 1}}
+    noted = {**call, "index": 0, "function": function, "provider_specific_fields": {}}
     said = {"role": "assistant", "content": None, "tool_calls": [noted], "parsed": None, "x": 1}
     body = {"model": "m", "messages": [said | {"provider_specific_fields": {"y": 2}}]}
     assert jsons.decode(spliced(body).body)["messages"] == [
