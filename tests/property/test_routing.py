@@ -83,6 +83,8 @@ preferences = st.builds(
     data_collection=st.sampled_from(["allow", "deny"]),
     sort=st.sampled_from([None, "price", "throughput", "latency", "exacto"]),
     max_price=st.sampled_from([{}, {"prompt": 1}]),
+    min_throughput=st.sampled_from([{}, {"p50": 1.0}, {"p90": 1000.0}]),
+    max_latency_s=st.sampled_from([{}, {"p50": 0.001}, {"p99": 1000.0}]),
 )
 outcomes = st.lists(
     st.tuples(st.integers(0, 8), st.integers(0, 5), st.sampled_from([None, *FaultKind]), st.booleans()), max_size=40

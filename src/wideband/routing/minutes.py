@@ -44,10 +44,15 @@ class Percentiles(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Speeds(msgspec.Struct, frozen=True, kw_only=True):
-    """Time to first token in milliseconds and tokens a second over the whole try; None where nothing was seen."""
+    """Time to first token in milliseconds and tokens a second over the whole try; None where nothing was seen.
+
+    `reached` is the throughput that so many percent of the tries reached or passed, where `throughput` is what they
+    stayed within: its p90 is the slow end.
+    """
 
     latency_ms: Percentiles | None = None
     throughput: Percentiles | None = None
+    reached: Percentiles | None = None
 
 
 class Minutes:
@@ -83,9 +88,11 @@ class Minutes:
     def speeds(self, window_minutes: int, now_ns: int) -> Speeds:
         """Return the percentiles of the last minutes."""
         recent = list(self._since(min(window_minutes, KEPT_SPEED_MINUTES), now_ns))
+        tps = _merged(m.tps for m in recent)
         return Speeds(
             latency_ms=_percentiles(_merged(m.ttft_ms for m in recent)),
-            throughput=_percentiles(_merged(m.tps for m in recent)),
+            throughput=_percentiles(tps),
+            reached=_percentiles(tps, falling=True),
         )
 
     def _minute(self, number: int) -> Minute:
@@ -124,10 +131,11 @@ def _merged(histograms: Iterable[Histogram]) -> Histogram:
     return total
 
 
-def _percentiles(histogram: Histogram) -> Percentiles | None:
+def _percentiles(histogram: Histogram, *, falling: bool = False) -> Percentiles | None:
+    """Return the percentiles counted from the least value, or from the greatest."""
     if not histogram:
         return None
-    keys = sorted(histogram)
+    keys = sorted(histogram, reverse=falling)
     size = sum(histogram.values())
     return Percentiles(
         **{f"p{share}": _point(histogram, keys, math.ceil(size * share / 100)) for share in (50, 75, 90, 99)}

@@ -1,6 +1,7 @@
 """From a wish to a plan: which endpoints to try, in which order, and why the others are not among them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.routing.filters import FILTERS, Filter, RatesOf
 from wideband.routing.health import Health
+from wideband.routing.pace import slow_ones, speed_step
 from wideband.routing.plans import FunnelStep, Plan, Wish
 from wideband.routing.rankers import RANKERS, Scene
 
@@ -39,7 +41,11 @@ def plan(
             fault = _nothing_left(wish, row if total else None, pools, funnel)
             return Plan(endpoints=(), funnel=tuple(funnel), strategy=_strategy(wish), total=total, fault=fault)
         pools, count = kept, left
-    scene = Scene(wish=wish, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of)
+    preferences, slow = wish.preferences, dict[str, Endpoint]()
+    if preferences.min_throughput or preferences.max_latency_s:
+        slow = slow_ones(preferences, health, now_ns, list(chain.from_iterable(pools)))
+        funnel.append(speed_step(preferences, slow, count))
+    scene = Scene(wish=wish, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of, slow=slow)
     strategy = _strategy(wish)
     endpoints = _ranked(scene, strategy, pools)
     if wish.sealed_by is not None and not wish.preferences.order:
@@ -61,11 +67,22 @@ def _ranked(scene: Scene, strategy: str, pools: list[Sequence[Endpoint]]) -> lis
         # Nothing would cover a probe here.
         scene = msgspec.structs.replace(scene, probing=False)
         most = None if preferences.order else 1
-        return [endpoint for pool in pools for endpoint in rank(scene, pool)[:most]]
-    ranked = rank(scene, pools[0])
-    for pool in pools[1:]:
-        ranked += rank(scene, pool)
-    return ranked
+        ranked = [rank(scene, pool)[:most] for pool in pools]
+    else:
+        ranked = [rank(scene, pool) for pool in pools]
+    if len(ranked) == 1:
+        return ranked[0]
+    return _slow_last(scene.slow, ranked) if scene.slow else list(chain.from_iterable(ranked))
+
+
+def _slow_last(slow: Mapping[str, Endpoint], ranked: list[list[Endpoint]]) -> list[Endpoint]:
+    """Put what each model has up to its first slow endpoint before what they have from there on."""
+    heads, tails = [], []
+    for endpoints in ranked:
+        cut = next((at for at, endpoint in enumerate(endpoints) if endpoint.id in slow), len(endpoints))
+        heads += endpoints[:cut]
+        tails += endpoints[cut:]
+    return heads + tails
 
 
 def _sealer_first(scene: Scene, provider: str, endpoints: list[Endpoint]) -> list[Endpoint]:

@@ -29,7 +29,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The caller's `provider` object, checked. Prices in `max_price` are nano-dollars per million tokens or unit.
 
     `sort_partition` "none" sorts the endpoints of all models together. `min_throughput` (tokens a second) and
-    `max_latency_s` are by percentile ("p50"...); they and `options` (by provider slug) are kept as asked for.
+    `max_latency_s` are by the percentage of tries that must be as fast ("p50"...): who misses them is asked last.
+    `options` (by provider slug) are kept as asked for.
     """
 
     order: tuple[str, ...] = ()

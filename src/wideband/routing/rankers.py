@@ -1,6 +1,6 @@
 """The order of the endpoints that are left: one function per strategy, named in `RANKERS`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,20 +16,26 @@ EXPECTED_OUTPUT_TOKENS = 500
 
 _TOKENS_A_PRICE = 1_000_000
 _MASK = 0xFFFF_FFFF
+_UNKNOWN = float("inf")
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """What a ranker may look at. `probing` allows it to put a half-open endpoint first."""
+    """What a ranker may look at.
+
+    `slow` are, by id, the endpoints known to be slower than was asked for. `probing` allows a half-open endpoint to be
+    put first.
+    """
 
     wish: Wish
     health: Health
     now_ns: int
     seed: int
     rates_of: RatesOf
+    slow: Mapping[str, Endpoint] = {}
     probing: bool = True
 
 
-Key = tuple[float, float]
+Key = tuple[float, ...]
 Ranker = Callable[[Scene, Sequence[Endpoint]], list[Endpoint]]
 
 
@@ -86,19 +92,23 @@ def _costs(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Key]:
 
 
 def _by_measure(scene: Scene, endpoints: Sequence[Endpoint], measures: list[float | None]) -> list[Endpoint]:
-    ranks = sorted(range(len(endpoints)), key=_costs(scene, endpoints).__getitem__)
-    place = {index: rank for rank, index in enumerate(ranks)}
-    keys = [(float("inf") if m is None else m, float(place[at])) for at, m in enumerate(measures)]
+    keys: list[Key] = [
+        (_UNKNOWN if measure is None else measure, *cost)
+        for measure, cost in zip(measures, _costs(scene, endpoints), strict=True)
+    ]
     return _by_standing(scene, endpoints, keys)
 
 
 def _by_standing(scene: Scene, endpoints: Sequence[Endpoint], keys: list[Key]) -> list[Endpoint]:
-    """Sort by key among the healthy, then among the half-open, then among the resting.
+    """Sort by key, the slow after the others, among the healthy, then the half-open, then the resting.
 
     A half-open endpoint that would come first by its key does come first for the one request that probes it; the
     endpoints behind it cover that request.
     """
     ranks = sorted(range(len(endpoints)), key=keys.__getitem__)
+    if scene.slow:
+        slow = scene.slow
+        ranks.sort(key=lambda at: endpoints[at].id in slow)
     health = scene.health
     if health.all_well():
         return [endpoints[at] for at in ranks]

@@ -10,6 +10,7 @@ from wideband.canon.faults import FaultKind
 from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Override, Price, Rates, Voice
 from wideband.routing.filters import FILTERS
 from wideband.routing.health import Health
+from wideband.routing.pace import PREFERRED
 from wideband.routing.plan import plan
 from wideband.routing.plans import Plan, Preferences, Wish
 from wideband.routing.preferences import SORTS
@@ -144,6 +145,65 @@ def test_nobody_probes_what_is_not_first_by_price_nor_without_cover() -> None:
     assert tags(planned(wish({"ignore": ["b"]}), A, B, C, health=health, at_ns=later)) == ["a", "c"]
     assert health.claim_probe(C.id, later)
     assert health.claim_probe(B.id, later)
+
+
+# -- preferred speeds ----------------------------------------------------------------------------------------------
+
+
+def measured(**ways: tuple[float, int]) -> Health:
+    """Return a board on which endpoints took so many ms to the first token and made so many tokens in a second."""
+    health = Health()
+    for name, (ttft_ms, tokens) in ways.items():
+        health.observe(success(name, ttft_ms=ttft_ms, tokens=tokens, took_ms=1000 - ttft_ms))
+    return health
+
+
+@pytest.mark.parametrize(
+    ("preferences", "order", "slow"),
+    [
+        ({"preferred_min_throughput": 50}, ["a", "c", "b"], "p50 >= 50 tokens/s: b"),
+        ({"preferred_max_latency": 0.3}, ["b", "c", "a"], "p50 <= 0.3 s to the first token: a"),
+        (
+            {"preferred_min_throughput": {"p90": 50}, "preferred_max_latency": {"p99": 0.3}},
+            ["c", "b", "a"],
+            "p90 >= 50 tokens/s, p99 <= 0.3 s to the first token: a, b",
+        ),
+        ({"preferred_min_throughput": 1}, ["b", "a", "c"], None),
+        ({"preferred_min_throughput": 50, "sort": "latency"}, ["a", "c", "b"], "p50 >= 50 tokens/s: b"),
+        ({"preferred_min_throughput": 50, "allow_fallbacks": False}, ["a"], "p50 >= 50 tokens/s: b"),
+        ({"preferred_min_throughput": 50, "order": ["b"]}, ["b", "a", "c"], None),
+        ({"preferred_min_throughput": 50, "order": ["c"]}, ["c", "a", "b"], "p50 >= 50 tokens/s: b"),
+    ],
+)
+def test_who_is_known_to_miss_a_preferred_speed_is_asked_last(
+    preferences: dict[str, Any], order: list[str], slow: str | None
+) -> None:
+    made = planned(wish(preferences), A, B, C, health=measured(a=(500, 100), b=(100, 10)))
+    assert tags(made) == order
+    assert (made.funnel[-1].step, made.funnel[-1].endpoint_count) == (PREFERRED, 3)
+    assert made.funnel[-1].reason == (slow and f"asked last, for missing {slow}")
+
+
+def test_a_preferred_speed_must_be_reached_by_so_many_of_the_tries() -> None:
+    health = Health()
+    for number in range(10):
+        health.observe(success("b", tokens=100 if number < 8 else 10))
+    for percentile, order in (("p50", ["b", "a"]), ("p75", ["b", "a"]), ("p90", ["a", "b"]), ("p99", ["a", "b"])):
+        made = planned(wish({"preferred_min_throughput": {percentile: 50}}), A, B, health=health)
+        assert tags(made) == order, percentile
+
+
+def test_slow_is_better_than_broken() -> None:
+    health = measured(b=(100, 10))
+    health.observe(down("a"))
+    health.observe(down("a"))
+    assert tags(planned(wish({"preferred_min_throughput": 50}), A, B, C, health=health)) == ["c", "b", "a"]
+
+
+def test_a_fast_endpoint_of_the_next_model_comes_before_a_slow_one_of_the_first() -> None:
+    other = endpoint("z", model="n", usd=9)
+    made = planned(wish({"preferred_min_throughput": 50}, models=("m", "n")), A, B, other, health=measured(b=(100, 10)))
+    assert tags(made) == ["a", "z", "b"]
 
 
 # -- filters -------------------------------------------------------------------------------------------------------
