@@ -1,4 +1,4 @@
-"""Writes what code knows into docs/reference: commands' help, settings, kinds of fault, losses, quirks, providers.
+"""Writes what code knows into docs/reference: commands, settings, faults, losses, quirks, variants, providers.
 
 Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it is written by hand. With `--check` it
 writes nothing and fails when a page is stale.
@@ -21,6 +21,7 @@ from wideband.config.settings import Settings
 from wideband.config.snapshot import PROVIDERS_FILE
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.quirks import QUIRKS
+from wideband.routing.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE, CONFORMANCE = ROOT / "docs" / "reference", ROOT / "tests" / "conformance"
@@ -109,6 +110,11 @@ def quirks() -> str:
     return _table(("quirk", "what it says"), [(name, quirk.description) for name, quirk in sorted(QUIRKS.items())])
 
 
+def variants() -> str:
+    """Return every word that may stand behind a model's name."""
+    return _table(("variant", "what it does"), [(f":{name}", row.meaning) for name, row in VARIANTS.items()])
+
+
 def providers() -> str:
     """Return every remote provider with the variables that hold its key."""
     rows = [
@@ -160,6 +166,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "losses": losses,
     "pairs": pairs,
     "quirks": quirks,
+    "variants": variants,
     "providers": providers,
     "local_providers": local_providers,
 }

@@ -207,6 +207,10 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, str] = {}
     native: dict[str, str] = {}
 
+    def bears(self, name: str) -> bool:
+        """Say whether something bears this very name, as it is written."""
+        return name in self.models or name in self.aliases or name in self.native
+
     def resolve(self, name: str) -> str | None:
         """Return the model id a name stands for, or None when nothing does."""
         if name in self.models:

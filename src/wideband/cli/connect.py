@@ -15,6 +15,7 @@ from wideband.config.outside import environment
 from wideband.connect.changes import ConnectError, place, undo, write
 from wideband.connect.clients import CLIENTS, Client, Link, Setting
 from wideband.connect.formats import parse
+from wideband.routing.variants import find_model
 from wideband.wire import jsons
 
 _UNDONE = {
@@ -62,7 +63,7 @@ def _link(client: Client, catalogue: Catalogue, settings: Settings, options: Map
     chosen = options["model"] or _favourite(client, catalogue)
     small = options["small_model"] or chosen
     for named in (chosen, small):
-        if catalogue.resolve(named) is None:
+        if find_model(named, catalogue) is None:
             raise ConnectError(f"`{named}` is no model of this market; `wideband models` lists them.")
     url = options["url"] or _running_at(settings.home) or f"http://{settings.host}:{settings.port}"
     key = options["key"] or _local_key(settings.home)

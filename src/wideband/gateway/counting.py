@@ -10,6 +10,7 @@ from wideband.gateway import metadata
 from wideband.gateway.exchange import Address, Exchange
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
+from wideband.routing.variants import find_model
 from wideband.upstream.base import Call
 
 MAX_COUNT_BYTES = 64 * 1024
@@ -25,13 +26,13 @@ async def count_tokens(
     """
     counter = COUNTERS[dialect.name]
     ask = counter.read(body)
-    model = exchange.catalogue.resolve(ask.model)
-    if model is None:
+    named = find_model(ask.model, exchange.catalogue)
+    if named is None:
         raise Faulted(metadata.unknown_model(ask.model, exchange.catalogue))
     watch = Watch(exchange.terms.total_s)
     sink.on_gone(watch.client_gone)
     try:
-        for endpoint in exchange.catalogue.endpoints.get(model, ()):
+        for endpoint in exchange.catalogue.endpoints.get(named.model, ()):
             if dialect.name not in endpoint.provider.dialects(endpoint.model):
                 continue
             address = exchange.address(endpoint, dialect)

@@ -11,6 +11,7 @@ from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.dialects.base import Dialect
 from wideband.metering.record import Try
 from wideband.routing.plans import Plan
+from wideband.routing.variants import VARIANTS, find_model
 
 # Faults of a try whose retry could succeed, so that clients' own retries wait instead of hammering.
 DEFAULT_RETRY_AFTER_S = 1.0
@@ -26,11 +27,23 @@ FINAL = frozenset({400, 401, 402, 403, 404, 413, 422})
 
 def unknown_model(name: str, catalogue: Catalogue) -> Fault:
     """Say that no model has this name, with the nearest names there are."""
+    base, colon, variant = name.rpartition(":")
+    named = find_model(base, catalogue) if colon else None
+    if named is not None:
+        known = ", ".join(f"`:{one}`" for one, row in sorted(VARIANTS.items()) if row.refusal is None)
+        return _no_such_model(
+            f"`{named.model}` has no variant `:{variant}`. Variants are {known}.", name, [named.model]
+        )
     near = difflib.get_close_matches(name, catalogue.models, n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(f'`{one}`' for one in near)}?" if near else ""
+    message = f"`{name}` is not a valid model ID.{hint} GET /api/v1/models lists the models you can use."
+    return _no_such_model(message, name, near)
+
+
+def _no_such_model(message: str, name: str, near: list[str]) -> Fault:
     return Fault(
         kind=FaultKind.MODEL_NOT_FOUND,
-        message=f"`{name}` is not a valid model ID.{hint} GET /api/v1/models lists the models you can use.",
+        message=message,
         param="model",
         details={
             "availability": {

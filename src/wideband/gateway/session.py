@@ -27,6 +27,7 @@ from wideband.routing.failover import tries
 from wideband.routing.plan import plan
 from wideband.routing.plans import Outcome, Plan, Refused, Wish
 from wideband.routing.preferences import decode_preferences
+from wideband.routing.variants import find_model, refined
 from wideband.tasks import spawn
 from wideband.wire import jsons
 
@@ -105,18 +106,21 @@ class Session:
 
     def _make_plan(self) -> Plan:
         ask, catalogue = self.work.ask, self.exchange.catalogue
-        models = []
+        preferences = decode_preferences(ask.preferences)
+        chosen = []
         for name in ask.models or (ask.model,):
-            model = catalogue.resolve(name)
-            if model is None:
+            named = find_model(name, catalogue)
+            if named is None:
                 raise Faulted(metadata.unknown_model(name, catalogue))
-            row = catalogue.models.get(model)
+            row = catalogue.models.get(named.model)
             if row is not None and row.task != self.dialect.task:
                 raise Faulted(metadata.wrong_task(row))
-            if model not in models:
-                models.append(model)
+            choice = named.model, refined(preferences, named.variants)
+            if choice not in chosen:
+                chosen.append(choice)
+        own = tuple(one for _, one in chosen)
         wish = Wish(
-            models=tuple(models),
+            models=tuple(model for model, _ in chosen),
             prompt_tokens=ask.prompt_chars // CHARS_A_TOKEN,
             max_tokens=ask.max_tokens,
             needs=ask.needs,
@@ -124,7 +128,8 @@ class Session:
             task=self.dialect.task,
             dialects=frozenset({ask.dialect}) if ask.untranslatable else SPEAKERS[self.dialect.task],
             sealed_by=last_provider(self.work.body),
-            preferences=decode_preferences(ask.preferences),
+            preferences=own[0],
+            apart=own if any(one is not own[0] for one in own) else (),
         )
 
         def rates_of(endpoint: Endpoint) -> Rates:

@@ -7,7 +7,7 @@ import msgspec
 from wideband.canon.faults import FaultKind
 from wideband.catalog.rows import Endpoint, Rates
 from wideband.routing.plans import Wish
-from wideband.routing.preferences import is_tier, names
+from wideband.routing.preferences import names, tier_of
 
 Endpoints = Sequence[Endpoint]
 RatesOf = Callable[[Endpoint], Rates]
@@ -20,6 +20,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """One step. `keep` returns what stays; the rest says what to tell a caller who is left with nothing.
 
     `message` follows "No endpoints found for <models>"; `excluded_by` and `code` are words of `error.availability`.
+    `offers_plain` names the models themselves as a way out there.
     """
 
     step: str
@@ -30,6 +31,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     param: str | None = None
     code: str = "constraint_filtered"
     kind: FaultKind = FaultKind.NO_ENDPOINTS
+    offers_plain: bool = False
 
 
 def _dialects(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
@@ -39,21 +41,32 @@ def _dialects(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     return [e for e in endpoints if not known.isdisjoint(e.provider.dialects(e.model))]
 
 
+def _free(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
+    return [e for e in endpoints if is_free(e)] if wish.preferences.free else endpoints
+
+
+def is_free(endpoint: Endpoint) -> bool:
+    """Say whether an endpoint costs nothing, whatever is asked and whenever."""
+    price = endpoint.price
+    return not any(msgspec.structs.astuple(price.base)) and not any(any(o.rates.values()) for o in price.overrides)
+
+
 def _only(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
-    only = wish.preferences.only
-    return [e for e in endpoints if any(names(slug, e) for slug in only)] if only else endpoints
+    only, tiers = wish.preferences.only, wish.preferences.tiers
+    return [e for e in endpoints if any(names(slug, e, tiers) for slug in only)] if only else endpoints
 
 
 def _ignore(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
-    ignore = wish.preferences.ignore
-    return [e for e in endpoints if not any(names(slug, e) for slug in ignore)] if ignore else endpoints
+    ignore, tiers = wish.preferences.ignore, wish.preferences.tiers
+    return [e for e in endpoints if not any(names(slug, e, tiers) for slug in ignore)] if ignore else endpoints
 
 
 def _tier(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
-    if not any("/" in e.tag and is_tier(e) for e in endpoints):
+    if not any("/" in e.tag and tier_of(e) for e in endpoints):
         return endpoints
     named = {slug.casefold() for slug in (*wish.preferences.only, *wish.preferences.order)}
-    return [e for e in endpoints if not is_tier(e) or e.tag.casefold() in named]
+    admitted = (None, *wish.preferences.tiers)
+    return [e for e in endpoints if tier_of(e) in admitted or e.tag.casefold() in named]
 
 
 def _context(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
@@ -152,6 +165,16 @@ FILTERS: tuple[Filter, ...] = (
         message=lambda wish, had: f"they are served by {_served_by(had)}, where nothing can be asked {_for_what(wish)}",
         excluded_by="task",
         code="wrong_endpoint",
+    ),
+    Filter(
+        step="Filter by Free Variant",
+        keep=_free,
+        reason=lambda _: ":free permits only endpoints without a price",
+        message=lambda _, had: f"nobody serves them for free; without `:free` they are served by {_served_by(had)}",
+        excluded_by="free_variant",
+        param="model",
+        code="free_variant_ended",
+        offers_plain=True,
     ),
     Filter(
         step="Filter by Allowed Providers",

@@ -15,6 +15,9 @@ from wideband.routing.plans import FunnelStep, Plan, Wish
 from wideband.routing.rankers import RANKERS, Scene
 
 INITIAL = "Initial Endpoints"
+REPEATS = "Leave Out Repeats"
+
+Pools = list[tuple[Wish, Sequence[Endpoint]]]
 
 
 def base_rates(endpoint: Endpoint) -> Rates:
@@ -29,47 +32,78 @@ def plan(
 
     May claim the probe of a half-open endpoint on the health board; the same arguments give the same plan otherwise.
     """
-    pools: list[Sequence[Endpoint]] = [catalogue.endpoints.get(model, ()) for model in dict.fromkeys(wish.models)]
-    total = sum(map(len, pools))
+    pools = _pools(wish, catalogue)
+    total = _size(pools)
     funnel = [FunnelStep(INITIAL, total)]
     count = total
     for row in FILTERS:
-        kept = [row.keep(wish, pool, rates_of) if pool else pool for pool in pools]
-        left = sum(map(len, kept))
-        funnel.append(FunnelStep(row.step, left, row.reason(wish) if left < count else None))
+        kept = [(own, row.keep(own, pool, rates_of) if pool else pool) for own, pool in pools]
+        left = _size(kept)
+        funnel.append(FunnelStep(row.step, left, row.reason(_cut(pools, kept)) if left < count else None))
         if not left:
             fault = _nothing_left(wish, row if total else None, pools, funnel)
             return Plan(endpoints=(), funnel=tuple(funnel), strategy=_strategy(wish), total=total, fault=fault)
         pools, count = kept, left
+    if wish.apart:
+        pools = _without_repeats(pools)
+        if _size(pools) < count:
+            count = _size(pools)
+            funnel.append(FunnelStep(REPEATS, count, "variants of one model share endpoints"))
     preferences, slow = wish.preferences, dict[str, Endpoint]()
     if preferences.min_throughput or preferences.max_latency_s:
-        slow = slow_ones(preferences, health, now_ns, list(chain.from_iterable(pools)))
+        slow = slow_ones(preferences, health, now_ns, [endpoint for _, pool in pools for endpoint in pool])
         funnel.append(speed_step(preferences, slow, count))
     scene = Scene(wish=wish, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of, slow=slow)
-    strategy = _strategy(wish)
-    endpoints = _ranked(scene, strategy, pools)
+    endpoints = _ranked(scene, pools)
     if wish.sealed_by is not None and not wish.preferences.order:
         endpoints = _sealer_first(scene, wish.sealed_by, endpoints)
-    return Plan(endpoints=tuple(endpoints), funnel=tuple(funnel), strategy=strategy, total=total)
+    return Plan(endpoints=tuple(endpoints), funnel=tuple(funnel), strategy=_strategy(wish), total=total)
+
+
+def _pools(wish: Wish, catalogue: Catalogue) -> Pools:
+    """Return the endpoints of each model, with the wish that holds for them."""
+    if not wish.apart:
+        return [(wish, catalogue.endpoints.get(model, ())) for model in dict.fromkeys(wish.models)]
+    return [
+        (msgspec.structs.replace(wish, preferences=own), catalogue.endpoints.get(model, ()))
+        for model, own in zip(wish.models, wish.apart, strict=True)
+    ]
+
+
+def _size(pools: Pools) -> int:
+    return sum([len(pool) for _, pool in pools])
+
+
+def _cut(pools: Pools, kept: Pools) -> Wish:
+    """Return the wish of the first pool from which something was taken."""
+    return next(own for (own, had), (_, left) in zip(pools, kept, strict=True) if len(left) < len(had))
+
+
+def _without_repeats(pools: Pools) -> Pools:
+    """Return the pools without the endpoints that an earlier one holds already."""
+    seen: set[str] = set()
+    fresh: Pools = []
+    for own, pool in pools:
+        fresh.append((own, [endpoint for endpoint in pool if endpoint.id not in seen]))
+        seen.update(endpoint.id for endpoint in pool)
+    return fresh
 
 
 def _strategy(wish: Wish) -> str:
     return "order" if wish.preferences.order else wish.preferences.sort or "price"
 
 
-def _ranked(scene: Scene, strategy: str, pools: list[Sequence[Endpoint]]) -> list[Endpoint]:
+def _ranked(scene: Scene, pools: Pools) -> list[Endpoint]:
     """Rank the endpoints of each model, the models in the caller's order; or of all models together."""
-    preferences, rank = scene.wish.preferences, RANKERS[strategy]
+    preferences = scene.wish.preferences
     if preferences.sort_partition == "none":
-        pools = [[endpoint for pool in pools for endpoint in pool]]
-    pools = [pool for pool in pools if pool]
+        pools = [(scene.wish, [endpoint for _, pool in pools for endpoint in pool])]
     if not preferences.allow_fallbacks:
         # Nothing would cover a probe here.
         scene = msgspec.structs.replace(scene, probing=False)
-        most = None if preferences.order else 1
-        ranked = [rank(scene, pool)[:most] for pool in pools]
-    else:
-        ranked = [rank(scene, pool) for pool in pools]
+    ranked = [RANKERS[_strategy(own)](scene, pool) for own, pool in pools if pool]
+    if not preferences.allow_fallbacks and not preferences.order:
+        ranked = [endpoints[:1] for endpoints in ranked]
     if len(ranked) == 1:
         return ranked[0]
     return _slow_last(scene.slow, ranked) if scene.slow else list(chain.from_iterable(ranked))
@@ -98,13 +132,13 @@ def _sealer_first(scene: Scene, provider: str, endpoints: list[Endpoint]) -> lis
     return [*first, *(endpoint for endpoint in endpoints if endpoint not in first)] if first else endpoints
 
 
-def _nothing_left(wish: Wish, row: Filter | None, had: list[Sequence[Endpoint]], funnel: list[FunnelStep]) -> Fault:
-    models = ", ".join(wish.models)
-    endpoints = [endpoint for pool in had for endpoint in pool]
+def _nothing_left(wish: Wish, row: Filter | None, had: Pools, funnel: list[FunnelStep]) -> Fault:
+    models = ", ".join(dict.fromkeys(wish.models))
+    endpoints = [endpoint for _, pool in had for endpoint in pool]
     availability: dict[str, Any] = {
         "code": row.code if row else "no_endpoints",
         "retryable": False,
-        "requested_models": list(wish.models),
+        "requested_models": list(dict.fromkeys(wish.models)),
     }
     details: dict[str, Any] = {
         "routing_funnel": [step.shown for step in funnel],
@@ -114,7 +148,9 @@ def _nothing_left(wish: Wish, row: Filter | None, had: list[Sequence[Endpoint]],
     if row is None:
         message = f"No endpoints found for {models}: nobody in the catalogue serves them."
         return Fault(kind=FaultKind.NO_ENDPOINTS, message=message, details=details)
-    why = row.message(wish, endpoints)
+    why = row.message(next(own for own, pool in had if pool), endpoints)
+    if row.offers_plain:
+        availability["fallback_models"] = list(dict.fromkeys(endpoint.model for endpoint in endpoints))
     availability["excluded_by"] = [row.excluded_by]
     availability["affected_providers"] = sorted({endpoint.provider.slug for endpoint in endpoints})
     availability["constraint"] = {"field": row.param or row.excluded_by, "detail": why}

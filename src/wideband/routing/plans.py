@@ -11,7 +11,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What routing knows of a request. `models` are resolved ids, in the caller's order of preference.
 
     `task` is what is to be done, `dialects` those in which it can be asked for (None: any). `sealed_by` is the provider
-    whose sealed thinking is in the conversation.
+    whose sealed thinking is in the conversation. `apart` are the preferences model by model, where variants of their
+    names gave them different ones; `preferences` are then the first model's.
     """
 
     models: tuple[str, ...]
@@ -23,14 +24,17 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     dialects: frozenset[str] | None = None
     sealed_by: str | None = None
     preferences: "Preferences"
+    apart: tuple["Preferences", ...] = ()
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The caller's `provider` object, checked. Prices in `max_price` are nano-dollars per million tokens or unit.
+    """The caller's `provider` object, checked, and what variants of the model's name add to it.
 
+    Prices in `max_price` are nano-dollars per million tokens or unit.
     `sort_partition` "none" sorts the endpoints of all models together. `min_throughput` (tokens a second) and
     `max_latency_s` are by the percentage of tries that must be as fast ("p50"...): who misses them is asked last.
-    `options` (by provider slug) are kept as asked for.
+    `options` (by provider slug) are kept as asked for. `tiers` are service tiers that need no naming; `free` permits
+    only endpoints without a price.
     """
 
     order: tuple[str, ...] = ()
@@ -48,6 +52,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     max_latency_s: dict[str, float] = {}
     enforce_distillable_text: bool = False
     options: dict[str, Json] = {}
+    tiers: frozenset[str] = frozenset()
+    free: bool = False
 
 
 class FunnelStep(msgspec.Struct, frozen=True, gc=False):

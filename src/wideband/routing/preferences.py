@@ -31,23 +31,25 @@ def decode_preferences(raw: dict[str, Any]) -> Preferences:
     return Preferences(**found)
 
 
-def names(slug: str, endpoint: Endpoint) -> bool:
+def names(slug: str, endpoint: Endpoint, tiers: frozenset[str] = frozenset()) -> bool:
     """Say whether a slug of `order`, `only` or `ignore` names an endpoint.
 
-    A provider's slug or display name stands for all of its endpoints but the service tiers; a slug with a suffix
-    only for the endpoint with that very tag.
+    A provider's slug or display name stands for all of its endpoints but the service tiers other than `tiers`; a slug
+    with a suffix only for the endpoint with that very tag.
     """
     slug = slug.casefold()
     tag = endpoint.tag.casefold()
     if slug == tag:
         return True
     provider = endpoint.provider
-    return slug in (provider.slug.casefold(), provider.name.casefold()) and not is_tier(endpoint)
+    tier = tier_of(endpoint)
+    return slug in (provider.slug.casefold(), provider.name.casefold()) and (tier is None or tier in tiers)
 
 
-def is_tier(endpoint: Endpoint) -> bool:
-    """Say whether an endpoint is a service tier, which is used only by those who name it."""
-    return endpoint.tag.rpartition("/")[2].casefold() in TIERS
+def tier_of(endpoint: Endpoint) -> str | None:
+    """Return the service tier that an endpoint is, if any: it is used only by those who ask for it."""
+    suffix = endpoint.tag.rpartition("/")[2].casefold()
+    return suffix if suffix in TIERS else None
 
 
 def _slugs(field: str, value: Json) -> tuple[str, ...]:

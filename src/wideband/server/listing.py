@@ -1,15 +1,16 @@
 """Lists of the catalogue: filters, order and pages, as OpenRouter's queries ask for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
-from wideband.catalog.rows import Catalogue
+from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.gateway import metadata
 from wideband.pricing.shapes import architecture_object, endpoint_object, model_object, provider_object
 from wideband.routing.health import Health
+from wideband.routing.variants import find_model, listed
 
 DEFAULT_PAGE, MAX_PAGE = 500, 1000
 MAX_DIGITS = 15
@@ -102,22 +103,23 @@ def whole_number(query: Query, name: str, default: int, least: int) -> int:
 
 def model(catalogue: Catalogue, name: str, at_ns: int) -> Row:
     """Return one model. Raises `Faulted` (not_found)."""
-    found = _resolve(catalogue, name)
-    return model_object(catalogue.models[found], catalogue.endpoints.get(found, ()), at_ns)
+    found, id_, rows = _listed(catalogue, name)
+    if id_ != found.id and not rows:
+        raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=f"Nobody serves `{id_}`.", param="model"))
+    return model_object(msgspec.structs.replace(found, id=id_), rows, at_ns)
 
 
 def endpoints(catalogue: Catalogue, health: Health, name: str, at_ns: int) -> Row:
     """Return a model's endpoints with what is known of their health. Raises `Faulted` (not_found)."""
-    found = catalogue.models[_resolve(catalogue, name)]
+    found, id_, rows = _listed(catalogue, name)
     return {
-        "id": found.id,
+        "id": id_,
         "name": found.name,
         "created": found.created_s,
         "description": found.description,
         "architecture": architecture_object(found),
         "endpoints": [
-            endpoint_object(endpoint, at_ns, _stats(health, endpoint.id, at_ns), found.name)
-            for endpoint in catalogue.endpoints.get(found.id, ())
+            endpoint_object(endpoint, at_ns, _stats(health, endpoint.id, at_ns), found.name) for endpoint in rows
         ],
     }
 
@@ -141,9 +143,10 @@ def providers(catalogue: Catalogue) -> list[Row]:
     return [provider_object(row) for slug, row in catalogue.providers.items() if slug in serving]
 
 
-def _resolve(catalogue: Catalogue, name: str) -> str:
-    found = catalogue.resolve(name)
-    if found is None:
+def _listed(catalogue: Catalogue, name: str) -> tuple[Model, str, Sequence[Endpoint]]:
+    """Return the model of a name, its id with the variant that is listed apart, and the endpoints under that id."""
+    named = find_model(name, catalogue)
+    if named is None:
         message = metadata.unknown_model(name, catalogue).message
         raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message, param="model"))
-    return found
+    return catalogue.models[named.model], *listed(named, catalogue)

@@ -7,6 +7,8 @@ import pytest
 from tests.unit.gateway.stage import RATES, Client, Stage, endpoint, stage
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.clock import now_ns
+from wideband.routing.plans import Outcome
 from wideband.upstream.scripted import Act, Hang, Wait, stream
 from wideband.wire import jsons, sse
 
@@ -363,6 +365,45 @@ async def test_an_unknown_model_is_named_with_its_neighbours() -> None:
     assert client.status == 400
     assert "acme/m1" in client.json["error"]["message"]
     assert the_record(on).fault == "model_not_found"
+
+
+async def test_a_variant_orders_and_the_answer_names_the_model_that_served() -> None:
+    on = stage({"a": [whole()], "b": [whole()]})
+    on.exchange.health.observe(
+        Outcome(endpoint_id="b:acme/m1", at_ns=now_ns(), ttft_ns=10**8, generation_ns=10**8, completion_tokens=50)
+    )
+    client = await on.ask({**ASK, "model": "acme/m1:nitro"}, metadata=True)
+    assert (client.json["model"], client.json["provider"]) == ("acme/m1", "B")
+    told = client.json["openrouter_metadata"]
+    assert (told["requested"], told["strategy"]) == ("acme/m1:nitro", "throughput")
+    assert the_record(on).requested_model == "acme/m1:nitro"
+
+
+async def test_without_anything_for_free_the_next_model_of_models_is_asked() -> None:
+    rows = (endpoint("a", "acme/m1"), endpoint("b", "acme/m2"))
+    on = stage({"a": [], "b": [whole()]}, *rows)
+    client = await on.ask({**ASK, "model": "acme/m1:free", "models": ["acme/m2"]})
+    assert client.json["model"] == "acme/m2"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "says", "way_out"),
+    [
+        ("acme/m1:free", 404, "nobody serves them for free", ["acme/m1"]),
+        ("acme/m1:turbo", 400, "`acme/m1` has no variant `:turbo`. Variants are `:exacto`, `:floor`, `:free`, `:nitro`.", ["acme/m1"]),
+        ("acme/m1:nitro:batch", 400, "has no variant `:batch`", ["acme/m1"]),
+        ("acme/m1:online", 400, "`:online` cannot be had", None),
+    ],
+)
+async def test_a_variant_that_cannot_be_had_is_refused_and_never_left_out(
+    name: str, status: int, says: str, way_out: list[str] | None
+) -> None:
+    on = stage({"a": [whole()]})
+    client = await on.ask({**ASK, "model": name})
+    error = client.json["error"]
+    assert (client.status, on.upstream.sent) == (status, [])
+    assert says in error["message"]
+    assert error.get("metadata", {}).get("availability", {}).get("fallback_models") == way_out
 
 
 async def test_nothing_left_to_route_to_is_explained() -> None:

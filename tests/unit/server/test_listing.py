@@ -5,6 +5,8 @@ import pytest
 from tests.unit.gateway.stage import catalogue, endpoint
 
 from wideband.canon.faults import Faulted
+from wideband.catalog.rows import Price, Rates
+from wideband.routing.health import Health
 from wideband.server import listing
 
 ROWS = catalogue(endpoint("a", "acme/cheap"), endpoint("a", "acme/dear", dearer=9_000_000_000), endpoint("b", "zen/m"))
@@ -80,3 +82,16 @@ def test_an_unknown_model_is_not_found_with_a_hint() -> None:
 
 def test_only_providers_that_serve_are_shown() -> None:
     assert [row["slug"] for row in listing.providers(ROWS)] == ["a", "b"]
+
+
+def test_variants_in_look_ups() -> None:
+    gift = msgspec.structs.replace(endpoint("b", "acme/some"), price=Price(base=Rates()), id="gift")
+    rows = catalogue(endpoint("a", "acme/some"), gift, endpoint("a", "acme/dear"))
+    assert listing.model(rows, "acme/some:nitro", 0)["id"] == "acme/some"
+    assert listing.model(rows, "acme/some:nitro:free", 0)["id"] == "acme/some:free"
+    assert [row["tag"] for row in listing.endpoints(rows, Health(), "acme/some:free", 0)["endpoints"]] == ["b"]
+    assert listing.endpoints(rows, Health(), "acme/dear:free", 0)["endpoints"] == []
+    for name in ("acme/dear:free", "acme/dear:turbo"):
+        with pytest.raises(Faulted) as caught:
+            listing.model(rows, name, 0)
+        assert caught.value.fault.status == 404
