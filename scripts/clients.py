@@ -79,7 +79,7 @@ def read_lock(root: Path, lock: Path = LOCK) -> dict[str, Client]:
 
 def _folder(root: Path, name: str, row: Mapping[str, object], rows: Mapping[str, object]) -> Path:
     """Name a folder after all that decides what lies in it; a venv belongs to the Python that made it."""
-    beneath = (sys.prefix, sys.version) if "pypi" in row else rows[NODE]
+    beneath = (sys.base_prefix, sys.version) if "pypi" in row else rows[NODE]
     told = repr((sorted(row.items()), beneath))
     return root / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
@@ -96,8 +96,10 @@ def chosen(clients: Mapping[str, Client], words: Iterable[str], environ: Mapping
 def install(wanted: Iterable[Client], node: Client) -> list[str]:
     """Install what is not there yet, several at a time. Returns what failed, a line or more for each."""
     # Those that pip installs first: they take the longest.
+    wanted = list(wanted)
     missing = sorted((client for client in wanted if not client.is_installed), key=lambda client: not client.pypi)
-    if any(client.npm for client in missing) and (problem := _outcome(node, node)):
+    # Those from npm need it to run, too, and not only to be installed.
+    if any(client.npm for client in wanted) and (problem := _outcome(node, node)):
         return [problem]
     with ThreadPoolExecutor(max_workers=4) as pool:
         outcomes = pool.map(lambda client: _outcome(client, node), missing)

@@ -1,6 +1,7 @@
 """The installer of clients: what it reads, what it says when something cannot be had, and that it tries again."""
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,18 @@ def test_what_is_there_is_not_installed_again(there: dict[str, Client], monkeypa
     installing(there, monkeypatch, fails=0)
     installers, problems = installing(there, monkeypatch, fails=0)
     assert (installers.ran, problems) == ([], [])
+
+
+def test_node_is_installed_for_what_is_there_already(there: dict[str, Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    installing(there, monkeypatch, fails=0)
+    (there[NODE].folder / "done").unlink()
+    installers, problems = installing(there, monkeypatch, fails=0)
+    assert (installers.ran, problems) == ([NODE], [])
+
+
+def test_every_checkout_on_a_machine_uses_the_same_folders(
+    there: dict[str, Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", "/another/checkout/.venv")
+    again = read_lock(tmp_path / "cache", tmp_path / "clients.lock")
+    assert {name: client.folder for name, client in again.items()} == {n: c.folder for n, c in there.items()}
