@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID, uuid5
 
+from wideband.catalog.latest import latest_names
 from wideband.catalog.reading import Sheet
 from wideband.catalog.rows import Catalogue, Endpoint, EndpointRow, Model, Provider, Rates
 
@@ -26,14 +27,14 @@ def catalogue(sheet: Sheet, extra: Iterable[Endpoint] = (), usable: Iterable[str
         if usable is None or endpoint.provider.slug in slugs:
             by_model.setdefault(endpoint.model, []).append(endpoint)
     named = sheet.models.keys() if usable is None else ()
+    models = {id_: sheet.models.get(id_) or _unnamed(by_model[id_][0]) for id_ in {**by_model, **dict.fromkeys(named)}}
     return Catalogue(
         providers={slug: provider for slug, provider in sheet.providers.items() if slug in slugs},
-        models={
-            id_: sheet.models.get(id_) or _unnamed(by_model[id_][0]) for id_ in {**by_model, **dict.fromkeys(named)}
-        },
+        models=models,
         endpoints={id_: tuple(sorted(endpoints, key=_cheapest)) for id_, endpoints in by_model.items()},
         aliases=sheet.aliases,
         native=_native(by_model),
+        latest=latest_names(models[id_] for id_ in by_model),
     )
 
 

@@ -198,7 +198,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Every row of one instant. `endpoints` is by model id.
 
     `aliases` maps names to model ids; a name may hold `*`, of several that fit the first counts, and a `*` alone is for
-    what nothing else is. `native` maps the names that providers themselves give to models, where they leave no doubt.
+    what nothing else is. `native` maps the names that providers themselves give to models, where they leave no doubt,
+    `latest` those of families (`~author/family-latest`).
     """
 
     providers: dict[str, Provider]
@@ -206,16 +207,17 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: dict[str, tuple[Endpoint, ...]]
     aliases: dict[str, str] = {}
     native: dict[str, str] = {}
+    latest: dict[str, str] = {}
 
     def bears(self, name: str) -> bool:
         """Say whether something bears this very name, as it is written."""
-        return name in self.models or name in self.aliases or name in self.native
+        return name in self.models or name in self.aliases or name in self.native or name in self.latest
 
     def resolve(self, name: str) -> str | None:
         """Return the model id a name stands for, or None when nothing does."""
         if name in self.models:
             return name
-        return self.aliases.get(name) or self._fitting(name)
+        return self.aliases.get(name) or self.latest.get(name) or self._fitting(name)
 
     def _fitting(self, name: str) -> str | None:
         """Find a name as clients vary it: with a date, with "-latest", with a note for the client in brackets."""
