@@ -390,7 +390,12 @@ async def test_without_anything_for_free_the_next_model_of_models_is_asked() -> 
     ("name", "status", "says", "way_out"),
     [
         ("acme/m1:free", 404, "nobody serves them for free", ["acme/m1"]),
-        ("acme/m1:turbo", 400, "`acme/m1` has no variant `:turbo`. Variants are `:exacto`, `:floor`, `:free`, `:nitro`.", ["acme/m1"]),
+        (
+            "acme/m1:turbo",
+            400,
+            "`acme/m1` has no variant `:turbo`. Variants are `:exacto`, `:floor`, `:free`, `:nitro`.",
+            ["acme/m1"],
+        ),
         ("acme/m1:nitro:batch", 400, "has no variant `:batch`", ["acme/m1"]),
         ("acme/m1:online", 400, "`:online` cannot be had", None),
     ],
