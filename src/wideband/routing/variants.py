@@ -62,6 +62,8 @@ def find_model(name: str, catalogue: Catalogue) -> Named | None:
 
     A name that something bears with its colon stands for that.
     """
+    if name in catalogue.models:
+        return Named(name)
     base = _NOTE.sub("", name)
     note = name[len(base) :]
     variants: list[str] = []
