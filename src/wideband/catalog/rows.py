@@ -4,7 +4,6 @@ Prices are integers: nano-dollars per million tokens (so 0.30 USD per million is
 """
 
 import re
-from collections.abc import Container
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -112,10 +111,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     status_page_url: str | None = None
     local: bool = False
     simulated: bool = False
-
-    def speaks_first(self, known: Container[str]) -> bool:
-        """Tell at once whether the preferred dialect of every model here is among these."""
-        return not self.by_author and self.dialect in known
 
     def dialects(self, model: str) -> tuple[str, ...]:
         """Return the dialects in which a model can be asked here, the preferred one first."""

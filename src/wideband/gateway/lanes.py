@@ -21,8 +21,6 @@ SPEAKERS: dict[Task, frozenset[str]] = {
 
 def outward_dialect(inward: Dialect, endpoint: Endpoint) -> Dialect:
     """Return the dialect an endpoint is asked in: the caller's own if it speaks that, else its first of the task."""
-    if endpoint.provider.speaks_first((inward.name,)):
-        return inward
     spoken = endpoint.provider.dialects(endpoint.model)
     if inward.name in spoken:
         return inward

@@ -115,7 +115,7 @@ class Session:
             row = catalogue.models.get(named.model)
             if row is not None and row.task != self.dialect.task:
                 raise Faulted(metadata.wrong_task(row))
-            choice = named.model, refined(preferences, named.variants) if named.variants else preferences
+            choice = named.model, refined(preferences, named.variants)
             if choice not in chosen:
                 chosen.append(choice)
         own = tuple(one for _, one in chosen)

@@ -38,9 +38,7 @@ def _dialects(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     known = wish.dialects
     if known is None:
         return endpoints
-    return [
-        e for e in endpoints if e.provider.speaks_first(known) or not known.isdisjoint(e.provider.dialects(e.model))
-    ]
+    return [e for e in endpoints if not known.isdisjoint(e.provider.dialects(e.model))]
 
 
 def _free(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:

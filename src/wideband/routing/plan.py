@@ -37,11 +37,12 @@ def plan(
     funnel = [FunnelStep(INITIAL, total)]
     count = total
     for row in FILTERS:
-        kept = [(own, row.keep(own, pool, rates_of) if pool else pool) for own, pool in pools]
-        left = len(kept[0][1]) if len(kept) == 1 else _size(kept)
-        if left == count and left:
-            funnel.append(FunnelStep(row.step, left))
-            continue
+        kept: Pools = []
+        left = 0
+        for own, pool in pools:
+            stay = row.keep(own, pool, rates_of) if pool else pool
+            kept.append((own, stay))
+            left += len(stay)
         funnel.append(FunnelStep(row.step, left, row.reason(_cut(pools, kept)) if left < count else None))
         if not left:
             fault = _nothing_left(wish, row if total else None, pools, funnel)
