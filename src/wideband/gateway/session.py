@@ -7,27 +7,19 @@ import msgspec
 
 from wideband.accounts.rows import Hold, Settlement
 from wideband.canon.faults import Fault, Faulted, FaultKind
-from wideband.canon.request import Request
-from wideband.canon.usage import Usage
-from wideband.catalog.rows import Endpoint, Rates
 from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Ask, Closing, Dialect, Envelope
-from wideband.dialects.seals import last_provider
 from wideband.gateway import metadata
+from wideband.gateway.accounting import account_for, blamed
+from wideband.gateway.choosing import make_plan, most_cost
 from wideband.gateway.exchange import Caller, Exchange, Terms
-from wideband.gateway.lanes import SPEAKERS, FastLane, Lane, TranslatedLane, outward_dialect
 from wideband.gateway.sink import Sink
 from wideband.gateway.trial import Trial
+from wideband.gateway.turns import Turns
 from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
-from wideband.ids import seed
-from wideband.metering.meter import CHARS_A_TOKEN, Facts, Meter
-from wideband.pricing import Charge, charge, hold_amount, resolve
-from wideband.routing.failover import tries
-from wideband.routing.plan import plan
-from wideband.routing.plans import Outcome, Plan, Refused, Wish
-from wideband.routing.preferences import decode_preferences
-from wideband.routing.variants import find_model, refined
+from wideband.metering.meter import Meter
+from wideband.routing.plans import Plan
 from wideband.tasks import spawn
 from wideband.wire import jsons
 
@@ -45,10 +37,6 @@ class Session:
         self.exchange, self.dialect, self.caller, self.sink = exchange, dialect, caller, sink
         self.id = generation_id
         self.created_ns, self.began_ns = now_ns(), monotonic_ns()
-        self._request: Request | None = None
-        self._plan: Plan | None = None
-        self._trial: Trial | None = None
-        self._held_nano = 0
         self._keepalive: asyncio.TimerHandle | None = None
 
     async def answer(self, body: bytes) -> None:
@@ -81,77 +69,30 @@ class Session:
 
     async def _answer(self) -> None:
         fault: Fault | None
+        work, turns = self.work, Turns(self.work)
         try:
-            plan = self._plan = self._make_plan()
+            plan = work.plan = make_plan(work)
             fault = plan.fault or await self._hold(plan)
             if fault is None:
                 self._tend_line()
-                fault = await self._try_in_turn(plan)
+                fault = await turns.run(plan)
         except Faulted as error:
             fault = error.fault
         except asyncio.CancelledError:
             # The server is stopping and has run out of patience: the caller's money and record still come first.
-            await self._finish(self._served(), STOPPED)
+            await self._finish(turns.served, STOPPED)
             raise
         except Exception:
             log.exception("request %s failed on a defect of ours", self.id)
             fault = INTERNAL
-        await self._finish(self._served(), fault)
+        await self._finish(turns.served, fault)
 
-    def _served(self) -> Trial | None:
-        """Return the try that the caller is being answered by."""
-        return self._trial if self._trial is not None and self._trial.committed else None
-
-    # -- choosing ------------------------------------------------------------------------------------------------
-
-    def _make_plan(self) -> Plan:
-        ask, catalogue = self.work.ask, self.exchange.catalogue
-        preferences = decode_preferences(ask.preferences)
-        chosen = []
-        for name in ask.models or (ask.model,):
-            named = find_model(name, catalogue)
-            if named is None:
-                raise Faulted(metadata.unknown_model(name, catalogue))
-            row = catalogue.models.get(named.model)
-            if row is not None and row.task != self.dialect.task:
-                raise Faulted(metadata.wrong_task(row))
-            choice = named.model, refined(preferences, named.variants)
-            if choice not in chosen:
-                chosen.append(choice)
-        own = tuple(one for _, one in chosen)
-        wish = Wish(
-            models=tuple(model for model, _ in chosen),
-            prompt_tokens=ask.prompt_chars // CHARS_A_TOKEN,
-            max_tokens=ask.max_tokens,
-            needs=ask.needs,
-            modalities=ask.modalities,
-            task=self.dialect.task,
-            dialects=frozenset({ask.dialect}) if ask.untranslatable else SPEAKERS[self.dialect.task],
-            sealed_by=last_provider(self.work.body),
-            preferences=own[0],
-            apart=own if any(one is not own[0] for one in own) else (),
-        )
-
-        def rates_of(endpoint: Endpoint) -> Rates:
-            return self._rates(endpoint, wish.prompt_tokens)
-
-        return plan(wish, catalogue, self.exchange.health, self.created_ns, seed(), rates_of)
+    # -- before and during the answer ----------------------------------------------------------------------------
 
     async def _hold(self, plan: Plan) -> Fault | None:
         """Set aside what the dearest endpoint of the plan could charge."""
-        ask, terms = self.work.ask, self.exchange.terms
-        prompt_tokens = ask.prompt_chars // CHARS_A_TOKEN
-        output_tokens = (ask.max_tokens or terms.default_output_tokens) * ask.n
-        amount = max(
-            hold_amount(
-                self._rates(endpoint, prompt_tokens),
-                prompt_tokens,
-                output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
-                ask.images,
-                ask.inputs if self.dialect.task == "rerank" else 0,
-            )
-            for endpoint in plan.endpoints
-        )
+        work, terms = self.work, self.exchange.terms
+        amount = most_cost(work, plan)
         fault = await self.exchange.ledger.hold(
             Hold(
                 id=self.id,
@@ -160,67 +101,12 @@ class Session:
                 amount_nano=amount,
                 created_ns=self.created_ns,
                 expires_ns=self.created_ns + int(terms.hold_s * 1e9),
-                model=ask.model,
+                model=work.ask.model,
             )
         )
         if fault is None:
-            self._held_nano = amount
+            work.held_nano = amount
         return fault
-
-    def _rates(self, endpoint: Endpoint, prompt_tokens: int) -> Rates:
-        return resolve(endpoint.price, self.created_ns, prompt_tokens)
-
-    # -- trying --------------------------------------------------------------------------------------------------
-
-    async def _try_in_turn(self, plan: Plan) -> Fault | None:
-        """Try endpoints until one commits. Returns what to tell the caller: None when the answer is whole."""
-        meter, flow = self.work.meter, tries(plan, self.exchange.terms.max_tries)
-        endpoint = next(flow)
-        while True:
-            meter.try_started(endpoint, monotonic_ns(), now_ns())
-            trial = self._trial = Trial(self.work, endpoint, self._lane(endpoint))
-            fault = await trial.run()
-            ended = self._told(endpoint, fault or trial.broke)
-            meter.try_ended(ended, monotonic_ns())
-            self._observe(endpoint, ended)
-            if fault is None or ended is None or ended.kind is FaultKind.CANCELLED:
-                flow.close()
-                return ended
-            try:
-                endpoint = flow.send(Refused(ended))
-            except StopIteration as stop:
-                return stop.value or ended
-
-    def _told(self, endpoint: Endpoint, fault: Fault | None) -> Fault | None:
-        """Return what of a try's fault may be said and recorded."""
-        if fault is None:
-            return None
-        # A simulated provider's key is no secret, and its letters may stand anywhere.
-        secret = None if endpoint.simulated else self.exchange.provider_keys.get(endpoint.provider.slug)
-        return metadata.without_secret(fault, secret)
-
-    def _lane(self, endpoint: Endpoint) -> Lane:
-        outward = outward_dialect(self.dialect, endpoint)
-        if outward is self.dialect:
-            return FastLane(outward, self.work.ask)
-        if self._request is None:
-            self._request = self.dialect.decode_request(self.work.body)
-        return TranslatedLane(self.dialect, outward, self._request, endpoint.provider.slug)
-
-    def _observe(self, endpoint: Endpoint, fault: Fault | None) -> None:
-        meter = self.work.meter
-        cancelled = fault is not None and fault.kind in {FaultKind.CANCELLED, FaultKind.REQUEST_TIMEOUT}
-        self.exchange.health.observe(
-            Outcome(
-                endpoint_id=endpoint.id,
-                at_ns=now_ns(),
-                fault=None if cancelled else fault,
-                ttft_ns=meter.ttft_ns,
-                generation_ns=meter.generation_ns,
-                completion_tokens=meter.completion_tokens,
-                cancelled=cancelled,
-            )
-        )
 
     def _tend_line(self) -> None:
         """Keep a streaming client's line open while providers are silent."""
@@ -241,17 +127,19 @@ class Session:
         """Charge, record, and only then end the answer: what the caller has seen whole is on the disk."""
         work = self.work
         work.watch.phase = "idle"
-        closing, facts = self._account_for(trial, fault)
+        account = account_for(work, trial, fault)
         try:
-            tail = b"" if trial is None or self.sink.gone else self._tail(trial, closing)
+            tail = b"" if trial is None or self.sink.gone else self._tail(trial, account.closing)
         except Exception:
             log.exception("the answer of request %s could not be ended: a defect of ours", self.id)
             if trial is None or not work.content_sent:
                 await self._finish(None, INTERNAL)
                 return
-            closing, facts = self._account_for(trial, INTERNAL)
-            tail = self.dialect.stream_encoder(trial.envelope).close(closing)
-        record = work.meter.close(facts)
+            account = account_for(work, trial, INTERNAL)
+            tail = self.dialect.stream_encoder(trial.envelope).close(account.closing)
+        if account.outcome is not None:
+            self.exchange.health.observe(account.outcome)
+        record = work.meter.close(account.facts)
         try:
             await self.exchange.ledger.settle(
                 Settlement(
@@ -264,62 +152,11 @@ class Session:
                 )
             )
         except Faulted as error:
-            await self._refuse(error.fault, closing)
+            await self._refuse(error.fault, account.closing)
             return
         self.exchange.observer.finished(record)
         if not self.sink.gone:
-            await self._end(trial, fault, closing, tail)
-
-    def _account_for(self, trial: Trial | None, fault: Fault | None) -> tuple[Closing, Facts]:
-        """Work out what is charged and what is told of it."""
-        work, ask, key = self.work, self.work.ask, self.caller.key
-        usage = work.meter.usage(ask.prompt_chars) if trial is not None else Usage()
-        rates = self._rates(trial.endpoint, usage.prompt_tokens) if trial is not None else None
-        charged = charge(rates, usage, ask.images) if rates is not None else Charge(0, 0, 0)
-        router = None
-        if self.caller.metadata and self._plan is not None:
-            served = trial.endpoint if trial is not None else None
-            router = metadata.router_metadata(ask.model, self._plan, tuple(work.meter.tries), served, work.losses)
-        closing = Closing(
-            usage=usage,
-            cost_nano=charged.total_nano,
-            prompt_cost_nano=charged.prompt_nano,
-            completion_cost_nano=charged.completion_nano,
-            fault=None if fault is None else metadata.for_caller(fault, self._blamed(fault), router),
-            metadata=router,
-        )
-        cancelled = fault is not None and fault.kind is FaultKind.CANCELLED
-        facts = Facts(
-            id=self.id,
-            created_ns=self.created_ns,
-            at_ns=monotonic_ns(),
-            account_id=key.account_id,
-            key_hash=key.hash,
-            api_type=self.dialect.api_type,
-            dialect_in=self.dialect.name,
-            dialect_out=trial.dialect.name if trial is not None else None,
-            lane=trial.lane.name if trial is not None else "none",
-            requested_model=ask.model,
-            streamed=ask.stream,
-            status=499 if cancelled else 200 if trial is not None or fault is None else fault.status,
-            usage=usage,
-            served=trial.endpoint if trial is not None else None,
-            fault=fault,
-            cancelled=cancelled,
-            cost_nano=charged.total_nano,
-            prompt_cost_nano=charged.prompt_nano,
-            completion_cost_nano=charged.completion_nano,
-            cache_discount_nano=charged.cache_discount_nano,
-            held_nano=self._held_nano,
-            rates=msgspec.structs.asdict(rates) if rates is not None else {},
-            losses=tuple(sorted({loss.feature for loss in work.losses})),
-            session_id=ask.session_id or self.caller.session_id,
-            user=ask.user,
-            app_url=self.caller.app_url,
-            app_title=self.caller.app_title,
-            user_agent=self.caller.user_agent,
-        )
-        return closing, facts
+            await self._end(trial, fault, account.closing, tail)
 
     def _tail(self, trial: Trial, closing: Closing) -> bytes:
         """Return the rest of the answer: of a stream its end, else the whole body."""
@@ -357,21 +194,13 @@ class Session:
         envelope = Envelope(
             id=self.id,
             model=self.work.ask.model,
-            provider=self._blamed(fault) or "Wideband",
+            provider=blamed(self.work, fault) or "Wideband",
             created_s=self.created_ns // 1_000_000_000,
             asked=self.work.ask.fields,
             include_usage=self.work.ask.include_usage,
         )
         closing = msgspec.structs.replace(closing, fault=told)
         await self.sink.end(self.dialect.stream_encoder(envelope).close(closing))
-
-    def _blamed(self, fault: Fault) -> str | None:
-        """Return the name of the provider a fault came from."""
-        provider = self.exchange.catalogue.providers.get(fault.provider or "")
-        if provider is not None:
-            return provider.name
-        tried = self.work.meter.tries
-        return tried[-1].provider_name if tried and fault.rule.blames_provider else None
 
 
 def _first_token_s(terms: Terms, ask: Ask) -> float:

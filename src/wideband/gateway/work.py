@@ -9,6 +9,7 @@ from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
 from wideband.metering.meter import Meter
+from wideband.routing.plans import Plan
 
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 CONTENT_TYPES: dict[Framing, str] = {
@@ -34,6 +35,8 @@ class Work:
     watch: Watch
     meter: Meter
     first_token_s: float
+    plan: Plan | None = None
+    held_nano: int = 0
     losses: list[Loss] = field(default_factory=list)
     content_sent: bool = False
     last_sent_ns: int = 0

@@ -1,10 +1,15 @@
 """The shapes of a routing decision: what is wanted, what was chosen and why."""
 
+from typing import Literal
+
 import msgspec
 
 from wideband.canon.faults import Fault
 from wideband.canon.request import Json, Task
 from wideband.catalog.rows import Endpoint
+
+# How what a model wrote for a program to read fits its JSON Schema.
+Verdict = Literal["valid", "invalid_json", "unknown_name", "schema_mismatch"]
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +99,22 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one try told about its endpoint, for the health board. Times are nanoseconds."""
+    """What one try told about its endpoint, for the health board. Times are nanoseconds.
+
+    `charged_nano` is what its tokens cost. `stalls` counts waits of seconds between two events. `tool_calls` and
+    `structured` judge what was called and what was written under a schema; None where there was nothing to judge.
+    """
 
     endpoint_id: str
     at_ns: int
     fault: Fault | None = None
     ttft_ns: int | None = None
     generation_ns: int | None = None
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
     completion_tokens: int = 0
+    charged_nano: int = 0
+    stalls: int = 0
+    tool_calls: Verdict | None = None
+    structured: Verdict | None = None
     cancelled: bool = False

@@ -1,0 +1,84 @@
+"""From a request to its plan: which models its names stand for, what is wished of them, who is asked in which order."""
+
+from wideband.canon.faults import Faulted
+from wideband.catalog.rows import Endpoint, Rates
+from wideband.dialects.seals import last_provider
+from wideband.gateway import metadata
+from wideband.gateway.lanes import SPEAKERS
+from wideband.gateway.work import Work
+from wideband.ids import seed
+from wideband.metering.meter import CHARS_A_TOKEN
+from wideband.pricing import hold_amount, resolve
+from wideband.routing.plan import plan
+from wideband.routing.plans import Plan, Preferences, Wish
+from wideband.routing.preferences import decode_preferences
+from wideband.routing.variants import find_model, refined
+
+
+def make_plan(work: Work) -> Plan:
+    """Decide who is asked. Raises `Faulted` for a model or preference that there is not."""
+    wish, exchange = make_wish(work), work.exchange
+
+    def rates_of(endpoint: Endpoint) -> Rates:
+        return rates_at(work, endpoint, wish.prompt_tokens)
+
+    return plan(wish, exchange.catalogue, exchange.health, work.created_ns, seed(), rates_of)
+
+
+def make_wish(work: Work) -> Wish:
+    """Tell routing what it has to know of a request. Raises `Faulted` (invalid_request, model_not_found)."""
+    ask, task = work.ask, work.dialect.task
+    chosen = _models(work)
+    own = tuple(one for _, one in chosen)
+    return Wish(
+        models=tuple(model for model, _ in chosen),
+        prompt_tokens=ask.prompt_chars // CHARS_A_TOKEN,
+        max_tokens=ask.max_tokens,
+        needs=ask.needs,
+        modalities=ask.modalities,
+        task=task,
+        dialects=frozenset({ask.dialect}) if ask.untranslatable else SPEAKERS[task],
+        sealed_by=last_provider(work.body),
+        preferences=own[0],
+        apart=own if any(one is not own[0] for one in own) else (),
+    )
+
+
+def _models(work: Work) -> list[tuple[str, Preferences]]:
+    """Return the models that are asked for, each with the preferences that hold for it."""
+    ask, catalogue = work.ask, work.exchange.catalogue
+    preferences = decode_preferences(ask.preferences)
+    chosen: list[tuple[str, Preferences]] = []
+    for name in ask.models or (ask.model,):
+        named = find_model(name, catalogue)
+        if named is None:
+            raise Faulted(metadata.unknown_model(name, catalogue))
+        row = catalogue.models.get(named.model)
+        if row is not None and row.task != work.dialect.task:
+            raise Faulted(metadata.wrong_task(row))
+        choice = named.model, refined(preferences, named.variants)
+        if choice not in chosen:
+            chosen.append(choice)
+    return chosen
+
+
+def most_cost(work: Work, chosen: Plan) -> int:
+    """Return what the dearest endpoint of a plan could charge at most, in nano-dollars."""
+    ask, terms = work.ask, work.exchange.terms
+    prompt_tokens = ask.prompt_chars // CHARS_A_TOKEN
+    output_tokens = (ask.max_tokens or terms.default_output_tokens) * ask.n
+    return max(
+        hold_amount(
+            rates_at(work, endpoint, prompt_tokens),
+            prompt_tokens,
+            output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
+            ask.images,
+            ask.inputs if work.dialect.task == "rerank" else 0,
+        )
+        for endpoint in chosen.endpoints
+    )
+
+
+def rates_at(work: Work, endpoint: Endpoint, prompt_tokens: int) -> Rates:
+    """Return the rates of an endpoint for a prompt of this length at the request's arrival."""
+    return resolve(endpoint.price, work.created_ns, prompt_tokens)
