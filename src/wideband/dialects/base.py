@@ -15,6 +15,8 @@ from wideband.wire.sse import Frame, comment
 # How a stream is cut into pieces: server-sent events, or one JSON array that grows (Gemini without `alt=sse`).
 Framing = Literal["sse", "json_array"]
 
+OPENING_CHARS = 2000
+
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What routing, holds and the fast lane need of a request, read without decoding the messages.
@@ -25,7 +27,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     `modalities` are input kinds beside text ("image", "file", "audio"), `images` how many images there are.
     `preferences` is the caller's `provider` object as plain JSON, checked by routing. `hides_reasoning` asks for an
     answer without the thinking, which is charged all the same. What is `untranslatable` only an upstream of the same
-    dialect can do.
+    dialect can do. `opening` is how the conversation begins, the same at each of its turns: the first system text and
+    the first user text, cut to `OPENING_CHARS` each; `asking` are the newest user words, cut alike. `cache_key` is the
+    caller's own name for what may be cached together, `cache_ttl_s` how long its cache marks ask for.
     """
 
     dialect: str
@@ -46,7 +50,19 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     user: str | None = None
     hides_reasoning: bool = False
+    opening: str = ""
+    asking: str = ""
+    cache_key: str | None = None
+    cache_ttl_s: int | None = None
+    service_tier: str | None = None
     fields: dict[str, msgspec.Raw] = {}
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request lets the model write for programs: tools by name with their JSON Schemas, and the output's."""
+
+    tools: dict[str, dict[str, Any] | None] = {}
+    output: dict[str, Any] | None = None
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +197,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     decode_fault: Callable[[int, bytes], Fault]
     encode_fault: Callable[[Fault, str | None], bytes]
     statuses: dict[FaultKind, int] = {}
+    offered: Callable[[Ask], Offer] | None = None
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):

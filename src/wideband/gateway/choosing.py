@@ -41,6 +41,7 @@ def make_wish(work: Work) -> Wish:
         sealed_by=last_provider(work.body),
         preferences=own[0],
         apart=own if any(one is not own[0] for one in own) else (),
+        policy=work.exchange.policy,
     )
 
 

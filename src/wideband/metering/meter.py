@@ -24,6 +24,7 @@ from wideband.canon.faults import Fault
 from wideband.canon.usage import Usage
 from wideband.catalog.rows import Endpoint
 from wideband.metering.record import Generation, Try
+from wideband.routing.plans import Weighed
 
 # What a token is worth in characters when the provider does not count: right within a fifth for English and code.
 CHARS_A_TOKEN = 4
@@ -66,6 +67,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     app_url: str | None = None
     app_title: str | None = None
     user_agent: str | None = None
+    strategy: str | None = None
+    weighed: tuple[Weighed, ...] = ()
+    is_warm: bool = False
+    tool_verdict: str | None = None
+    structured_verdict: str | None = None
+    service_tier: str | None = None
+    is_byok: bool = False
+    upstream_cost_nano: int = 0
+    is_insured: bool = False
+    is_replayed: bool = False
+    preset: str | None = None
+    task_tag: str | None = None
 
 
 class _Open:

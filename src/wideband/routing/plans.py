@@ -7,9 +7,17 @@ import msgspec
 from wideband.canon.faults import Fault
 from wideband.canon.request import Json, Task
 from wideband.catalog.rows import Endpoint
+from wideband.routing.policy import Policy
 
 # How what a model wrote for a program to read fits its JSON Schema.
 Verdict = Literal["valid", "invalid_json", "unknown_name", "schema_mismatch"]
+
+
+class Warm(msgspec.Struct, frozen=True, gc=False):
+    """Where a conversation's beginning lies in a provider's prompt cache, and how many tokens of it."""
+
+    endpoint_id: str
+    tokens: int
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +25,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     `task` is what is to be done, `dialects` those in which it can be asked for (None: any). `sealed_by` is the provider
     whose sealed thinking is in the conversation. `apart` are the preferences model by model, where variants of their
-    names gave them different ones; `preferences` are then the first model's.
+    names gave them different ones; `preferences` are then the first model's. `warm` is where the conversation went so
+    far: it stays there while that endpoint is well, unless the caller orders providers. `policy` holds where the
+    request says nothing.
     """
 
     models: tuple[str, ...]
@@ -30,6 +40,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     sealed_by: str | None = None
     preferences: "Preferences"
     apart: tuple["Preferences", ...] = ()
+    warm: Warm | None = None
+    policy: Policy = Policy()
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,16 +87,36 @@ class FunnelStep(msgspec.Struct, frozen=True, gc=False):
         return shown | {"reason": self.reason} if self.reason else shown
 
 
+class Weighed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An endpoint on the scales: what this request is expected to cost there, in money and time, and its share.
+
+    `share` is of the traffic of its model; the shares of a model's endpoints add up to 1. `cost_nano` is nano-dollars,
+    `wait_ms` to the first token, `total_ms` to the last. `penalty` is the factor (1 or more) for what goes wrong there.
+    `note` says what put it elsewhere than its share would: "warm", "slow", "resting", "full", "poor"...
+    """
+
+    endpoint_id: str
+    tag: str
+    share: float
+    cost_nano: int
+    wait_ms: float
+    total_ms: float
+    penalty: float = 1.0
+    note: str | None = None
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoints in the order in which to try them, and the funnel that led there.
 
-    `total` counts the endpoints of all models asked for. `fault` is set when none is left.
+    `total` counts the endpoints of all models asked for. `weighed` is what the ranker weighed, if it did, in the order
+    of the plan. `fault` is set when none is left.
     """
 
     endpoints: tuple[Endpoint, ...]
     funnel: tuple[FunnelStep, ...]
     strategy: str
     total: int
+    weighed: tuple[Weighed, ...] = ()
     fault: Fault | None = None
 
 

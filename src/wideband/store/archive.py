@@ -59,12 +59,22 @@ def _columns(struct: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def _zeros(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return what fields that cannot be None are read as when their column is empty."""
+    """Return what fields without a default are read as when their column is empty."""
     columns, hints = _columns(struct), get_type_hints(struct)
     return {
-        name: _ZEROS[kind]
-        for name, kind in columns.items()
-        if kind in _ZEROS and type(None) not in get_args(hints[name])
+        field.name: None if type(None) in get_args(hints[field.name]) else _ZEROS.get(columns[field.name])
+        for field in msgspec.structs.fields(struct)
+        if field.required
+    }
+
+
+def _defaults(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return, in SQL, what records leave out of the columns that queries count and compare."""
+    columns = _columns(struct)
+    return {
+        field.name: str(field.default).upper()
+        for field in msgspec.structs.fields(struct)
+        if columns[field.name] in {"BIGINT", "BOOLEAN"} and isinstance(field.default, int)
     }
 
 
@@ -165,7 +175,8 @@ class Archive:
 
 
 def _filled(row: dict[str, Any], zeros: dict[str, Any]) -> dict[str, Any]:
-    return {name: zeros.get(name) if value is None else value for name, value in row.items()}
+    """Return a row's values; those that are empty come from `zeros` or, where they are not in it, have a default."""
+    return zeros | {name: value for name, value in row.items() if value is not None}
 
 
 def _prepare(db: "DuckDBPyConnection") -> None:
@@ -184,8 +195,9 @@ def _read_batch(spool: Path, largest_bytes: int) -> str:
     """
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in _RECORD.items())
     path = str(spool).replace("'", "''")
+    whole = ", ".join(f"coalesce({name}, {value}) AS {name}" for name, value in _defaults(Generation).items())
     return (
         f"CREATE OR REPLACE TEMP TABLE batch AS FROM read_json('{path}', format = 'newline_delimited',"
         f" ignore_errors = true, maximum_object_size = {max(_MIN_OBJECT_BYTES, 2 * largest_bytes)},"
-        f" columns = {{{columns}}})"
+        f" columns = {{{columns}}}) SELECT * REPLACE ({whole})"
     )
