@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "connect": "wideband.cli.connect",
     "credits": "wideband.cli.credits",
     "models": "wideband.cli.models",
+    "outage": "wideband.cli.outage",
     "providers": "wideband.cli.providers",
     "replay": "wideband.cli.replay",
     "sandbox": "wideband.cli.sandbox",

@@ -14,9 +14,12 @@ from rich.console import Console
 from wideband.canon.faults import Faulted
 from wideband.replay import live
 from wideband.replay.drive import Pacing
+from wideband.replay.outages import Rounds, turns
 from wideband.replay.run import Replay, Target
 from wideband.replay.tally import Summary
 from wideband.replay.traces import Arrival, Format, read
+from wideband.sandbox.breaking import EARLY_FAULTS
+from wideband.sandbox.rows import MODEL_BY_ID
 from wideband.tasks import spawn
 from wideband.wire import jsons
 
@@ -33,6 +36,7 @@ from wideband.wire import jsons
 @click.option("--url", help="A running server (without /v1); unless given, one is started on an empty home.")
 @click.option("--key", help="A key of the server at --url.")
 @click.option("--concurrency-cap", type=click.IntRange(min=1), help="Never more open requests than this.")
+@click.option("--outages", is_flag=True, help="Break two of the model's simulated providers at a time, in every way.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the simulated market of an own server.")
 def command(  # noqa: PLR0913  one argument per option
     trace: Path,
@@ -44,6 +48,7 @@ def command(  # noqa: PLR0913  one argument per option
     url: str | None,
     key: str | None,
     concurrency_cap: int | None,
+    outages: bool,
     seed: int,
 ) -> None:
     """Replay a traffic trace: every request at its time, with its lengths, then counted against the ledger.
@@ -53,10 +58,13 @@ def command(  # noqa: PLR0913  one argument per option
     """
     if (url is None) != (key is None):
         raise click.UsageError("--url and --key go together.")
+    if outages and (url is not None or model not in MODEL_BY_ID):
+        raise click.UsageError("--outages needs an own server (no --url) and a model of the sandbox.")
     try:
         arrivals = _arrivals(trace, form, limit)
         target = Target(url, key) if url is not None and key is not None else None
-        replay = Replay(arrivals, Pacing(model=model, speedup=speedup, cap=concurrency_cap), target, seed)
+        pacing = Pacing(model=model, speedup=speedup, cap=concurrency_cap)
+        replay = Replay(arrivals, pacing, target, seed, rounds=_rounds(model) if outages else None)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             summary = runner.run(_watched(replay))
     except Faulted as faulted:
@@ -66,6 +74,10 @@ def command(  # noqa: PLR0913  one argument per option
     else:
         Console().print(live.table(summary))
     sys.exit(0 if summary.passed else 1)
+
+
+def _rounds(model: str) -> Rounds:
+    return turns([serving.provider for serving in MODEL_BY_ID[model].servings], EARLY_FAULTS)
 
 
 def _arrivals(trace: Path, form: Format | None, limit: int | None) -> list[Arrival]:

@@ -1,12 +1,13 @@
 """Progress on standard error while a replay runs, and the table at its end."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from wideband.replay.outages import LEFT_WITHIN_S, Reaction
 from wideband.replay.tally import Quantiles, Summary, Tally
 
 _TTY_EVERY_S = 0.2
@@ -51,6 +52,7 @@ def table(summary: Summary) -> Table:
         ("time to first token", _spread(summary.ttft_ms, "ms")),
         ("tokens per second", _spread(summary.tokens_per_second, "")),
         ("sent late by", _spread(summary.late_ms, "ms")),
+        *(() if summary.outages is None else _outages(summary.outages)),
     )
     found = Table(title="interrupted replay" if summary.interrupted else "replay", show_header=False)
     for name, value in rows:
@@ -58,6 +60,15 @@ def table(summary: Summary) -> Table:
     if summary.note:
         found.caption = summary.note
     return found
+
+
+def _outages(seen: Sequence[Reaction]) -> Iterable[tuple[str, str]]:
+    later, of_all = sum(one.tries_later for one in seen), sum(one.all_later for one in seen)
+    most = max((one.tries_later for one in seen), default=0)
+    waits = [one.returned_s for one in seen if one.returned_s is not None]
+    yield "outages", f"{len(seen)}, of {len({one.fault for one in seen})} kinds"
+    yield f"there after {LEFT_WITHIN_S:g} s", f"{later} tries of {of_all}, at most {most} in one outage"
+    yield "back after", f"{max(waits, default=0.0)} s at most; {len(seen) - len(waits)} not seen to return"
 
 
 def _known(value: object) -> str:

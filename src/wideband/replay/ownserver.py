@@ -21,6 +21,7 @@ class Address(msgspec.Struct):
     """Where a server says it is, in `run/server.json`."""
 
     url: str
+    sandbox_url: str | None = None
 
 
 def config_text(speedup: float, seed: int) -> str:
@@ -45,6 +46,7 @@ class OwnServer:
         self._seed = seed
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
+        self.sandbox_url = ""
         self.key = ""
 
     async def __aenter__(self) -> "OwnServer":
@@ -76,7 +78,8 @@ class OwnServer:
                 message = f"wideband serve did not start: {tail or 'it said nothing'}"
                 raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message))
             await asyncio.sleep(_POLL_S)
-        self.url = jsons.decode_as(address.read_bytes(), Address).url
+        told = jsons.decode_as(address.read_bytes(), Address)
+        self.url, self.sandbox_url = told.url, told.sandbox_url or ""
         self.key = (self._home / "local.key").read_text().strip()
 
     async def __aexit__(self, *_: object) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -11,10 +11,12 @@ import msgspec
 from wideband.client.http import HttpClient
 from wideband.clock import monotonic_ns
 from wideband.replay.drive import Pacing, drive
+from wideband.replay.outages import Outage, Reaction, Rounds, break_in_turn, reactions, tries_of
 from wideband.replay.ownserver import OwnServer
 from wideband.replay.tally import Summary, Tally, sum_up
 from wideband.replay.traces import Arrival
 from wideband.replay.truth import Truth, counters, of_counters, of_home, settled_counters
+from wideband.store.archive import FILE
 from wideband.tasks import spawn
 
 
@@ -29,13 +31,22 @@ class Replay:
     """A replay, its tally open to whoever shows progress. `interrupt` ends it early, with what there is."""
 
     def __init__(
-        self, arrivals: Sequence[Arrival], pacing: Pacing, target: Target | None = None, seed: int = 1
+        self,
+        arrivals: Sequence[Arrival],
+        pacing: Pacing,
+        target: Target | None = None,
+        seed: int = 1,
+        *,
+        rounds: Rounds | None = None,
     ) -> None:
+        """With `rounds` of outages, an own server's simulated providers are broken in turn."""
         self.arrivals = arrivals
         self.tally = Tally()
         self._pacing = pacing
         self._target = target
         self._seed = seed
+        self._rounds = rounds
+        self._reactions: list[Reaction] | None = None
         self._driving: asyncio.Task[None] | None = None
         self._is_interrupted = False
         self._wall_ns = 0
@@ -57,6 +68,7 @@ class Replay:
             "wall_s": round(wall_s, 3),
             "requests_per_second": round(self.tally.sent / wall_s, 2) if wall_s else 0.0,
             "interrupted": self._is_interrupted,
+            "outages": self._reactions,
         }
         return sum_up(self.tally, truth, facts)
 
@@ -64,9 +76,19 @@ class Replay:
         async with AsyncExitStack() as stack:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wideband-replay-")))
             server = await stack.enter_async_context(OwnServer(home, self._pacing.speedup, self._seed))
-            await self._drive(server.url, server.key)
+            seen: list[Outage] = []
+            if self._rounds is not None:
+                breaker = spawn(break_in_turn(server.sandbox_url, self._rounds, seen), name="outages")
+                stack.push_async_callback(_ended, breaker)
+                await self._drive(server.url, server.key)
+                await _ended(breaker)
+            else:
+                await self._drive(server.url, server.key)
             await server.stop()
-            return await of_home(home)
+            truth = await of_home(home)
+            if self._rounds is not None:
+                self._reactions = reactions(seen, await asyncio.to_thread(tries_of, home / FILE))
+            return truth
 
     async def _against(self, target: Target) -> Truth:
         before = await counters(target.url, target.key)
@@ -87,3 +109,9 @@ class Replay:
                     raise
             finally:
                 self._wall_ns = monotonic_ns() - start_ns
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

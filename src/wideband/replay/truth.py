@@ -3,6 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -71,13 +72,16 @@ def _audited(home: Path) -> Truth:
 
 
 def _tries(path: Path) -> tuple[int, int, dict[str, int]]:
+    ((tries,),), ((failovers,),) = rows(path, _TRIES), rows(path, _FAILOVERS)
+    return int(tries), int(failovers), {str(kind): int(count) for kind, count in rows(path, _FAULTS)}
+
+
+def rows(archive: Path, query: str) -> list[Any]:
+    """Ask the analytics of a server that has stopped."""
     import duckdb  # noqa: PLC0415  it takes 0.1 s to load, and only the end of a replay needs it
 
-    with duckdb.connect(str(path), read_only=True) as db:
-        ((tries,),) = db.execute(_TRIES).fetchall()
-        ((failovers,),) = db.execute(_FAILOVERS).fetchall()
-        faults = {str(kind): int(count) for kind, count in db.execute(_FAULTS).fetchall()}
-    return int(tries), int(failovers), faults
+    with duckdb.connect(str(archive), read_only=True) as db:
+        return db.execute(query).fetchall()
 
 
 async def counters(url: str, key: str) -> Counters | None:

@@ -188,3 +188,5 @@ FAULTS: dict[str, Callable[[Scene], Play]] = {
     "wrong_content_type": _wrong_content_type,
     "empty": _empty,
 }
+# Those that a gateway can hide.
+EARLY_FAULTS = tuple(kind for kind in FAULTS if not kind.endswith("_late") and kind != "stall")

@@ -13,6 +13,7 @@ from wideband.sandbox.asked import Asked, unknown_model
 from wideband.sandbox.behaviour import check_length, draw_for, fault_for, pace_for, reply_for
 from wideband.sandbox.breaking import FAULTS, Scene, sound
 from wideband.sandbox.directive import find
+from wideband.sandbox.outages import Outages
 from wideband.sandbox.plays import Play, complete
 from wideband.sandbox.prefix_cache import PrefixCache
 from wideband.sandbox.rows import CREATED_S, MODEL_BY_ID, MODELS, PROVIDERS, SANDBOX_KEY, Serving, SimModel, SimProvider
@@ -52,12 +53,15 @@ class Desk:
         self._caches = {row.slug: PrefixCache() for row in PROVIDERS}
         self._counts: Counter[str] = Counter()
         self._kept = _Kept()
+        self._outages = Outages()
 
     def play(self, incoming: Incoming) -> Play:
         """Answer a request, whatever it is."""
         slug, _, path = incoming.path.removeprefix("/").partition("/")
         if slug == "kept":
             return self._kept.show(path)
+        if slug == "outages":
+            return self._outages.play(incoming.method, path, incoming.body)
         provider = self._providers.get(slug)
         if provider is None:
             return _front_page() if not slug else _refusal(None, _not_found(incoming.path))
@@ -95,7 +99,7 @@ class Desk:
         maker = _check_sealed(asked, wire, model, provider)
         self._counts[provider.slug] += 1
         chance = draw_for(self._seed, provider.slug, self._counts[provider.slug])
-        fault = fault_for(provider.slug, serving, directive, chance)
+        fault = self._outages.broken.get(provider.slug) or fault_for(provider.slug, serving, directive, chance)
         if fault is not None and fault not in FAULTS:
             raise invalid(f"The sandbox knows no fault {fault!r}; it knows {', '.join(FAULTS)}")
         cached = 0 if asked.caching == "off" else self._caches[provider.slug].read(asked.text)

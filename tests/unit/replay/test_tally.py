@@ -85,3 +85,11 @@ def test_a_server_without_counters_leaves_them_unknown() -> None:
     assert parse_counters("nginx_up 1\n") is None
     assert parse_counters("# TYPE wideband_tries_total counter\n") == Counters(0, 0, 0, 0)
     assert of_counters(None, None).tries is None
+
+
+def test_with_outages_one_request_in_two_thousand_may_fail() -> None:
+    assert not summed("provider_cut", None).passed
+    assert not summed("provider_cut", None, outages=[]).passed
+    books = Truth(records=2000, balanced=True)
+    assert summed("provider_cut", *[None] * 1999, truth=books, requests=2000, outages=[]).passed
+    assert not summed(*["provider_cut"] * 2, *[None] * 1998, truth=books, requests=2000, outages=[]).passed

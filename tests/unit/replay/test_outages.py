@@ -1,0 +1,44 @@
+"""Who is broken when, and what the traffic did about it."""
+
+from wideband.replay.outages import Outage, Reaction, Sent, reactions, turns
+
+SECOND_NS = 1_000_000_000
+
+
+def sent(provider: str, at_s: float, fault: str | None = None) -> Sent:
+    return Sent(provider, int(at_s * SECOND_NS), fault)
+
+
+def outage(provider: str, from_s: float, to_s: float) -> Outage:
+    return Outage(provider, "503", int(from_s * SECOND_NS), int(to_s * SECOND_NS))
+
+
+def test_each_round_breaks_two_neighbours_in_a_way_of_its_own() -> None:
+    assert turns(["a", "b", "c"], ["500", "hang", "cut", "429"]) == [
+        (("a", "b"), "500"),
+        (("b", "c"), "hang"),
+        (("c", "a"), "cut"),
+        (("a", "b"), "429"),
+    ]
+
+
+def test_what_goes_to_a_broken_provider_is_counted_before_and_after_two_seconds() -> None:
+    tries = [
+        sent("a", 9.9),
+        sent("a", 10.0, "provider_overloaded"),
+        sent("a", 11.9, "provider_overloaded"),
+        sent("a", 12.0, "provider_overloaded"),
+        sent("b", 13.0),
+        sent("a", 18.0, "provider_overloaded"),
+        sent("a", 21.5),
+    ]
+    assert reactions([outage("a", 10, 18)], tries) == [
+        Reaction(provider="a", fault="503", broken_s=8.0, tries_at_first=2, tries_later=1, all_later=2, returned_s=3.5)
+    ]
+
+
+def test_a_return_that_came_only_after_the_next_outage_was_not_seen() -> None:
+    first, second = reactions([outage("a", 10, 18), outage("a", 30, 38)], [sent("b", 20), sent("a", 40.25)])
+    assert first.returned_s is None
+    assert second.returned_s == 2.25
+    assert reactions([outage("a", 1, 2)], [])[0].returned_s is None
