@@ -67,6 +67,7 @@ def _join(row: EndpointRow, provider: Provider, model: Model | None) -> Endpoint
         input_modalities=modalities,
         supported_parameters=row.supported_parameters,
         quirks=row.quirks,
+        cache_ttl_s=row.cache_ttl_s,
         simulated=row.simulated,
     )
 

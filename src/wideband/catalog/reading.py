@@ -5,7 +5,7 @@ It takes parsed documents and gives rows and problems; it opens no file and know
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ from wideband.catalog.voices import (
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _MODEL_ID = re.compile(r"[^\s/]+/\S+")
+_Seconds = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,7 @@ class _ProviderTable(msgspec.Struct, kw_only=True):
     privacy_policy_url: str
     terms_of_service_url: str
     status_page_url: str
+    cache_ttl_s: _Seconds
     local: bool
 
 
@@ -87,6 +89,7 @@ class _EndpointTable(msgspec.Struct, kw_only=True):
     input_modalities: tuple[str, ...]
     supported_parameters: frozenset[str]
     quirks: frozenset[str]
+    cache_ttl_s: _Seconds
 
 
 def read_sheet(document: Mapping[str, Any], known: Sheet, words: Words) -> tuple[Sheet, list[Problem]]:

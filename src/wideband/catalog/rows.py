@@ -88,7 +88,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     `base_url` may hold `{NAME}` fields filled from the environment (Azure's resource). `key_env` lists variables, the
     first set one wins. `dialect` is the one it is asked in when the caller's own is none it speaks; `also` are the
     others. `by_author` gives the models of an author a dialect of their own, in which no other's are asked. `carriage`
-    names how its platform packs requests. `local` marks servers found on this machine; `simulated` the sandbox.
+    names how its platform packs requests. `cache_ttl_s` is how long it keeps a prompt cached after its last use (None:
+    it does not say). `local` marks servers found on this machine; `simulated` the sandbox.
     """
 
     slug: str
@@ -109,6 +110,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     privacy_policy_url: str | None = None
     terms_of_service_url: str | None = None
     status_page_url: str | None = None
+    cache_ttl_s: int | None = None
     local: bool = False
     simulated: bool = False
 
@@ -159,7 +161,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is a UUID derived from provider, model and tag. `tag` is the routable slug, `provider[/suffix]`.
     `supported_parameters` and `input_modalities` None mean unknown: every parameter and every kind of input is let
-    through.
+    through. `cache_ttl_s` None means that prompts stay cached as long as the provider says.
     """
 
     id: str
@@ -174,6 +176,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     input_modalities: tuple[str, ...] | None = None
     supported_parameters: frozenset[str] | None = None
     quirks: frozenset[str] = frozenset()
+    cache_ttl_s: int | None = None
     simulated: bool = False
 
 
@@ -191,6 +194,7 @@ class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
     input_modalities: tuple[str, ...] | None = None
     supported_parameters: frozenset[str] | None = None
     quirks: frozenset[str] = frozenset()
+    cache_ttl_s: int | None = None
     simulated: bool = False
 
 

@@ -112,4 +112,5 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, usage: Usage, c
         app_url=caller.app_url,
         app_title=caller.app_title,
         user_agent=caller.user_agent,
+        is_warm=trial is not None and work.warm is not None and work.warm.endpoint_id == trial.endpoint.id,
     )

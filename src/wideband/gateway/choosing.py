@@ -5,6 +5,7 @@ from wideband.catalog.rows import Endpoint, Rates
 from wideband.dialects.seals import last_provider
 from wideband.gateway import metadata
 from wideband.gateway.lanes import SPEAKERS
+from wideband.gateway.warmth import find_warm
 from wideband.gateway.work import Work
 from wideband.ids import seed
 from wideband.metering.meter import CHARS_A_TOKEN
@@ -18,6 +19,7 @@ from wideband.routing.variants import find_model, refined
 def make_plan(work: Work) -> Plan:
     """Decide who is asked. Raises `Faulted` for a model or preference that there is not."""
     wish, exchange = make_wish(work), work.exchange
+    work.warm = wish.warm
 
     def rates_of(endpoint: Endpoint) -> Rates:
         return rates_at(work, endpoint, wish.prompt_tokens)
@@ -30,9 +32,10 @@ def make_wish(work: Work) -> Wish:
     ask, task = work.ask, work.dialect.task
     chosen = _models(work)
     own = tuple(one for _, one in chosen)
+    models, prompt_tokens = tuple(model for model, _ in chosen), ask.prompt_chars // CHARS_A_TOKEN
     return Wish(
-        models=tuple(model for model, _ in chosen),
-        prompt_tokens=ask.prompt_chars // CHARS_A_TOKEN,
+        models=models,
+        prompt_tokens=prompt_tokens,
         max_tokens=ask.max_tokens,
         needs=ask.needs,
         modalities=ask.modalities,
@@ -41,6 +44,7 @@ def make_wish(work: Work) -> Wish:
         sealed_by=last_provider(work.body),
         preferences=own[0],
         apart=own if any(one is not own[0] for one in own) else (),
+        warm=None if own[0].order else find_warm(work, models, prompt_tokens),
         policy=work.exchange.policy,
     )
 

@@ -13,6 +13,7 @@ from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
 from wideband.routing.policy import Policy
+from wideband.routing.stickiness import Sticky
 from wideband.store.base import Ledger
 from wideband.upstream.auth import PLATFORMS, Authorizer, headers_for
 from wideband.upstream.base import Call, Upstream
@@ -109,6 +110,7 @@ class Exchange:
     observer: Observer
     terms: Terms = field(default_factory=Terms)
     policy: Policy = field(default_factory=Policy)
+    sticky: Sticky = field(default_factory=Sticky)
     open_requests: int = 0
     _authorizers: dict[AuthStyle, Authorizer] = field(default_factory=dict, repr=False)
     _addresses: dict[tuple[str, str], Address] = field(default_factory=dict, repr=False)

@@ -16,10 +16,11 @@ from wideband.gateway.exchange import Caller, Exchange, Terms
 from wideband.gateway.sink import Sink
 from wideband.gateway.trial import Trial
 from wideband.gateway.turns import Turns
+from wideband.gateway.warmth import note_warm
 from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
 from wideband.metering.meter import Meter
-from wideband.routing.plans import Plan
+from wideband.routing.plans import Outcome, Plan
 from wideband.tasks import spawn
 from wideband.wire import jsons
 
@@ -138,7 +139,7 @@ class Session:
             account = account_for(work, trial, INTERNAL)
             tail = self.dialect.stream_encoder(trial.envelope).close(account.closing)
         if account.outcome is not None:
-            self.exchange.health.observe(account.outcome)
+            self._learn(account.outcome, trial)
         record = work.meter.close(account.facts)
         try:
             await self.exchange.ledger.settle(
@@ -157,6 +158,12 @@ class Session:
         self.exchange.observer.finished(record)
         if not self.sink.gone:
             await self._end(trial, fault, account.closing, tail)
+
+    def _learn(self, outcome: Outcome, trial: Trial | None) -> None:
+        """Keep in mind for later requests how this one went."""
+        self.exchange.health.observe(outcome)
+        if trial is not None and outcome.fault is None:
+            note_warm(self.work, trial.endpoint, outcome.prompt_tokens)
 
     def _tail(self, trial: Trial, closing: Closing) -> bytes:
         """Return the rest of the answer: of a stream its end, else the whole body."""

@@ -9,7 +9,7 @@ from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
 from wideband.metering.meter import Meter
-from wideband.routing.plans import Plan
+from wideband.routing.plans import Plan, Warm
 
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 CONTENT_TYPES: dict[Framing, str] = {
@@ -36,6 +36,7 @@ class Work:
     meter: Meter
     first_token_s: float
     plan: Plan | None = None
+    warm: Warm | None = None
     held_nano: int = 0
     losses: list[Loss] = field(default_factory=list)
     content_sent: bool = False

@@ -13,6 +13,7 @@ from wideband.routing.health import Health
 from wideband.routing.pace import slow_ones, speed_step
 from wideband.routing.plans import FunnelStep, Plan, Wish
 from wideband.routing.rankers import RANKERS, Scene
+from wideband.routing.stickiness import warm_first
 
 INITIAL = "Initial Endpoints"
 REPEATS = "Leave Out Repeats"
@@ -106,11 +107,17 @@ def _ranked(scene: Scene, pools: Pools) -> list[Endpoint]:
         # Nothing would cover a probe here.
         scene = msgspec.structs.replace(scene, probing=False)
     ranked = [RANKERS[_strategy(own)](scene, pool) for own, pool in pools if pool]
+    if scene.wish.warm is not None and not preferences.order:
+        ranked = [warm_first(scene.wish.warm, endpoints, lambda one: _is_well(scene, one)) for endpoints in ranked]
     if not preferences.allow_fallbacks and not preferences.order:
         ranked = [endpoints[:1] for endpoints in ranked]
     if len(ranked) == 1:
         return ranked[0]
     return _slow_last(scene.slow, ranked) if scene.slow else list(chain.from_iterable(ranked))
+
+
+def _is_well(scene: Scene, endpoint: Endpoint) -> bool:
+    return endpoint.id not in scene.slow and scene.health.is_healthy(endpoint.id, scene.now_ns)
 
 
 def _slow_last(slow: Mapping[str, Endpoint], ranked: list[list[Endpoint]]) -> list[Endpoint]:

@@ -99,6 +99,7 @@ def _provider(row: SimProvider, base_url: str) -> Provider:
         key=SANDBOX_KEY,
         quirks=_QUIRKS.get(row.dialect, frozenset()),
         data_policy=row.data_policy,
+        cache_ttl_s=row.cache_ttl_s,
         simulated=True,
     )
 

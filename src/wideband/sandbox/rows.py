@@ -31,7 +31,7 @@ class SimProvider(msgspec.Struct, frozen=True, kw_only=True):
     """A simulated provider. `pace` multiplies a model's tokens per second, `lag` its time to first token.
 
     `also` are further protocols it speaks. `off_peak` halves its prices between two minutes of the UTC day;
-    `long_prompt` doubles the prompt price above so many tokens.
+    `long_prompt` doubles the prompt price above so many tokens. It says that it keeps prompts cached for `cache_ttl_s`.
     """
 
     slug: str
@@ -45,6 +45,7 @@ class SimProvider(msgspec.Struct, frozen=True, kw_only=True):
     long_prompt: int | None = None
     data_policy: DataPolicy = DataPolicy(trains=False, retains=False)
     quantization: str | None = None
+    cache_ttl_s: int | None = None
 
 
 class Serving(msgspec.Struct, frozen=True):
@@ -83,6 +84,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=1.2,
         lag=0.8,
         peak=Peak(13, 21, 1.6),
+        cache_ttl_s=3_600,
     ),
     SimProvider(
         slug="sim-borealis",
@@ -91,6 +93,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=1.0,
         lag=1.0,
         peak=Peak(8, 17, 1.4),
+        cache_ttl_s=300,
     ),
     SimProvider(
         slug="sim-cinder",
@@ -99,6 +102,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=0.8,
         lag=1.5,
         peak=Peak(0, 8, 2.0),
+        cache_ttl_s=7_200,
         off_peak=(990, 30),
         quantization="fp8",
     ),
@@ -109,6 +113,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=0.7,
         lag=1.8,
         peak=Peak(20, 4, 1.8),
+        cache_ttl_s=300,
         data_policy=DataPolicy(trains=True, retains=True, retention_days=30),
     ),
     SimProvider(
@@ -137,6 +142,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=1.4,
         lag=0.9,
         peak=Peak(22, 6, 1.7),
+        cache_ttl_s=300,
         off_peak=(0, 360),
     ),
     SimProvider(
@@ -147,6 +153,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=1.1,
         lag=1.0,
         peak=Peak(15, 19, 1.2),
+        cache_ttl_s=3_600,
     ),
     SimProvider(
         slug="sim-isle",
@@ -155,6 +162,7 @@ PROVIDERS: tuple[SimProvider, ...] = (
         pace=1.3,
         lag=0.9,
         peak=Peak(14, 20, 1.4),
+        cache_ttl_s=3_600,
         data_policy=DataPolicy(trains=False, retains=True, retention_days=30),
     ),
     SimProvider(

@@ -1,0 +1,127 @@
+"""Where conversations lie in providers' prompt caches, so that they go on there while the caches hold.
+
+All times are unix nanoseconds given from outside. The table is advice: whoever does not find it only pays more.
+"""
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from wideband.catalog.rows import Endpoint, Rates
+from wideband.routing.plans import Warm
+
+# How long a provider keeps a prompt that does not say so.
+DEFAULT_TTL_S = 600
+# What no caller's cache mark can exceed.
+LONGEST_TTL_S = 86_400
+# Providers cache no shorter prompts; a conversation that bears a name may grow, and sticks from its first turn.
+LEAST_TOKENS = 1024
+# So many conversations are kept in mind, about 350 bytes each.
+CAPACITY = 50_000
+
+
+class _Place(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Where a conversation last succeeded: `noted_ns` is when, `until_ns` when the cache there ends unless renewed."""
+
+    key: int
+    endpoint_id: str
+    tokens: int
+    noted_ns: int
+    until_ns: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_places = msgspec.msgpack.Decoder(list[_Place])
+
+
+class Sticky:
+    """The table of conversations; those longest without a success are forgotten first.
+
+    `take_delta` gives what was noted since it was last taken, for the tables of other processes to `merge`; of two
+    notes on a conversation the newer holds. What is merged is no delta of one's own.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._table: OrderedDict[int, _Place] = OrderedDict()
+        self._fresh: dict[int, _Place] = {}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def find(self, key: int, now_ns: int) -> Warm | None:
+        """Return where a conversation is cached, None when nowhere that is known."""
+        place = self._table.get(key)
+        if place is None:
+            return None
+        if now_ns >= place.until_ns:
+            self._forget(key)
+            return None
+        return Warm(place.endpoint_id, place.tokens)
+
+    def note(self, key: int, endpoint_id: str, tokens: int, now_ns: int, ttl_s: int) -> None:
+        """Note a success: the prompt's tokens lie there now, for so long."""
+        place = _Place(key, endpoint_id, tokens, now_ns, now_ns + ttl_s * 1_000_000_000)
+        self._fresh[key] = place
+        self._put(place)
+
+    def take_delta(self) -> bytes | None:
+        """Return what was noted since the last call, None when nothing was."""
+        if not self._fresh:
+            return None
+        delta = _encode(list(self._fresh.values()))
+        self._fresh.clear()
+        return delta
+
+    def merge(self, delta: bytes, now_ns: int) -> None:
+        """Take another process's delta in. Raises `ValueError` when it cannot be read."""
+        for place in _places.decode(delta):
+            held = self._table.get(place.key)
+            if place.until_ns > now_ns and (held is None or held.noted_ns < place.noted_ns):
+                self._fresh.pop(place.key, None)
+                self._put(place)
+
+    def snapshot(self) -> bytes:
+        """Return the whole table, in a form for `restore`."""
+        return _encode(list(self._table.values()))
+
+    def restore(self, data: bytes, now_ns: int) -> None:
+        """Take a whole table in, but what has ended. Raises `ValueError` when it cannot be read."""
+        self.merge(data, now_ns)
+
+    def _put(self, place: _Place) -> None:
+        self._table[place.key] = place
+        self._table.move_to_end(place.key)
+        if len(self._table) > self._capacity:
+            self._forget(next(iter(self._table)))
+
+    def _forget(self, key: int) -> None:
+        del self._table[key]
+        self._fresh.pop(key, None)
+
+
+def conversation_key(account_id: str, model: str, conversation: str) -> int:
+    """Return the 64 bits under which an account's conversation with a model is kept, the same in every process."""
+    text = f"{account_id}\0{model}\0{conversation}".encode("utf-8", "surrogatepass")
+    return zlib.crc32(text) << 32 | zlib.adler32(text)
+
+
+def lifetime_s(endpoint: Endpoint, asked_s: int | None) -> int:
+    """Return how long an endpoint keeps a prompt that was just used, when the caller's marks ask for `asked_s`."""
+    own = endpoint.cache_ttl_s or endpoint.provider.cache_ttl_s or DEFAULT_TTL_S
+    return min(max(own, asked_s or 0), LONGEST_TTL_S)
+
+
+def pays(rates: Rates) -> bool:
+    """Say whether what an endpoint has cached costs less there than what it has not."""
+    return rates.cache_read is not None and rates.cache_read < rates.prompt
+
+
+def warm_first(warm: Warm, endpoints: list[Endpoint], may_lead: Callable[[Endpoint], bool]) -> list[Endpoint]:
+    """Put the endpoint where the conversation is cached first, if it is among these and may lead them."""
+    at = next((at for at, endpoint in enumerate(endpoints) if endpoint.id == warm.endpoint_id), 0)
+    if at == 0 or not may_lead(endpoints[at]):
+        return endpoints
+    return [endpoints[at], *endpoints[:at], *endpoints[at + 1 :]]
