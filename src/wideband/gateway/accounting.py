@@ -16,6 +16,17 @@ from wideband.pricing import Charge, charge
 from wideband.routing.plans import Outcome
 
 NOTHING = Charge(0, 0, 0)
+# Finishes that say why there are no words: such an answer is what was asked for.
+_EXPLAINED = frozenset({"length", "content_filter"})
+
+
+class Bill(msgspec.Struct, frozen=True, kw_only=True):
+    """What was used, what it costs at the endpoint's prices, and what the account is charged for it."""
+
+    usage: Usage = Usage()
+    price: Charge = NOTHING
+    charged: Charge = NOTHING
+    is_insured: bool = False
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,17 +39,29 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 def account_for(work: Work, trial: Trial | None, fault: Fault | None) -> Account:
     """Work out what is charged and what is told of it."""
-    usage = work.meter.usage(work.ask.prompt_chars) if trial is not None else Usage()
-    rates = rates_at(work, trial.endpoint, usage.prompt_tokens) if trial is not None else None
-    charged = charge(rates, usage, work.ask.images) if rates is not None else NOTHING
-    facts = _facts(work, trial, fault, usage, charged)
-    if rates is not None:
-        facts = msgspec.structs.replace(facts, rates=msgspec.structs.asdict(rates))
-    return Account(
-        closing=_closing(work, trial, fault, usage, charged),
-        facts=facts,
-        outcome=None if trial is None else _outcome(work, trial, fault, usage, charged),
-    )
+    if trial is None:
+        bill = Bill()
+        return Account(closing=_closing(work, None, fault, bill), facts=_facts(work, None, fault, bill))
+    usage = work.meter.usage(work.ask.prompt_chars)
+    rates = rates_at(work, trial.endpoint, usage.prompt_tokens)
+    price = charge(rates, usage, work.ask.images)
+    insured = _is_insured(work, trial, usage)
+    bill = Bill(usage=usage, price=price, charged=NOTHING if insured else price, is_insured=insured)
+    facts = msgspec.structs.replace(_facts(work, trial, fault, bill), rates=msgspec.structs.asdict(rates))
+    return Account(closing=_closing(work, trial, fault, bill), facts=facts, outcome=_outcome(work, trial, fault, bill))
+
+
+def _is_insured(work: Work, trial: Trial, usage: Usage) -> bool:
+    """Say whether an answer is so empty that nobody is charged for it: no word of it reached the caller.
+
+    It broke, or it ended without a token and without saying why. Who leaves early pays.
+    """
+    meter = work.meter
+    if work.dialect.task != "generate" or not meter.is_silent:
+        return False
+    if trial.broke is not None:
+        return trial.broke.kind is not FaultKind.CANCELLED
+    return not usage.completion_tokens and meter.finish_reason not in _EXPLAINED
 
 
 def blamed(work: Work, fault: Fault) -> str | None:
@@ -50,23 +73,23 @@ def blamed(work: Work, fault: Fault) -> str | None:
     return tried[-1].provider_name if tried and fault.rule.blames_provider else None
 
 
-def _closing(work: Work, trial: Trial | None, fault: Fault | None, usage: Usage, charged: Charge) -> Closing:
+def _closing(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> Closing:
     router = None
     if work.caller.metadata and work.plan is not None:
         served = trial.endpoint if trial is not None else None
         router = metadata.router_metadata(work.ask.model, work.plan, tuple(work.meter.tries), served, work.losses)
     return Closing(
-        usage=usage,
-        cost_nano=charged.total_nano,
-        prompt_cost_nano=charged.prompt_nano,
-        completion_cost_nano=charged.completion_nano,
+        usage=bill.usage,
+        cost_nano=bill.charged.total_nano,
+        prompt_cost_nano=bill.charged.prompt_nano,
+        completion_cost_nano=bill.charged.completion_nano,
         fault=None if fault is None else metadata.for_caller(fault, blamed(work, fault), router),
         metadata=router,
     )
 
 
-def _outcome(work: Work, trial: Trial, fault: Fault | None, usage: Usage, charged: Charge) -> Outcome:
-    meter, cancelled = work.meter, fault is not None and fault.kind in NOT_ITS_DOING
+def _outcome(work: Work, trial: Trial, fault: Fault | None, bill: Bill) -> Outcome:
+    meter, usage, cancelled = work.meter, bill.usage, fault is not None and fault.kind in NOT_ITS_DOING
     return Outcome(
         endpoint_id=trial.endpoint.id,
         at_ns=now_ns(),
@@ -76,13 +99,13 @@ def _outcome(work: Work, trial: Trial, fault: Fault | None, usage: Usage, charge
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
-        charged_nano=charged.total_nano,
+        charged_nano=bill.price.total_nano,
         cancelled=cancelled,
     )
 
 
-def _facts(work: Work, trial: Trial | None, fault: Fault | None, usage: Usage, charged: Charge) -> Facts:
-    ask, caller = work.ask, work.caller
+def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> Facts:
+    ask, caller, charged = work.ask, work.caller, bill.charged
     cancelled = fault is not None and fault.kind is FaultKind.CANCELLED
     return Facts(
         id=work.id,
@@ -97,7 +120,7 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, usage: Usage, c
         requested_model=ask.model,
         streamed=ask.stream,
         status=499 if cancelled else 200 if trial is not None or fault is None else fault.status,
-        usage=usage,
+        usage=bill.usage,
         served=trial.endpoint if trial is not None else None,
         fault=fault,
         cancelled=cancelled,
@@ -105,6 +128,8 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, usage: Usage, c
         prompt_cost_nano=charged.prompt_nano,
         completion_cost_nano=charged.completion_nano,
         cache_discount_nano=charged.cache_discount_nano,
+        upstream_cost_nano=bill.price.total_nano,
+        is_insured=bill.is_insured,
         held_nano=work.held_nano,
         losses=tuple(sorted({loss.feature for loss in work.losses})),
         session_id=ask.session_id or caller.session_id,
@@ -112,5 +137,6 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, usage: Usage, c
         app_url=caller.app_url,
         app_title=caller.app_title,
         user_agent=caller.user_agent,
+        preset=work.preset.slug if work.preset is not None else None,
         is_warm=trial is not None and work.warm is not None and work.warm.endpoint_id == trial.endpoint.id,
     )

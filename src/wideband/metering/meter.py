@@ -13,7 +13,10 @@ from wideband.canon.events import (
     Counted,
     Event,
     Finished,
+    FinishReason,
+    OpaqueDelta,
     ReasoningDelta,
+    ReasoningSealed,
     RefusalDelta,
     Started,
     TextDelta,
@@ -112,6 +115,7 @@ class Meter:
         self._last_ns = at_ns
         self._chars = 0
         self._reasoning_chars = 0
+        self._said_unread = False
         self._counted: Usage | None = None
         self._finish: Finished | None = None
 
@@ -121,6 +125,16 @@ class Meter:
     def finished(self) -> bool:
         """Whether the model said that it is done."""
         return self._finish is not None
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the model said that it is done, None as long as it has not."""
+        return self._finish.reason if self._finish is not None else None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was said: no word, no thinking, no call, nothing that only its dialect understands."""
+        return not (self._chars or self._reasoning_chars or self.tool_calls or self._said_unread)
 
     @property
     def ttft_ns(self) -> int | None:
@@ -201,6 +215,9 @@ class Meter:
     def _take_args(self, event: ToolArgs) -> None:
         self._chars += len(event.fragment)
 
+    def _take_unread(self, _event: OpaqueDelta | ReasoningSealed) -> None:
+        self._said_unread = True
+
     def _take_finish(self, event: Finished) -> None:
         if self._finish is None or event.choice == 0:
             self._finish = event
@@ -277,6 +294,8 @@ _TAKE: dict[type, Callable[[Meter, Any], None]] = {
     RefusalDelta: Meter._take_refusal,
     ToolOpened: Meter._take_tool,
     ToolArgs: Meter._take_args,
+    OpaqueDelta: Meter._take_unread,
+    ReasoningSealed: Meter._take_unread,
     Finished: Meter._take_finish,
     Counted: Meter._take_count,
     Started: Meter._take_start,
