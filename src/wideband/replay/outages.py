@@ -15,7 +15,7 @@ from wideband.wire import jsons
 BROKEN_AT_ONCE = 2
 BROKEN_S = 8.0
 CALM_S = 12.0
-# How soon traffic has to have left a broken provider; what comes after that finds out whether it is mended.
+# How soon after the first try traffic has to have left a broken provider; later ones find out whether it is mended.
 LEFT_WITHIN_S = 2.0
 _SENT = 'SELECT provider, started_ns, fault FROM "try"'
 _SECOND_NS = 1_000_000_000
@@ -45,9 +45,9 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     """What the traffic did about one outage.
 
-    `tries_at_first` went to the broken provider in its first two seconds, `tries_later` after them, of `all_later` to
-    anybody. `returned_s` is how long after the mending the first try there went well; None when that was not seen
-    before the next outage or the end.
+    `tries_at_first` went to the broken provider within two seconds of the first of them, `tries_later` after that, of
+    `all_later` to anybody. `returned_s` is how long after the mending the first try there went well; None when that
+    was not seen before the next outage or the end.
     """
 
     provider: str
@@ -91,13 +91,14 @@ def reactions(outages: Sequence[Outage], tries: Iterable[Sent]) -> list[Reaction
 
 
 def _reaction(outage: Outage, outages: Sequence[Outage], sent: Sequence[Sent]) -> Reaction:
-    later_ns = outage.from_ns + int(LEFT_WITHIN_S * _SECOND_NS)
     again_ns = min(
         (o.from_ns for o in outages if o.provider == outage.provider and o.from_ns >= outage.to_ns),
         default=sent[-1].at_ns + 1 if sent else 0,
     )
     during = [one for one in sent if outage.from_ns <= one.at_ns < outage.to_ns]
     there = [one for one in during if one.provider == outage.provider]
+    # Traffic comes in bursts: nobody can leave before anybody came.
+    later_ns = (there[0].at_ns if there else outage.from_ns) + int(LEFT_WITHIN_S * _SECOND_NS)
     well = (
         one.at_ns
         for one in sent

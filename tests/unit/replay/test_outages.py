@@ -22,12 +22,12 @@ def test_each_round_breaks_two_neighbours_in_a_way_of_its_own() -> None:
     ]
 
 
-def test_what_goes_to_a_broken_provider_is_counted_before_and_after_two_seconds() -> None:
+def test_tries_at_a_broken_provider_are_counted_within_two_seconds_of_the_first_and_after() -> None:
     tries = [
         sent("a", 9.9),
-        sent("a", 10.0, "provider_overloaded"),
-        sent("a", 11.9, "provider_overloaded"),
-        sent("a", 12.0, "provider_overloaded"),
+        sent("b", 10.0),
+        sent("a", 11.0, "provider_overloaded"),
+        sent("a", 12.9, "provider_overloaded"),
         sent("b", 13.0),
         sent("a", 18.0, "provider_overloaded"),
         sent("a", 21.5),
