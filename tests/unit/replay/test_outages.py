@@ -29,7 +29,7 @@ def test_tries_at_a_broken_provider_are_counted_within_two_seconds_of_the_first_
         sent("a", 11.0, "provider_overloaded"),
         sent("a", 12.9, "provider_overloaded"),
         sent("b", 13.0),
-        sent("a", 18.0, "provider_overloaded"),
+        sent("a", 17.9, "provider_overloaded"),
         sent("a", 21.5),
     ]
     assert reactions([outage("a", 10, 18)], tries) == [
