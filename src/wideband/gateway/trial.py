@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from wideband.canon.events import MEANINGFUL, Event, Failed, Finished
 from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.canon.reply import Reply, unfold
+from wideband.canon.request import Loss
 from wideband.catalog.rows import Endpoint
 from wideband.clock import monotonic_ns
 from wideband.dialects.base import Envelope
 from wideband.dialects.carriages import Frames, Packing
 from wideband.gateway.lanes import EncodedWriter, Lane, Writer
+from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
+from wideband.metering.meter import Meter
 from wideband.upstream.base import Answer
 from wideband.wire.eventstream import BrokenError
 from wideband.wire.halves import Mender
@@ -32,7 +35,7 @@ class _Reader:
 
     def __init__(self, trial: "Trial", writer: Writer) -> None:
         self._trial, self._writer = trial, writer
-        self._saw = trial.work.meter.saw
+        self._saw = trial.meter.saw
         self._frames: Frames = trial.packing.frames() if trial.packing else Decoder()
         self._events = trial.dialect.stream_decoder()
         self._mend = Mender().mend
@@ -62,12 +65,22 @@ class _Reader:
 
 
 class Trial:
-    """A try in progress. After `run` returned None the caller is being answered by it; how it broke is in `broke`."""
+    """A try in progress. After `run` returned None the caller is being answered by it; how it broke is in `broke`.
 
-    def __init__(self, work: Work, endpoint: Endpoint, lane: Lane) -> None:
+    `watch` guards the task that runs it, `meter` counts it. `claim` is asked before it commits, and raises `Faulted`
+    when another try has. `heard` says that something of the answer's body has come.
+    """
+
+    def __init__(self, work: Work, endpoint: Endpoint, lane: Lane, watch: Watch, meter: Meter) -> None:
         self.work = work
         self.endpoint = endpoint
         self.lane = lane
+        self.watch = watch
+        self.meter = meter
+        self.claim: Callable[[Trial], None] | None = None
+        self.losses: tuple[Loss, ...] = ()
+        self.heard = False
+        self._cut_s = 0.0
         self.dialect = lane.outward
         self.envelope = Envelope(
             id=work.id,
@@ -90,15 +103,14 @@ class Trial:
 
     async def run(self) -> Fault | None:
         """Make the call and carry its answer. Returns the fault when nothing of it reached the caller."""
-        work, terms = self.work, self.work.exchange.terms
-        watch = work.watch
+        work, watch, terms = self.work, self.watch, self.work.exchange.terms
         answer: Answer | None = None
         try:
             watch.check()
             address = work.exchange.address(self.endpoint, self.dialect)
             passed = work.caller.passed.get(self.dialect.name, {})
             draft = address.packed(self.lane.draft(address.target), passed, stream=work.ask.stream)
-            work.losses[:] = draft.losses
+            self.losses = draft.losses
             call = address.call(draft, terms.connect_s, work.first_token_s)
             self.packing = address.packing
             watch.arm(work.first_token_s, FaultKind.PROVIDER_TIMEOUT)
@@ -106,7 +118,7 @@ class Trial:
             if address.authorizer is not None:
                 call = await address.authorized(call)
             answer = await work.exchange.upstream.send(call)
-            work.meter.headers(answer.status, monotonic_ns())
+            self.meter.headers(answer.status, monotonic_ns())
             await self._take(answer)
         except Faulted as error:
             return self._failed(error.fault)
@@ -160,8 +172,8 @@ class Trial:
         if reply.fault is not None and not reply.choices:
             raise Faulted(reply.fault)
         events = unfold(reply)
-        self.work.meter.saw(events, monotonic_ns())
-        self.committed = True
+        self._commit()
+        self.meter.saw(events, monotonic_ns())
         self.broke = reply.fault
         if self.work.ask.stream:
             encoder = self.work.dialect.stream_encoder(self.envelope)
@@ -171,7 +183,7 @@ class Trial:
             self.whole = (body, reply)
 
     async def _take_stream(self, answer: Answer) -> None:
-        watch, terms = self.work.watch, self.work.exchange.terms
+        watch, terms = self.watch, self.work.exchange.terms
         self.writer = self.lane.writer(self.envelope)
         reader = _Reader(self, self.writer)
         chunk: bytes | None = b""
@@ -181,6 +193,8 @@ class Trial:
             await self._send(reader.take(chunk, monotonic_ns()))
             if self.committed:
                 watch.arm(terms.inter_token_s if self._choices_left > 0 else terms.tail_s, FaultKind.PROVIDER_STALLED)
+            elif not self.heard:
+                self._hear()
         if not self.committed:
             raise Faulted(
                 Fault(kind=FaultKind.PROVIDER_CUT, message="The provider ended the stream without an answer.")
@@ -199,7 +213,7 @@ class Trial:
                 raise
             return None
         except asyncio.CancelledError:
-            if self._choices_left > 0 or (fault := self.work.watch.fault()) is None:
+            if self._choices_left > 0 or (fault := self.watch.fault()) is None:
                 raise
             if fault.kind is FaultKind.CANCELLED:
                 raise Faulted(fault) from None
@@ -215,7 +229,8 @@ class Trial:
             if kind in MEANINGFUL:
                 if kind is Finished and not self.committed and event.reason == "error":  # type: ignore[union-attr]  # kind says so
                     raise Faulted(Fault(kind=FaultKind.PROVIDER_ERROR, message="The provider gave up on the answer."))
-                self.committed = True
+                if not self.committed:
+                    self._commit()
                 self._choices_left -= kind is Finished
             elif kind is Failed:
                 fault: Fault = event.fault  # type: ignore[union-attr]  # kind says so
@@ -224,6 +239,24 @@ class Trial:
                 self.broke = fault
                 return True
         return False
+
+    def hurry(self, after_s: float) -> None:
+        """Give up after so long, unless something of the answer's body has come or comes until then."""
+        if not self.heard and not self.committed and after_s < (left_s := self.watch.wait_s):
+            self._cut_s = left_s - after_s
+            self.watch.wait_s = after_s
+
+    def _hear(self) -> None:
+        """Take the first bytes of a body as a sign of life, though they say nothing yet."""
+        self.heard = True
+        if self._cut_s:
+            self.watch.wait_s += self._cut_s
+
+    def _commit(self) -> None:
+        """Make this the try that answers. Raises `Faulted` when another one is that already."""
+        if self.claim is not None:
+            self.claim(self)
+        self.committed = True
 
     async def _send(self, data: bytes) -> None:
         """Hand bytes to the caller, or hold them back until the try has committed."""
@@ -237,7 +270,7 @@ class Trial:
             data = b"".join((*self._held, data))
             self._held = []
         if data:
-            self.work.watch.phase = "writing"
+            self.watch.phase = "writing"
             await self.work.send(data)
 
 

@@ -8,8 +8,8 @@ from wideband.gateway import metadata
 from wideband.gateway.lanes import FastLane, Lane, TranslatedLane, outward_dialect
 from wideband.gateway.trial import Trial
 from wideband.gateway.work import Work
-from wideband.routing.failover import tries
-from wideband.routing.plans import Outcome, Plan, Refused
+from wideband.routing.failover import Failover
+from wideband.routing.plans import Outcome, Plan
 
 
 class Turns:
@@ -17,6 +17,8 @@ class Turns:
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        # Losses of before any try, which all tries share.
+        self._common = len(work.losses)
         self._request: Request | None = None
         self._trial: Trial | None = None
 
@@ -26,24 +28,36 @@ class Turns:
 
     async def run(self, plan: Plan) -> Fault | None:
         """Try endpoints until one commits. Returns what to tell the caller: None when the answer is whole."""
-        work = self._work
-        meter, flow = work.meter, tries(plan, work.exchange.terms.max_tries)
-        endpoint = next(flow)
-        while True:
-            meter.try_started(endpoint, monotonic_ns(), now_ns())
-            trial = self._trial = Trial(work, endpoint, self._lane(endpoint))
-            fault = await trial.run()
-            ended = self._told(endpoint, fault or trial.broke)
-            meter.try_ended(ended, monotonic_ns())
-            if not trial.committed:
-                work.exchange.health.observe(failed(work, endpoint, ended))
-            if fault is None or ended is None or ended.kind is FaultKind.CANCELLED:
-                flow.close()
-                return ended
+        flow = Failover(plan, self._work.exchange.terms.max_tries)
+        while (endpoint := flow.next()) is not None:
+            trial = self._trial = self._begin(endpoint)
             try:
-                endpoint = flow.send(Refused(ended))
-            except StopIteration as stop:
-                return stop.value or ended
+                fault = await trial.run()
+            except BaseException:
+                self._note_losses(trial)
+                raise
+            ended = self._end(trial, fault)
+            if fault is None or ended is None or ended.kind is FaultKind.CANCELLED:
+                return ended
+            flow.refused(endpoint, ended)
+        return flow.last_word()
+
+    def _begin(self, endpoint: Endpoint) -> Trial:
+        work = self._work
+        work.meter.try_started(endpoint, monotonic_ns(), now_ns())
+        return Trial(work, endpoint, self._lane(endpoint), work.watch, work.meter)
+
+    def _end(self, trial: Trial, fault: Fault | None) -> Fault | None:
+        """Write down how a try ended; returns its fault as it may be told."""
+        work, ended = self._work, self._told(trial.endpoint, fault or trial.broke)
+        self._note_losses(trial)
+        trial.meter.try_ended(ended, monotonic_ns())
+        if not trial.committed:
+            work.exchange.health.observe(failed(work, trial.endpoint, ended))
+        return ended
+
+    def _note_losses(self, trial: Trial) -> None:
+        self._work.losses[self._common :] = trial.losses
 
     def _told(self, endpoint: Endpoint, fault: Fault | None) -> Fault | None:
         """Return what of a try's fault may be said and recorded."""

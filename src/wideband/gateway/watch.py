@@ -5,6 +5,7 @@ events costs a handful of timer calls.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
@@ -32,7 +33,9 @@ class Watch:
         self._deadline = self._ends
         self._kind = FaultKind.REQUEST_TIMEOUT
         self._timer: asyncio.TimerHandle | None = None
-        self._reason: FaultKind | None = None
+        self._reason: Fault | None = None
+        self._reminder: Callable[[], None] | None = None
+        self._remind_at = 0.0
         self.gone = False
         self.phase: Phase = "idle"
 
@@ -40,17 +43,40 @@ class Watch:
         """Let the next reading wait at most this long."""
         self._kind = kind
         self._deadline = self._loop.time() + after_s
-        when = min(self._deadline, self._ends)
-        if self._timer is None or self._timer.when() > when:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(when, self._fire)
+        self._look_at(min(self._deadline, self._ends))
+
+    @property
+    def wait_s(self) -> float:
+        """How long the reading under way may still wait."""
+        return self._deadline - self._loop.time()
+
+    @wait_s.setter
+    def wait_s(self, after_s: float) -> None:
+        self._deadline = self._loop.time() + after_s
+        self._look_at(min(self._deadline, self._ends))
+
+    def remind(self, after_s: float, call: Callable[[], None] | None) -> None:
+        """Have `call` called once after so long; the newest reminder is the only one, None takes it back."""
+        self._reminder = call
+        if call is not None:
+            self._remind_at = self._loop.time() + after_s
+            self._look_at(self._remind_at)
+
+    @property
+    def left_s(self) -> float:
+        """How long the whole request may still take."""
+        return self._ends - self._loop.time()
 
     def client_gone(self) -> None:
         """Say that the client left; breaks the wait at once if there is one."""
         self.gone = True
-        if self.phase != "idle":
-            self._break(FaultKind.CANCELLED)
+        self.break_off(_fault(FaultKind.CANCELLED))
+
+    def break_off(self, reason: Fault) -> None:
+        """End the wait at once, if there is one; the first reason counts."""
+        if self.phase != "idle" and self._reason is None:
+            self._reason = reason
+            self._task.cancel()
 
     def check(self) -> None:
         """Raise `Faulted` (cancelled) if the client left while nothing was waited for."""
@@ -63,31 +89,39 @@ class Watch:
         # More than one cancellation comes as one error: if ours is not the only one, the other counts.
         if reason is None or self._task.uncancel() > 0:
             return None
-        return _fault(reason)
+        return reason
 
     def close(self) -> None:
         """Stop guarding."""
         self.phase = "idle"
+        self._reminder = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _look_at(self, when: float) -> None:
+        if self._timer is None or self._timer.when() > when:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(when, self._fire)
+
     def _fire(self) -> None:
         now = self._loop.time()
         self._timer = None
+        if self._reminder is not None and now >= self._remind_at:
+            reminder, self._reminder = self._reminder, None
+            reminder()
         if self.phase != "idle" and now >= self._ends:
-            self._break(FaultKind.REQUEST_TIMEOUT)
+            self.break_off(_fault(FaultKind.REQUEST_TIMEOUT))
         elif self.phase == "reading" and now >= self._deadline:
-            self._break(self._kind)
+            self.break_off(_fault(self._kind))
         else:
             # Bytes came since the timer was set, or the client is the slow one: look again when it could be due.
             pause = max(self._deadline - now, 0.25 if now < self._ends else 1.0)
-            self._timer = self._loop.call_at(min(now + pause, max(self._ends, now + 0.25)), self._fire)
+            self._look_at(self._soonest(min(now + pause, max(self._ends, now + 0.25))))
 
-    def _break(self, reason: FaultKind) -> None:
-        if self._reason is None:
-            self._reason = reason
-            self._task.cancel()
+    def _soonest(self, when: float) -> float:
+        return when if self._reminder is None else min(when, self._remind_at)
 
 
 def _fault(kind: FaultKind) -> Fault:

@@ -1,6 +1,6 @@
-"""What to do after a try failed, as a generator: it yields endpoints and is told how each one went."""
+"""Whom to ask next, and what to tell the caller when nobody is left."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import msgspec
 
@@ -9,33 +9,58 @@ from wideband.catalog.rows import Endpoint
 from wideband.routing.plans import Committed, Plan, Refused
 
 
-def tries(plan: Plan, limit: int) -> Generator[Endpoint, Committed | Refused, Fault | None]:
-    """Yield endpoints to try, at most `limit`, none twice; return None once committed, else what to tell the caller.
+class Failover:
+    """The tries of one request: at most `limit`, no endpoint twice, though two of them may be under way at once.
 
     A request that a provider rejects is not shown to others who serve the same model, but to the next model.
     """
-    tried: set[str] = set()
-    closed_models: set[str] = set()
-    refused: list[tuple[Endpoint, Fault]] = []
-    for endpoint in plan.endpoints:
-        if len(refused) >= limit:
-            break
-        if endpoint.id in tried or endpoint.model in closed_models:
-            continue
-        tried.add(endpoint.id)
+
+    def __init__(self, plan: Plan, limit: int) -> None:
+        self._plan, self._limit = plan, limit
+        self._tried: set[str] = set()
+        self._closed_models: set[str] = set()
+        self._refused: list[tuple[Endpoint, Fault]] = []
+        self._is_over = False
+
+    def ahead(self) -> Iterator[Endpoint]:
+        """Yield the endpoints that may still be tried, the next one first."""
+        if self._is_over or len(self._tried) >= self._limit:
+            return
+        for endpoint in self._plan.endpoints:
+            if endpoint.id not in self._tried and endpoint.model not in self._closed_models:
+                yield endpoint
+
+    def next(self) -> Endpoint | None:
+        """Take the endpoint to try next; None when there is none."""
+        endpoint = next(self.ahead(), None)
+        if endpoint is not None:
+            self._tried.add(endpoint.id)
+        return endpoint
+
+    def refused(self, endpoint: Endpoint, fault: Fault) -> None:
+        """Say that a try ended before the caller saw anything of it."""
+        self._refused.append((endpoint, fault))
+        if fault.kind is FaultKind.PROVIDER_REJECTED:
+            self._closed_models.add(endpoint.model)
+        elif not fault.rule.retryable:
+            self._is_over = True
+
+    def last_word(self) -> Fault:
+        """Return what to tell the caller when no try committed."""
+        if not self._refused:
+            return self._plan.fault or Fault(kind=FaultKind.NO_ENDPOINTS, message="There is no endpoint to try.")
+        return _last_word(self._refused)
+
+
+def tries(plan: Plan, limit: int) -> Generator[Endpoint, Committed | Refused, Fault | None]:
+    """Yield endpoints to try one after the other; return None once committed, else what to tell the caller."""
+    flow = Failover(plan, limit)
+    while (endpoint := flow.next()) is not None:
         verdict = yield endpoint
         if isinstance(verdict, Committed):
             return None
-        fault = verdict.fault
-        refused.append((endpoint, fault))
-        if fault.rule.retryable:
-            continue
-        if fault.kind is not FaultKind.PROVIDER_REJECTED:
-            break
-        closed_models.add(endpoint.model)
-    if not refused:
-        return plan.fault or Fault(kind=FaultKind.NO_ENDPOINTS, message="There is no endpoint to try.")
-    return _last_word(refused)
+        flow.refused(endpoint, verdict.fault)
+    return flow.last_word()
 
 
 def _last_word(refused: list[tuple[Endpoint, Fault]]) -> Fault:
