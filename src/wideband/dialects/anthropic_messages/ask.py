@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from wideband.canon.faults import Faulted, invalid
+from wideband.dialects import openings
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.base import Ask
 from wideband.wire import jsons
@@ -17,6 +18,8 @@ from wideband.wire import jsons
 MAX_FALLBACKS = 3
 
 _MEDIA = {"image": "image", "document": "file"}
+# Fields that are called alike in `supported_parameters`.
+_KNOBS = ("temperature", "tool_choice", "top_k", "top_p")
 # Inline base64 of an image or file, which no estimate of a prompt may count as text.
 _INLINE = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/=]{64,})"')
 # Chars of prompt that one image or file stands for.
@@ -39,10 +42,14 @@ _REMEDIES: dict[str, str] = {
 }
 
 
+_NOTHING = msgspec.Raw()
+
+
 class _Block(msgspec.Struct, gc=False):
     type: str
     text: str | None = None
-    content: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = _NOTHING
+    cache_control: msgspec.Raw = _NOTHING
 
 
 class _Kind(msgspec.Struct, gc=False):
@@ -58,6 +65,7 @@ class _Tool(msgspec.Struct):
     type: str | None = None
     name: str | None = None
     input_schema: dict[str, msgspec.Raw] | None = None
+    cache_control: msgspec.Raw = _NOTHING
 
 
 class _Typed(msgspec.Struct):
@@ -99,6 +107,7 @@ class _Body(msgspec.Struct):
     fallbacks: list[_Fallback] | None = None
     provider: dict[str, Any] | None = None
     session_id: str | None = None
+    service_tier: str | None = None
 
 
 _read_body = jsons.Reader(_Body)
@@ -142,7 +151,8 @@ def _parse(body: bytes) -> tuple[_Body, dict[str, msgspec.Raw]]:
 
 def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
     model, models = _models(found)
-    media = _media(found.messages)
+    media, marked_s = _media(found)
+    opening, asking = openings.ends(found.messages, found.system)
     return Ask(
         dialect=words.NAME,
         model=model,
@@ -151,7 +161,7 @@ def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
         include_usage=True,
         max_tokens=found.max_tokens,
         prompt_chars=_prompt_chars(fields, bool(media)),
-        needs=_needs(found),
+        needs=_needs(found, fields),
         modalities=frozenset(media),
         images=media["image"],
         preferences=found.provider or {},
@@ -159,6 +169,10 @@ def _ask(found: _Body, fields: dict[str, msgspec.Raw]) -> Ask:
         user=found.metadata.user_id if found.metadata else None,
         # Claude shows its thinking to nobody who did not ask for any, and not every client can read it.
         hides_reasoning=found.thinking is None or found.thinking.type == "disabled",
+        opening=opening,
+        asking=asking,
+        cache_ttl_s=openings.lasting_s(fields, marked_s),
+        service_tier=found.service_tier,
         fields=fields,
     )
 
@@ -177,42 +191,49 @@ def _models(found: _Body) -> tuple[str, tuple[str, ...]]:
     raise invalid("`model` is required; name a model such as `anthropic/claude-sonnet-4.5`.", "model")
 
 
-def _needs(found: _Body) -> frozenset[str]:
-    asked = {
-        "tools": bool(found.tools),
-        "tool_choice": found.tool_choice is not None,
-        "stop": bool(found.stop_sequences),
-        "temperature": found.temperature is not None,
-        "top_p": found.top_p is not None,
-        "top_k": found.top_k is not None,
-        "reasoning": found.thinking is not None and found.thinking.type != "disabled",
-        "structured_outputs": found.output_format is not None
-        or (found.output_config is not None and found.output_config.format is not None),
-    }
-    return frozenset(name for name, is_asked in asked.items() if is_asked)
+def _needs(found: _Body, fields: dict[str, msgspec.Raw]) -> frozenset[str]:
+    needs = [name for name in _KNOBS if name in fields and getattr(found, name) is not None]
+    if found.tools:
+        needs.append("tools")
+    if found.stop_sequences:
+        needs.append("stop")
+    if found.thinking is not None and found.thinking.type != "disabled":
+        needs.append("reasoning")
+    config = found.output_config
+    if found.output_format is not None or (config is not None and config.format is not None):
+        needs.append("structured_outputs")
+    return frozenset(needs)
 
 
-def _media(turns: list[_Turn]) -> Counter[str]:
-    """Return how much input of which kinds beside text there is."""
+def _media(found: _Body) -> tuple[Counter[str], int]:
+    """Return how much input of which kinds beside text there is, and for how many seconds its cache marks ask."""
     kinds: list[str] = []
-    for turn in turns:
-        if type(turn.content) is list:
-            for block in turn.content:
-                kinds.append(block.type)
-                if block.type == "tool_result" and _MEDIA_NAME.search(block.content):
+    marked_s = openings.marked_s(found.tools) if found.tools else 0
+    if type(found.system) is list:
+        marked_s = max(marked_s, openings.marked_s(found.system))
+    for turn in found.messages:
+        content = turn.content
+        if type(content) is list:
+            for block in content:
+                if block.cache_control:
+                    marked_s = max(marked_s, openings.mark_s(block.cache_control))
+                kind = block.type
+                if kind in _MEDIA:
+                    kinds.append(_MEDIA[kind])
+                elif kind == "tool_result" and _MEDIA_NAME.search(block.content):
                     kinds.extend(_inner_kinds(block.content))
-    return Counter(_MEDIA[kind] for kind in kinds if kind in _MEDIA)
+    return Counter(kinds), marked_s
 
 
 def _inner_kinds(content: msgspec.Raw) -> list[str]:
     try:
-        return [block.type for block in _read_kinds(content)]
+        return [_MEDIA[block.type] for block in _read_kinds(content) if block.type in _MEDIA]
     except jsons.DecodeError as error:
         raise refusal(error, "messages.content.") from None
 
 
 def _prompt_chars(fields: dict[str, msgspec.Raw], has_media: bool) -> int:
-    chars = sum(len(fields[name]) for name in ("system", "messages", "tools") if name in fields)
+    chars = sum([len(fields[name]) for name in ("system", "messages", "tools") if name in fields])
     if has_media:
         inline = [len(found[1]) for found in _INLINE.finditer(fields["messages"])]
         chars += len(inline) * MEDIA_CHARS - sum(inline)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from wideband.canon.faults import Faulted, invalid
+from wideband.dialects import openings
 from wideband.dialects.base import Ask
 from wideband.dialects.gemini_generate import proto, words
 from wideband.dialects.gemini_generate.config import Config, decode_config
@@ -19,9 +20,10 @@ MEDIA_CHARS: Final = 6000
 _AT: Final = re.compile(r" - at `\$\.?([^`]*)`$")
 _MODALITIES: Final = frozenset({"audio", "image", "video"})
 # Read whole: they are small. All others are measured, or left to `request`.
-_SMALL: Final = (
-    "alt", "generationConfig", "model", "models", "provider", "session_id", "stream", "toolConfig", "user",
-)  # fmt: skip
+_SMALL: Final = frozenset(
+    {"alt", "generationConfig", "generation_config", "model", "models", "provider", "serviceTier", "service_tier"}
+    | {"sessionId", "session_id", "stream", "toolConfig", "tool_config", "user"}
+)
 
 
 class _Blob(msgspec.Struct, gc=False):
@@ -49,8 +51,18 @@ class _Part(_Media, gc=False):
 
 
 class _Content(msgspec.Struct):
-    role: str | None = None
+    said_by: str | None = msgspec.field(default=None, name="role")
     parts: list[_Part | str] | _Part | str | None = None
+
+    @property
+    def role(self) -> str:
+        """Who said it; the user, where nobody is named."""
+        return self.said_by or "user"
+
+    @property
+    def content(self) -> str | list[_Part | str] | None:
+        """What was said; one part stands for a list of it."""
+        return [self.parts] if isinstance(self.parts, _Part) else self.parts
 
 
 _read_contents = jsons.Reader(list[_Content | str])
@@ -60,10 +72,12 @@ def read(body: bytes) -> Ask:
     """Check and measure a body. Raises `Faulted` (invalid_request) naming the field."""
     try:
         fields = jsons.fields(body)
-        told = {name: jsons.decode(raw) for name in _SMALL if (raw := words.pick(fields, name)) is not None}
+        told = {name: jsons.decode(raw) for name, raw in fields.items() if name in _SMALL}
     except jsons.DecodeError as error:
         raise unreadable(error) from None
-    media, sealed_or_inline = _media(_contents(fields))
+    contents = _contents(fields)
+    media, sealed_or_inline = _media(contents)
+    opening, asking = openings.ends(contents, _system(fields))
     config = decode_config(told)
     stream = proto.flag(told, "stream") or False
     model, models = model_of(told), proto.texts(told, "models")
@@ -84,6 +98,9 @@ def read(body: bytes) -> Ask:
         session_id=proto.text(told, "sessionId"),
         user=proto.text(told, "user"),
         hides_reasoning=not config.shows_thoughts,
+        opening=opening,
+        asking=asking,
+        service_tier=words.tier(proto.text(told, "serviceTier")),
         fields=fields,
     )
 
@@ -119,6 +136,18 @@ def _contents(fields: dict[str, msgspec.Raw]) -> list[_Content]:
     if not found:
         raise invalid("`contents` is empty; send at least one content with `parts`.", "contents")
     return [_Content(parts=content) if isinstance(content, str) else content for content in found]
+
+
+def _system(fields: dict[str, msgspec.Raw]) -> str | list[_Part | str] | None:
+    """Return the system instruction; of one that cannot be read nothing is known, and its reader will say why."""
+    raw = words.pick(fields, "systemInstruction")
+    if raw is None:
+        return None
+    try:
+        (told,) = _read_contents(b"[" + bytes(raw) + b"]")
+    except jsons.DecodeError:
+        return None
+    return told if isinstance(told, str) else told.content
 
 
 def _media(contents: list[_Content]) -> tuple[Counter[str], int]:
@@ -163,4 +192,4 @@ def _needs(fields: dict[str, msgspec.Raw], told: Fields, config: Config) -> froz
     }
     names = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed", "top_logprobs")
     asked |= {name: getattr(sampling, name) is not None for name in names}
-    return frozenset(name for name, is_asked in asked.items() if is_asked)
+    return frozenset([name for name, is_asked in asked.items() if is_asked])

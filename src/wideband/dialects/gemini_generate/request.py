@@ -60,7 +60,7 @@ def _request(body: Fields) -> Request:
         sampling=config.sampling,
         output=config.output,
         reasoning=config.reasoning,
-        service_tier=tier.lower().removeprefix("service_tier_") if tier else None,
+        service_tier=words.tier(tier),
         user=proto.text(body, "user"),
         prefill=bool(messages) and messages[-1].role == "assistant",
         extras=_extras(body, config, tool_rest),

@@ -87,6 +87,11 @@ def finish_word(reason: str | None, native: str | None) -> str:
     return _FINISH_WORDS.get(reason or "stop", "OTHER")
 
 
+def tier(word: str | None) -> str | None:
+    """Return a class of service as other protocols call it: `SERVICE_TIER_FLEX` is flex."""
+    return word.lower().removeprefix("service_tier_") if word else None
+
+
 @functools.lru_cache(maxsize=512)
 def in_path(model: str) -> str:
     """Return a model's name as it stands in a URL, whatever an operator calls it."""

@@ -7,6 +7,7 @@ import msgspec
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Effort
+from wideband.dialects import openings
 from wideband.dialects.base import Ask
 from wideband.dialects.bodies import (
     Addressed,
@@ -24,6 +25,7 @@ from wideband.dialects.openai_chat import words
 from wideband.wire import jsons
 
 _Options = dict[str, Any] | None
+_NOTHING: Final = msgspec.Raw()
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
@@ -32,6 +34,7 @@ class PartProbe(msgspec.Struct, gc=False):
 
     type: str
     text: str | None = None
+    cache_control: msgspec.Raw = _NOTHING
 
 
 class FunctionProbe(msgspec.Struct, gc=False):
@@ -72,6 +75,7 @@ class ToolProbe(msgspec.Struct, gc=False):
 
     type: str
     function: ToolFunction | None = None
+    cache_control: msgspec.Raw = _NOTHING
 
 
 class FormatProbe(msgspec.Struct, gc=False):
@@ -208,7 +212,8 @@ def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
     fields = read_fields(body)
-    chars, media = _measure(told)
+    chars, media, marked_s = _measure(told)
+    opening, asking = openings.ends(told.messages or (MessageProbe(role="user", content=told.prompt),))
     for name in ("tools", "functions"):
         if name in fields:
             chars += len(bytes(fields[name]))
@@ -224,20 +229,30 @@ def read(body: bytes) -> Ask:
         modalities=frozenset(media),
         images=media["image"],
         hides_reasoning=told.include_reasoning is False or bool(told.reasoning and told.reasoning.exclude),
+        opening=opening,
+        asking=asking,
+        cache_key=told.prompt_cache_key,
+        cache_ttl_s=openings.lasting_s(fields, marked_s),
+        service_tier=told.service_tier,
         fields=fields,
         **for_gateway(told),
     )
 
 
-def _measure(told: Body) -> tuple[int, Counter[str]]:
-    """Return how many characters the model has to read, and how much input of which kinds beside text there is."""
-    chars, media = len(told.prompt or ""), Counter[str]()
+def _measure(told: Body) -> tuple[int, Counter[str], int]:
+    """Return how many characters the model has to read, how much input of which kinds beside text there is.
+
+    The third are the seconds for which its cache marks ask, 0 without any.
+    """
+    chars, media, marked_s = len(told.prompt or ""), Counter[str](), openings.marked_s(told.tools) if told.tools else 0
     for message in told.messages or ():
         content = message.content
         if isinstance(content, str):
             chars += len(content)
         elif content is not None:
             for part in content:
+                if part.cache_control:
+                    marked_s = max(marked_s, openings.mark_s(part.cache_control))
                 if part.text is not None:
                     chars += len(part.text)
                 elif part.type in words.MODALITIES:
@@ -245,11 +260,11 @@ def _measure(told: Body) -> tuple[int, Counter[str]]:
         for call in message.tool_calls or ():
             if call.function is not None and isinstance(call.function.arguments, str):
                 chars += len(call.function.arguments)
-    return chars, media
+    return chars, media, marked_s
 
 
 def _needs(told: Body, fields: dict[str, msgspec.Raw]) -> frozenset[str]:
-    needs = {words.PARAMETERS[name] for name in fields.keys() & words.PARAMETERS.keys() if _is_asked(told, name)}
+    needs = {words.PARAMETERS[name] for name in fields if name in words.PARAMETERS and _is_asked(told, name)}
     if told.response_format is not None and told.response_format.type == "json_schema":
         needs.add("structured_outputs")
     return frozenset(needs)

@@ -6,7 +6,7 @@ import msgspec
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Effort
-from wideband.dialects.base import Ask
+from wideband.dialects.base import OPENING_CHARS, Ask
 from wideband.dialects.bodies import (
     Addressed,
     Heat,
@@ -117,6 +117,7 @@ def read(body: bytes) -> Ask:
     options, usage = told.stream_options, told.usage
     # Drafts that are thrown away are charged too.
     answers = told.n or 1 if told.stream else max(told.n or 1, told.best_of or 1)
+    asking = prompts[0][:OPENING_CHARS] if isinstance(prompts[0], str) else ""
     return Ask(
         dialect=words.NAME,
         stream=bool(told.stream),
@@ -128,6 +129,8 @@ def read(body: bytes) -> Ask:
         # Conversations are one at a time, and of words.
         untranslatable=len(prompts) > 1 or not isinstance(prompts[0], str),
         hides_reasoning=told.include_reasoning is False or bool(told.reasoning and told.reasoning.exclude),
+        opening=f"\n{asking}",
+        asking=asking,
         fields=read_fields(body),
         **for_gateway(told),
     )

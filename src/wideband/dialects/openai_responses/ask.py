@@ -8,6 +8,7 @@ import msgspec
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Effort
+from wideband.dialects import openings
 from wideband.dialects.base import Ask
 from wideband.dialects.bodies import (
     Addressed,
@@ -33,6 +34,7 @@ class PartProbe(msgspec.Struct, gc=False):
 
     type: str | None = None
     text: str | None = None
+    cache_control: msgspec.Raw = _NOTHING
 
 
 class ItemProbe(msgspec.Struct, gc=False):
@@ -55,6 +57,7 @@ class ToolProbe(msgspec.Struct, gc=False):
 
     type: str
     name: str | None = None
+    cache_control: msgspec.Raw = _NOTHING
 
 
 class FormatProbe(msgspec.Struct, gc=False):
@@ -206,7 +209,9 @@ def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
     fields = read_fields(body)
-    chars, media = _measure(told)
+    chars, media, marked_s = _measure(told)
+    turns = told.input if isinstance(told.input, list) else (ItemProbe(role="user", content=told.input),)
+    opening, asking = openings.ends(turns, told.instructions)
     return Ask(
         dialect=words.NAME,
         stream=bool(told.stream),
@@ -217,24 +222,35 @@ def read(body: bytes) -> Ask:
         modalities=frozenset(media),
         images=media["image"],
         hides_reasoning=bool(told.reasoning and told.reasoning.exclude),
+        opening=opening,
+        asking=asking,
+        cache_key=told.prompt_cache_key,
+        cache_ttl_s=openings.lasting_s(fields, marked_s),
+        service_tier=told.service_tier,
         fields=fields,
         **for_gateway(told) | {"user": told.user or told.safety_identifier},
     )
 
 
-def _measure(told: Body) -> tuple[int, Counter[str]]:
-    """Return how many characters the model has to read, and how much input of which kinds beside text there is."""
+def _measure(told: Body) -> tuple[int, Counter[str], int]:
+    """Return how many characters the model has to read, how much input of which kinds beside text there is.
+
+    The third are the seconds for which its cache marks ask, 0 without any.
+    """
     chars, media = len(told.instructions or ""), Counter[str]()
+    marked_s = openings.marked_s(told.tools) if told.tools else 0
     if isinstance(told.input, str):
-        return chars + len(told.input), media
+        return chars + len(told.input), media, marked_s
     for item in told.input or ():
         chars += len(item.arguments) + len(item.input) + len(item.tools)
         for part in _parts(item):
+            if part.cache_control:
+                marked_s = max(marked_s, openings.mark_s(part.cache_control))
             if part.text is not None:
                 chars += len(part.text)
             elif part.type in words.MODALITIES:
                 media[words.MODALITIES[part.type]] += 1
-    return chars, media
+    return chars, media, marked_s
 
 
 def _parts(item: ItemProbe) -> Iterator[PartProbe]:
