@@ -11,6 +11,7 @@ import pytest
 from scripts.reference import PARTS, renewed
 from starlette.routing import Route
 
+from wideband.catalog.presets import Preset
 from wideband.catalog.pricetables import RATES
 from wideband.catalog.rows import EndpointRow, Model, Provider
 from wideband.config import load_market, load_settings
@@ -50,7 +51,7 @@ def test_every_generated_part_stands_on_a_page() -> None:
 
 def test_every_route_is_documented() -> None:
     nothing = cast(Any, None)
-    routes = [route for route in Management(nothing, nothing).app().routes if isinstance(route, Route)]
+    routes = [route for route in Management(nothing, nothing, nothing).app().routes if isinstance(route, Route)]
     served = {
         (method, re.sub(r"^(/api)?/v1(beta)?|:path", "", route.path))
         for route in routes
@@ -62,7 +63,7 @@ def test_every_route_is_documented() -> None:
     assert documented == served
 
 
-@pytest.mark.parametrize("row", [Provider, Model, EndpointRow])
+@pytest.mark.parametrize("row", [Provider, Model, EndpointRow, Preset])
 def test_every_field_of_a_row_is_documented(row: type[msgspec.Struct]) -> None:
     # Only the sandbox says of itself that it is simulated.
     fields = set(row.__struct_fields__) - {"simulated"}

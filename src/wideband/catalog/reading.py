@@ -4,14 +4,14 @@ It takes parsed documents and gives rows and problems; it opens no file and know
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import msgspec
 
 from wideband.catalog.pricetables import read_price
 from wideband.catalog.rows import AuthStyle, Carriage, DataPolicy, EndpointRow, Model, Price, Provider, Rates
-from wideband.catalog.tables import Place, Problem, nearest, read_fields
+from wideband.catalog.tables import Place, Problem, nearest, once, read_fields, tables_of
 from wideband.catalog.voices import (
     Words,
     check_dialect,
@@ -99,41 +99,26 @@ def read_sheet(document: Mapping[str, Any], known: Sheet, words: Words) -> tuple
     """
     problems: list[Problem] = []
     providers, seen = dict(known.providers), set[str]()
-    for place, table in _tables(document, "provider", problems):
+    for place, table in tables_of(document, "provider", problems):
         provider = _provider(table, providers, words, place)
         if provider is not None:
-            _once(provider.slug, seen, "slug", place)
+            once(provider.slug, seen, "slug", place)
             providers[provider.slug] = provider
     models = dict(known.models)
-    for place, table in _tables(document, "model", problems):
+    for place, table in tables_of(document, "model", problems):
         model = _model(table, models, place)
         if model is not None:
-            _once(model.id, seen, "id", place)
+            once(model.id, seen, "id", place)
             models[model.id] = model
     endpoints, taken = dict(known.endpoints), set[str]()
-    for place, table in _tables(document, "endpoint", problems):
+    for place, table in tables_of(document, "endpoint", problems):
         row = _endpoint(table, endpoints, providers, words, place)
         if row is not None:
-            _once(f"{row.model} at {row.tag}", taken, "model", place)
+            once(f"{row.model} at {row.tag}", taken, "model", place)
             endpoints[row.provider, row.model, row.tag] = row
     sheet = Sheet(providers=providers, models=models, endpoints=endpoints, aliases=dict(known.aliases))
     sheet.aliases.update(_aliases(document.get("aliases", {}), sheet, problems))
     return sheet, problems
-
-
-def _tables(document: Mapping[str, Any], name: str, problems: list[Problem]) -> Iterable[tuple[Place, dict[str, Any]]]:
-    tables = document.get(name, [])
-    if not isinstance(tables, list):
-        Place(table=name, nth=0, problems=problems).note("", f"write `[[{name}]]`, with two brackets")
-        return
-    for nth, table in enumerate(tables):
-        yield Place(table=name, nth=nth, problems=problems), table
-
-
-def _once(key: str, seen: set[str], field: str, place: Place) -> None:
-    if key in seen:
-        place.note(field, f"`{key}` stands twice in this file; keep one")
-    seen.add(key)
 
 
 def _provider(

@@ -28,6 +28,25 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         self.problems.append(Problem(table=self.table, nth=self.nth, field=field, text=text))
 
 
+def tables_of(
+    document: Mapping[str, Any], name: str, problems: list[Problem]
+) -> Iterable[tuple[Place, dict[str, Any]]]:
+    """Give each table of a repeated name with its place; anything but repeated tables is a problem."""
+    tables = document.get(name, [])
+    if not isinstance(tables, list):
+        Place(table=name, nth=0, problems=problems).note("", f"write `[[{name}]]`, with two brackets")
+        return
+    for nth, table in enumerate(tables):
+        yield Place(table=name, nth=nth, problems=problems), table
+
+
+def once(key: str, seen: set[str], field: str, place: Place) -> None:
+    """Note a key that was seen before in the same file."""
+    if key in seen:
+        place.note(field, f"`{key}` stands twice in this file; keep one")
+    seen.add(key)
+
+
 def read_fields(table: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) -> dict[str, Any]:
     """Return the fields of a table that are well typed; note the others and those the struct does not have."""
     types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}

@@ -14,9 +14,11 @@ COMMANDS: dict[str, str] = {
     "credits": "wideband.cli.credits",
     "models": "wideband.cli.models",
     "outage": "wideband.cli.outage",
+    "presets": "wideband.cli.presets",
     "providers": "wideband.cli.providers",
     "replay": "wideband.cli.replay",
     "sandbox": "wideband.cli.sandbox",
+    "simulate": "wideband.cli.simulate",
     "worker": "wideband.cli.worker",
 }
 

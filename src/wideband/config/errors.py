@@ -93,6 +93,6 @@ def _plain(name: str) -> str:
 
 
 def _row(problem: Problem) -> str:
-    if problem.table in ("provider", "model", "endpoint"):
+    if problem.table in ("provider", "model", "endpoint", "preset"):
         return f"[[{problem.table}]] number {problem.nth + 1}"
     return f"[{problem.table}]"

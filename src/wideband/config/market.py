@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from wideband.catalog.joining import catalogue
+from wideband.catalog.presets import Preset, read_presets
 from wideband.catalog.reading import Sheet, read_sheet
 from wideband.catalog.rows import Catalogue, Endpoint, Model, Provider
+from wideband.catalog.tables import Problem
 from wideband.catalog.voices import Words
 from wideband.config.discovery import discover
 from wideband.config.errors import ConfigError, Fix, located
@@ -16,6 +18,7 @@ from wideband.config.settings import Settings, read_sections
 from wideband.config.snapshot import load_snapshot
 from wideband.dialects.quirks import QUIRKS
 from wideband.dialects.registry import DIALECTS
+from wideband.gateway.presets import check_preset
 
 Rows = tuple[tuple[Provider, ...], tuple[Model, ...], tuple[Endpoint, ...]]
 NO_ROWS: Rows = ((), (), ())
@@ -50,6 +53,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     provider_keys: dict[str, str]
     found: tuple[Found, ...]
     missing: tuple[Missing, ...]
+    presets: dict[str, Preset] = {}
 
     def __repr__(self) -> str:
         return f"Market(found={[each.slug for each in self.found]}, models={len(self.catalogue.models)})"
@@ -87,7 +91,20 @@ def load_market(settings: Settings, extra_rows: Rows | None = None, environ: Map
         provider_keys=keys,
         found=tuple(found),
         missing=tuple(msgspec.structs.replace(each, named=each.slug in named) for each in missing),
+        presets=read_shelf(settings),
     )
+
+
+def read_shelf(settings: Settings) -> dict[str, Preset]:
+    """Return the presets of the settings file by name. Raises `ConfigError`."""
+    if settings.config_file is None:
+        return {}
+    document, text = read_toml(settings.config_file)
+    problems: list[Problem] = []
+    presets = read_presets(document, problems, check_preset)
+    if problems:
+        raise ConfigError(located(problems, settings.config_file, text))
+    return presets
 
 
 def wants_sandbox(settings: Settings, market: Market) -> bool:

@@ -14,6 +14,7 @@ from wideband.config.outside import environment, read_toml
 FILE_NAME = "wideband.toml"
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
@@ -47,6 +48,12 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     hold_s: Seconds = 3600.0
 
 
+class ResponseCache(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the answers may take that callers ask to have kept (`X-OpenRouter-Cache`); 0 keeps none."""
+
+    max_bytes: Natural = 256 * 1024 * 1024
+
+
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """The simulated market: "auto" shows it while no real provider is usable."""
 
@@ -72,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines = Deadlines()
     limits: Limits = Limits()
     holds: Holds = Holds()
+    response_cache: ResponseCache = ResponseCache()
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
 
@@ -87,10 +95,11 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "deadlines": Deadlines,
     "limits": Limits,
     "holds": Holds,
+    "response_cache": ResponseCache,
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,
 }
-ROW_TABLES = ("provider", "model", "endpoint", "aliases")
+ROW_TABLES = ("provider", "model", "endpoint", "preset", "aliases")
 
 
 def load_settings(

@@ -131,7 +131,7 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         upstream_cost_nano=bill.price.total_nano,
         is_insured=bill.is_insured,
         held_nano=work.held_nano,
-        losses=tuple(sorted({loss.feature for loss in work.losses})),
+        losses=tuple(sorted({loss.feature for loss in (*work.preset_losses, *work.losses)})),
         session_id=ask.session_id or caller.session_id,
         user=ask.user,
         app_url=caller.app_url,

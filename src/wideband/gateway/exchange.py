@@ -7,14 +7,17 @@ from typing import Protocol
 import msgspec
 
 from wideband.accounts.rows import Key
+from wideband.catalog.presets import Shelf
 from wideband.catalog.rows import AuthStyle, Catalogue, Endpoint, Voice
 from wideband.dialects.base import Dialect, Draft, Target
 from wideband.dialects.carriages import CARRIAGES, Packing
+from wideband.gateway.caching import CacheWish
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
 from wideband.routing.policy import Policy
 from wideband.routing.stickiness import Sticky
-from wideband.store.base import Ledger
+from wideband.store.base import Ledger, Presets
+from wideband.store.replies import Replies
 from wideband.upstream.auth import PLATFORMS, Authorizer, headers_for
 from wideband.upstream.base import Call, Upstream
 
@@ -49,6 +52,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     app_url: str | None = None
     app_title: str | None = None
     user_agent: str | None = None
+    cache: CacheWish | None = None
     # Headers of the client's that go to upstreams too, by the dialect of those upstreams.
     passed: dict[str, dict[str, str]] = {}
 
@@ -110,7 +114,9 @@ class Exchange:
     observer: Observer
     terms: Terms = field(default_factory=Terms)
     policy: Policy = field(default_factory=Policy)
+    presets: Presets = field(default_factory=Shelf)
     sticky: Sticky = field(default_factory=Sticky)
+    replies: Replies | None = None
     open_requests: int = 0
     _authorizers: dict[AuthStyle, Authorizer] = field(default_factory=dict, repr=False)
     _addresses: dict[tuple[str, str], Address] = field(default_factory=dict, repr=False)

@@ -9,10 +9,12 @@ from wideband.accounts.rows import Hold, Settlement
 from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Ask, Closing, Dialect, Envelope
-from wideband.gateway import metadata
-from wideband.gateway.accounting import account_for, blamed
+from wideband.gateway import metadata, replies
+from wideband.gateway.accounting import Account, account_for, blamed
+from wideband.gateway.caching import settled
 from wideband.gateway.choosing import make_plan, most_cost
 from wideband.gateway.exchange import Caller, Exchange, Terms
+from wideband.gateway.presets import NAMED, apply_preset
 from wideband.gateway.sink import Sink
 from wideband.gateway.trial import Trial
 from wideband.gateway.turns import Turns
@@ -20,6 +22,7 @@ from wideband.gateway.warmth import note_warm
 from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
 from wideband.metering.meter import Meter
+from wideband.metering.record import Generation
 from wideband.routing.plans import Outcome, Plan
 from wideband.tasks import spawn
 from wideband.wire import jsons
@@ -42,6 +45,10 @@ class Session:
 
     async def answer(self, body: bytes) -> None:
         """Answer the request. Raises `Faulted` only for a body that could not be understood, before any record."""
+        account_id, presets = self.caller.key.account_id, self.exchange.presets
+        applied = apply_preset(self.dialect, body, presets, account_id) if NAMED in body else None
+        if applied is not None:
+            body = applied.body
         ask = self.dialect.read(body)
         terms = self.exchange.terms
         watch = Watch(terms.total_s)
@@ -59,6 +66,9 @@ class Session:
             meter=Meter(self.began_ns),
             first_token_s=_first_token_s(terms, ask),
         )
+        if applied is not None:
+            self.work.preset = applied.preset
+            self.work.preset_losses = applied.losses
         self.exchange.open_requests += 1
         try:
             await self._answer()
@@ -72,6 +82,8 @@ class Session:
         fault: Fault | None
         work, turns = self.work, Turns(self.work)
         try:
+            if self.caller.cache is not None and await self._replayed():
+                return
             plan = work.plan = make_plan(work)
             fault = plan.fault or await self._hold(plan)
             if fault is None:
@@ -87,6 +99,18 @@ class Session:
             log.exception("request %s failed on a defect of ours", self.id)
             fault = INTERNAL
         await self._finish(turns.served, fault)
+
+    async def _replayed(self) -> bool:
+        """Answer from the cache, if the caller wants that and it holds the answer; says whether it did."""
+        work, wish = self.work, settled(self.caller.cache)
+        kept = await replies.look_up(work, wish) if wish is not None else None
+        if kept is None:
+            return False
+        record, body = await replies.replay(work, kept)
+        await self._settle(record)
+        if not self.sink.gone:
+            await self._deliver(body)
+        return True
 
     # -- before and during the answer ----------------------------------------------------------------------------
 
@@ -142,22 +166,34 @@ class Session:
             self._learn(account.outcome, trial)
         record = work.meter.close(account.facts)
         try:
-            await self.exchange.ledger.settle(
-                Settlement(
-                    id=self.id,
-                    account_id=self.caller.key.account_id,
-                    key_hash=self.caller.key.hash,
-                    charge_nano=record.cost_nano,
-                    at_ns=now_ns(),
-                    record=jsons.encode(record),
-                )
-            )
+            await self._settle(record)
         except Faulted as error:
             await self._refuse(error.fault, account.closing)
             return
-        self.exchange.observer.finished(record)
+        if work.slot is not None and trial is not None:
+            await self._keep(trial, account)
         if not self.sink.gone:
             await self._end(trial, fault, account.closing, tail)
+
+    async def _settle(self, record: Generation) -> None:
+        """Make the charge and the record durable. Raises `Faulted` (unavailable)."""
+        await self.exchange.ledger.settle(
+            Settlement(
+                id=self.id,
+                account_id=self.caller.key.account_id,
+                key_hash=self.caller.key.hash,
+                charge_nano=record.cost_nano,
+                at_ns=now_ns(),
+                record=jsons.encode(record),
+            )
+        )
+        self.exchange.observer.finished(record)
+
+    async def _keep(self, trial: Trial, account: Account) -> None:
+        try:
+            await replies.keep(self.work, trial, account)
+        except Exception:
+            log.exception("the answer of request %s could not be kept: a defect of ours", self.id)
 
     def _learn(self, outcome: Outcome, trial: Trial | None) -> None:
         """Keep in mind for later requests how this one went."""
@@ -180,12 +216,18 @@ class Session:
     async def _end(self, trial: Trial | None, fault: Fault | None, closing: Closing, tail: bytes) -> None:
         if trial is None:
             await self._refuse(fault or NOTHING_ANSWERED, closing)
-        elif not self.work.ask.stream:
-            await self.sink.reply(200, {"content-type": "application/json", "x-generation-id": self.id}, tail)
-        elif self.sink.started:
-            await self.sink.end(tail)
         else:
-            await self.work.send(tail)
+            await self._deliver(tail)
+
+    async def _deliver(self, rest: bytes) -> None:
+        """Send the rest of an answer, which may be all of it."""
+        if not self.work.ask.stream:
+            headers = {"content-type": "application/json", "x-generation-id": self.id, **self.work.headers}
+            await self.sink.reply(200, headers, rest)
+        elif self.sink.started:
+            await self.sink.end(rest)
+        else:
+            await self.work.send(rest)
             await self.sink.end()
 
     async def _refuse(self, fault: Fault, closing: Closing) -> None:
@@ -196,7 +238,8 @@ class Session:
         if not self.sink.started:
             body = self.dialect.encode_fault(told, self.id)
             status = metadata.status(told, self.dialect)
-            await self.sink.reply(status, metadata.fault_headers(told, status, self.id), body)
+            headers = {**metadata.fault_headers(told, status, self.id), **self.work.headers}
+            await self.sink.reply(status, headers, body)
             return
         envelope = Envelope(
             id=self.id,

@@ -1,10 +1,13 @@
 """What is known of one request while it is being answered; the tries and the session share it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wideband.canon.request import Loss
+from wideband.catalog.presets import Preset
 from wideband.clock import monotonic_ns
 from wideband.dialects.base import Ask, Dialect, Framing
+from wideband.gateway.caching import Slot
 from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.sink import Sink
 from wideband.gateway.watch import Watch
@@ -22,7 +25,11 @@ BLANK = b"\n"
 
 @dataclass
 class Work:
-    """One request under way. `created_ns` is unix time, the arrival; `first_token_s` the deadline of each try."""
+    """One request under way. `created_ns` is unix time, the arrival; `first_token_s` the deadline of each try.
+
+    `slot` is where its answer is to be kept, if the caller asked for that; `headers` are of the answer, beside those
+    that every one has.
+    """
 
     id: str
     created_ns: int
@@ -35,10 +42,14 @@ class Work:
     watch: Watch
     meter: Meter
     first_token_s: float
+    preset: Preset | None = None
+    preset_losses: tuple[Loss, ...] = ()
     plan: Plan | None = None
     warm: Warm | None = None
     held_nano: int = 0
     losses: list[Loss] = field(default_factory=list)
+    slot: Slot | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     content_sent: bool = False
     last_sent_ns: int = 0
 
@@ -62,4 +73,4 @@ class Work:
 
     async def _start(self) -> None:
         kind = CONTENT_TYPES[self.ask.framing]
-        await self.sink.start(200, {"content-type": kind, **STREAM_HEADERS, "x-generation-id": self.id})
+        await self.sink.start(200, {"content-type": kind, **STREAM_HEADERS, "x-generation-id": self.id, **self.headers})

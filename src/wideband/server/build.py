@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wideband.catalog.presets import Shelf
 from wideband.config import Market, Settings
 from wideband.gateway.exchange import Exchange, Terms
 from wideband.routing.health import Health
@@ -11,6 +12,8 @@ from wideband.server.inference import Inference
 from wideband.server.management import Management
 from wideband.server.metrics import Metrics
 from wideband.store.base import Ledger
+from wideband.store.presets import PresetRoom
+from wideband.store.replies import Replies
 from wideband.upstream.base import Upstream
 
 
@@ -21,6 +24,7 @@ class Parts:
     app: App
     exchange: Exchange
     metrics: Metrics
+    presets: PresetRoom
 
 
 def build(
@@ -33,6 +37,7 @@ def build(
 ) -> Parts:
     """Assemble the application of one process."""
     metrics = Metrics()
+    presets = PresetRoom(settings.home, Shelf(market.presets))
     exchange = Exchange(
         catalogue=market.catalogue,
         provider_keys=market.provider_keys,
@@ -41,11 +46,19 @@ def build(
         health=Health(),
         observer=metrics,
         terms=terms(settings),
+        replies=replies(settings),
+        presets=presets,
     )
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
-    management = Management(exchange, lambda: metrics_text(metrics, exchange))
-    return Parts(App(inference, management.app()), exchange, metrics)
+    management = Management(exchange, lambda: metrics_text(metrics, exchange), presets)
+    return Parts(App(inference, management.app()), exchange, metrics, presets)
+
+
+def replies(settings: Settings) -> Replies | None:
+    """Return the response cache, unless the settings allow none. Opens nothing before somebody asks for it."""
+    max_bytes = settings.response_cache.max_bytes
+    return Replies(settings.home, max_bytes) if max_bytes else None
 
 
 def terms(settings: Settings) -> Terms:

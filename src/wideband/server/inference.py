@@ -9,8 +9,10 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.dialects.base import Called, Dialect
 from wideband.dialects.registry import COUNTERS
 from wideband.gateway import metadata
+from wideband.gateway.caching import read_wish
 from wideband.gateway.counting import count_tokens
 from wideband.gateway.exchange import Caller, Exchange
+from wideband.gateway.presets import NAMED, apply_preset
 from wideband.gateway.session import INTERNAL, Session
 from wideband.ids import generation_id
 from wideband.server.auth import authenticate
@@ -61,10 +63,13 @@ class Inference:
     async def _count(
         self, dialect: Dialect, called: Called, headers: Headers, receive: Receive, response: Response, name: str
     ) -> None:
-        authenticate(headers, self._exchange.ledger, called.query, management=False)
+        key = authenticate(headers, self._exchange.ledger, called.query, management=False)
         body = await self._body(receive, headers, response)
         if (absorb := COUNTERS[dialect.name].absorb) is not None:
             body = absorb(called, body)
+        if NAMED in body:
+            applied = apply_preset(dialect, body, self._exchange.presets, key.account_id)
+            body = body if applied is None else applied.body
         counted = await count_tokens(self._exchange, dialect, body, _passed(headers).get(dialect.name, {}), response)
         await response.reply(200, {"content-type": "application/json", "x-generation-id": name}, counted)
 
@@ -139,6 +144,7 @@ def _caller(headers: Headers, key: Key) -> Caller:
         app_url=text(b"http-referer"),
         app_title=text(b"x-openrouter-title") or text(b"x-title"),
         user_agent=text(b"user-agent"),
+        cache=read_wish(headers),
         passed=_passed(headers),
     )
 

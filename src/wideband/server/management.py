@@ -26,6 +26,8 @@ from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.wire import jsons
+from wideband.server.presets import SOURCES, PresetRoutes
+from wideband.store.presets import PresetRoom
 
 log = logging.getLogger("wideband.server")
 
@@ -38,9 +40,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Management:
     """Handlers over one exchange; `metrics_text` comes from the process that serves."""
 
-    def __init__(self, exchange: Exchange, metrics_text: Callable[[], str]) -> None:
+    def __init__(self, exchange: Exchange, metrics_text: Callable[[], str], presets: PresetRoom) -> None:
         self._exchange, self._metrics_text = exchange, metrics_text
 
+        self._presets = PresetRoutes(presets)
     def app(self) -> Starlette:
         """Return the routes under each prefix, and those for machines that watch."""
         versioned: list[tuple[str, str, Endpoint]] = [
@@ -63,6 +66,12 @@ class Management:
         ]
         routes = [
             Route(prefix + path, _guarded(handler), methods=[method])
+            ("GET", "/presets", self._preset(self._presets.all)),
+            ("GET", "/presets/{slug}", self._preset(self._presets.one)),
+            ("GET", "/presets/{slug}/versions", self._preset(self._presets.versions)),
+            ("GET", "/presets/{slug}/versions/{version}", self._preset(self._presets.version)),
+            *(("POST", f"/presets/{{slug}}/{path}", self._made_of(path)) for path in SOURCES),
+            ("DELETE", "/presets/{slug}", self._preset(self._presets.remove)),
             for prefix in PREFIXES
             for method, path, handler in versioned
         ]
@@ -81,6 +90,17 @@ class Management:
     # -- catalogue -----------------------------------------------------------------------------------------------
 
     async def models(self, request: Request) -> Response:
+    def _preset(self, handler: Callable[[Request, Key], Awaitable[Any]]) -> Endpoint:
+        """Answer with what a handler of presets returns, to whoever has a key."""
+
+        async def answer(request: Request) -> Response:
+            return _json(await handler(request, self._key(request)))
+
+        return answer
+
+    def _made_of(self, path: str) -> Endpoint:
+        return self._preset(lambda request, key: self._presets.make(request, key, SOURCES[path]))
+
         query = dict(request.query_params)
         if modellists.asks_in(request) == "gemini_generate":
             # Of every model Google's list says by which methods it is asked.

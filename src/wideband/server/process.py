@@ -87,6 +87,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         upstream = CLIENTS[settings.upstream.client]()
         stack.push_async_callback(upstream.close)
         parts = build(settings, home.market, home.ledger, upstream, metrics_text=own_metrics)
+        stack.callback(parts.presets.close)
         running = Running(url_of(settings.host, sock), settings, home.market, home.sandbox_url, home.key)
         await serve_app(parts, settings, sock, lambda: announce(running, ready))
         forget_running(settings.home)

@@ -1,11 +1,13 @@
 """What the gateway and the management API ask of a ledger, wherever its one writer lives."""
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import msgspec
 
 from wideband.accounts.rows import Hold, Key, Settlement
 from wideband.canon.faults import Fault
+from wideband.catalog.presets import Preset
 
 
 class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,13 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     daily_nano: int = 0
     weekly_nano: int = 0
     monthly_nano: int = 0
+
+
+class Presets(Protocol):
+    """The presets that an account can name, in memory."""
+
+    def find(self, account_id: str, slug: str, /) -> Preset | None: ...
+    def names(self, account_id: str, /) -> Collection[str]: ...
 
 
 class Ledger(Protocol):

@@ -36,7 +36,7 @@ class Managing(Broken):
 def http() -> httpx.AsyncClient:
     exchange = stage({}).exchange
     exchange.ledger = cast("Any", Broken())
-    app = Management(exchange, str).app()
+    app = Management(exchange, str, cast("Any", None)).app()
     headers = {"authorization": "Bearer key"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here", headers=headers)
 
@@ -71,5 +71,17 @@ async def test_a_client_that_leaves_in_the_middle_of_a_form_is_no_defect(caplog:
     exchange.ledger = cast("Any", Managing())
     headers = [(b"authorization", b"Bearer key")]
     scope: Scope = {"type": "http", "method": "POST", "path": "/v1/keys", "query_string": b"", "headers": headers}
-    await Management(exchange, str).app()(scope, cast("Receive", receive), cast("Send", send))
+    await Management(exchange, str, cast("Any", None)).app()(scope, cast("Receive", receive), cast("Send", send))
     assert caplog.text == ""
+
+
+async def test_what_a_code_of_availability_means_can_be_asked(http: httpx.AsyncClient) -> None:
+    told = (await http.get("/api/v1/availability")).json()["data"]
+    assert {"capacity_exhausted", "constraint_filtered", "no_endpoints"} <= {row["code"] for row in told}
+    assert all(row["meaning"] and row["remedy"] for row in told)
+    one = (await http.get("/api/v1/availability/capacity_exhausted")).json()["data"]
+    assert one in told
+    assert one["retryable"] is True
+    unknown = await http.get("/api/v1/availability/bad_weather")
+    assert unknown.status_code == 404
+    assert "constraint_filtered" in unknown.json()["error"]["message"]
