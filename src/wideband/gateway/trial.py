@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -36,6 +36,8 @@ class _Reader:
     def __init__(self, trial: "Trial", writer: Writer) -> None:
         self._trial, self._writer = trial, writer
         self._saw = trial.meter.saw
+        if trial.said is not None:
+            self._saw = trial.saw
         self._frames: Frames = trial.packing.frames() if trial.packing else Decoder()
         self._events = trial.dialect.stream_decoder()
         self._mend = Mender().mend
@@ -97,6 +99,8 @@ class Trial:
         self.writer: Writer | None = None
         self.whole: tuple[bytes, Reply] | None = None
         self.packing: Packing | None = None
+        # What the provider says, where the answer is to be kept.
+        self.said: list[Event] | None = [] if work.slot is not None else None
         self._held: list[bytes] = []
         self._held_size = 0
         self._choices_left = work.ask.n
@@ -176,6 +180,8 @@ class Trial:
         self.meter.saw(events, monotonic_ns())
         self.broke = reply.fault
         if self.work.ask.stream:
+            if self.said is not None:
+                self.said.extend(events)
             encoder = self.work.dialect.stream_encoder(self.envelope)
             self.writer = EncodedWriter(encoder, self.lane.losses, self.envelope.provider_slug)
             await self._send(self.writer.feed(_NOTHING, events))
@@ -218,6 +224,12 @@ class Trial:
             if fault.kind is FaultKind.CANCELLED:
                 raise Faulted(fault) from None
             return None
+
+    def saw(self, events: Iterable[Event], at_ns: int) -> None:
+        """Count what the provider says, and keep it."""
+        self.meter.saw(events, at_ns)
+        if self.said is not None:
+            self.said.extend(events)
 
     def look(self, events: list[Event]) -> bool:
         """Find out whether these events commit the try; returns whether they broke it off.

@@ -1,0 +1,201 @@
+"""Answers that are kept and given again: how one is read from the cache, replayed to its caller, and put there."""
+
+import asyncio
+
+import msgspec
+
+from wideband.canon.events import FinishReason
+from wideband.canon.reply import Choice, Reply, fold, unfold
+from wideband.canon.request import Json, Opaque, Part, Reasoning, Refusal, Score, Text, ToolCall, Vector
+from wideband.clock import now_ns
+from wideband.dialects import seals
+from wideband.dialects.base import Closing, Envelope
+from wideband.gateway.accounting import Account, account_for
+from wideband.gateway.caching import CacheWish, Slot, forbids_keeping, slot_key
+from wideband.gateway.lanes import EncodedWriter
+from wideband.gateway.trial import Trial
+from wideband.gateway.work import Work
+from wideband.metering.record import Generation
+from wideband.store.replies import Found, Replies
+from wideband.wire import jsons
+from wideband.wire.sse import Frame
+
+# What a model says. An answer with anything else in it is not kept.
+_KINDS: dict[str, type[Part]] = {
+    kind.__name__: kind for kind in (Text, Refusal, Reasoning, ToolCall, Opaque, Vector, Score)
+}
+_SECOND_NS = 1_000_000_000
+
+
+class _Part(msgspec.Struct, frozen=True):
+    kind: str
+    said: msgspec.Raw
+
+
+class _Choice(msgspec.Struct, frozen=True, kw_only=True):
+    index: int
+    parts: list[_Part]
+    finish: FinishReason
+    native_finish: str | None = None
+    stop_sequence: str | None = None
+    logprobs: Json = None
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in the cache; `source_id` is the generation that was paid for."""
+
+    source_id: str
+    model: str
+    provider: str
+    provider_slug: str
+    endpoint_id: str
+    simulated: bool
+    choices: list[_Choice]
+    extras: dict[str, Json]
+
+
+class Kept:
+    """An answer from the cache, made ready for one request."""
+
+    def __init__(self, answer: _Answer) -> None:
+        self._answer = answer
+        self.reply = Reply(choices=tuple(map(_choice, answer.choices)), extras=answer.extras)
+
+    def write(self, work: Work, closing: Closing) -> bytes:
+        """Return the answer in the caller's protocol, all of it, under the request's own id. Notes losses."""
+        answer, ask, dialect = self._answer, work.ask, work.dialect
+        envelope = Envelope(
+            id=work.id,
+            model=answer.model,
+            provider=answer.provider,
+            provider_slug=answer.provider_slug,
+            asked=ask.fields,
+            created_s=work.created_ns // _SECOND_NS,
+            include_usage=ask.include_usage,
+            hides_reasoning=ask.hides_reasoning,
+        )
+        if ask.stream:
+            writer = EncodedWriter(dialect.stream_encoder(envelope), work.losses, answer.provider_slug)
+            return writer.feed(Frame(b""), unfold(self.reply)) + writer.close(closing)
+        body, losses = dialect.encode_reply(seals.tag_reply(self.reply, answer.provider_slug), envelope, closing)
+        work.losses.extend(losses)
+        return body
+
+    def record(self, work: Work, account: Account) -> Generation:
+        """Return the record of the request: whose answer it was, and that it cost nothing. No try stands in it."""
+        answer, first = self._answer, self.reply.choices[0]
+        facts = msgspec.structs.replace(account.facts, is_replayed=True)
+        return msgspec.structs.replace(
+            work.meter.close(facts),
+            model=answer.model,
+            provider=answer.provider_slug,
+            provider_name=answer.provider,
+            endpoint_id=answer.endpoint_id,
+            simulated=answer.simulated,
+            upstream_id=answer.source_id,
+            finish_reason=first.finish,
+            native_finish_reason=first.native_finish,
+        )
+
+    def told(self, found: Found) -> dict[str, str]:
+        """Return the headers that say where the answer is from."""
+        now = now_ns()
+        return {
+            "x-openrouter-cache-status": "HIT",
+            "x-openrouter-cache-age": str(max(0, now - found.at_ns) // _SECOND_NS),
+            "x-openrouter-cache-ttl": str(max(0, -((now - found.expires_ns) // _SECOND_NS))),
+            "x-openrouter-cache-source-id": self._answer.source_id,
+        }
+
+
+async def look_up(work: Work, wish: CacheWish) -> Kept | None:
+    """Return the answer that is kept for a request, if one is. Readies `work` to say so, and to keep a new one."""
+    replies = work.exchange.replies
+    if replies is None or forbids_keeping(work.ask):
+        return None
+    return await asyncio.to_thread(_look, work, wish, replies)
+
+
+def _look(work: Work, wish: CacheWish, replies: Replies) -> Kept | None:
+    key = slot_key(work.caller.key.hash, work.ask, work.caller.passed, work.body)
+    ttl_s = wish.ttl_s or 0
+    work.slot = Slot(key, ttl_s)
+    work.headers = {"x-openrouter-cache-status": "MISS", "x-openrouter-cache-ttl": str(ttl_s)}
+    if wish.clear:
+        replies.drop(key)
+        return None
+    found = replies.find(key)
+    if found is None:
+        return None
+    try:
+        kept = Kept(jsons.decode_as(found.answer, _Answer))
+    except (jsons.DecodeError, KeyError):
+        # Another version of this program wrote it.
+        replies.drop(key)
+        return None
+    work.headers = kept.told(found)
+    return kept
+
+
+async def replay(work: Work, kept: Kept) -> tuple[Generation, bytes]:
+    """Return the record of a request that is answered from the cache, and its whole answer."""
+    account = account_for(work, None, None)
+    body = kept.write(work, account.closing)
+    losses = tuple(sorted({*account.facts.losses, *(loss.feature for loss in work.losses)}))
+    return msgspec.structs.replace(kept.record(work, account), losses=losses), body
+
+
+async def keep(work: Work, trial: Trial, account: Account) -> None:
+    """Keep the answer of a try, if it is whole and says something."""
+    replies, slot, facts = work.exchange.replies, work.slot, account.facts
+    if replies is None or slot is None or facts.fault is not None or facts.is_insured or trial.broke is not None:
+        return
+    reply = trial.whole[1] if trial.whole is not None else fold(trial.said or [])
+    if _is_whole(work, reply):
+        answer = _written(work, trial, reply)
+        await asyncio.to_thread(replies.keep, slot.key, jsons.encode(answer), slot.ttl_s)
+
+
+def _is_whole(work: Work, reply: Reply) -> bool:
+    wanted = work.ask.n if work.dialect.task == "generate" else 1
+    return (
+        reply.fault is None
+        and len(reply.choices) >= wanted
+        and all(choice.finish not in (None, "error") for choice in reply.choices)
+        and all(type(part).__name__ in _KINDS for choice in reply.choices for part in choice.parts)
+    )
+
+
+def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
+    endpoint = trial.endpoint
+    return _Answer(
+        source_id=work.id,
+        model=endpoint.model,
+        provider=endpoint.provider.name,
+        provider_slug=endpoint.provider.slug,
+        endpoint_id=endpoint.id,
+        simulated=endpoint.simulated,
+        choices=[
+            _Choice(
+                index=choice.index,
+                parts=[_Part(type(part).__name__, msgspec.Raw(jsons.encode(part))) for part in choice.parts],
+                finish=choice.finish or "stop",
+                native_finish=choice.native_finish,
+                stop_sequence=choice.stop_sequence,
+                logprobs=choice.logprobs,
+            )
+            for choice in reply.choices
+        ],
+        extras=reply.extras,
+    )
+
+
+def _choice(row: _Choice) -> Choice:
+    return Choice(
+        index=row.index,
+        parts=tuple(jsons.decode_as(part.said, _KINDS[part.kind]) for part in row.parts),
+        finish=row.finish,
+        native_finish=row.native_finish,
+        stop_sequence=row.stop_sequence,
+        logprobs=row.logprobs,
+    )
