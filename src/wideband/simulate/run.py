@@ -1,0 +1,242 @@
+"""The run: requests in simulated time through the gateway's own planner, failover, health board and stickiness."""
+
+from collections.abc import Callable, Generator
+from heapq import heappop, heappush
+from random import Random
+
+import msgspec
+
+from wideband.canon.faults import Fault
+from wideband.canon.usage import Usage
+from wideband.catalog.rows import Catalogue, Endpoint, Rates
+from wideband.clock import monotonic_s
+from wideband.pricing import charge, resolve
+from wideband.routing.failover import tries
+from wideband.routing.health import Health
+from wideband.routing.plan import plan
+from wideband.routing.plans import Committed, Outcome, Preferences, Refused, Wish
+from wideband.routing.policy import Policy, Weights
+from wideband.routing.rankers import RANKERS
+from wideband.routing.stickiness import LEAST_TOKENS, Sticky, lifetime_s, pays
+from wideband.simulate.providers import MODEL, Answer, Staff
+from wideband.simulate.rates import Rates as Cycle, daily
+from wideband.simulate.rows import World
+from wideband.simulate.score import Result, Score
+from wideband.simulate.traffic import DAY_NS, SECOND_NS, Conversation, Traffic, conversations, recorded
+
+# Who can compete: all but the caller's own order. The first one is what the others are compared with.
+RANKED = tuple(name for name in RANKERS if name != "order")
+MOST_TRIES = 6
+FIRST_TOKEN_S = 60.0
+_HOUR_NS = 3600 * SECOND_NS
+_LOOK_UP_EVERY = 2000
+_TOOLS, _NOTHING = frozenset({"tools"}), frozenset[str]()
+
+Flow = Generator[Endpoint, Committed | Refused, Fault | None]
+# Told how much of the run is done, a share; says whether to go on.
+Watch = Callable[[float], bool]
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is made of. `cycle` None is the built-in day; `trace` requests stand in for drawn traffic.
+
+    A trace's rows are nanoseconds since its start, prompt tokens and output tokens.
+    """
+
+    world: World
+    ranker: str
+    seed: int = 1
+    weights: Weights = Weights()
+    sticky: bool = True
+    cycle: Cycle | None = None
+    trace: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def start_ns(self) -> int:
+        """The instant at which the run begins, unix nanoseconds."""
+        return DAY_NS + int(self.world.demand.start_hour * _HOUR_NS)
+
+    @property
+    def hours(self) -> float:
+        """How long requests come."""
+        if self.trace:
+            return (self.trace[-1][0] + SECOND_NS) / _HOUR_NS
+        return self.world.demand.hours
+
+    def traffic(self) -> Traffic:
+        """Return the requests, the same for every ranker."""
+        if self.trace:
+            return recorded(self.trace, self.start_ns, self.seed)
+        demand = self.world.demand
+        cycle = self.cycle or daily(demand.requests_per_s, demand.swing)
+        return conversations(demand, cycle, self.start_ns, demand.hours, self.seed)
+
+
+class _Request:
+    """One request on its way: the turn that is up in a conversation."""
+
+    __slots__ = ("answer", "asked_ns", "begun_ns", "endpoint", "flow", "talk", "tried", "wish")
+
+    def __init__(self, talk: Conversation, asked_ns: int, wish: Wish, flow: Flow) -> None:
+        self.talk = talk
+        self.asked_ns = asked_ns
+        self.wish = wish
+        self.flow = flow
+        self.tried = 0
+        self.endpoint: Endpoint
+        self.begun_ns = 0
+        self.answer: Answer
+
+
+class Run:
+    """One ranker in one market with one seed. The same setup always gives the same result, but for `wall_s`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        world = setup.world
+        staff = [Staff(row, setup.start_ns, setup.hours, setup.seed) for row in world.providers]
+        self._staff = {each.endpoint.id: each for each in staff}
+        endpoints = tuple(each.endpoint for each in staff)
+        self._catalogue = Catalogue(providers={}, models={}, endpoints={MODEL: endpoints})
+        self._policy = Policy(ranker=setup.ranker, weights=setup.weights)
+        self._preferences = Preferences(sort=setup.ranker)
+        self._draw = Random(f"run {setup.seed}")
+        self.health = Health()
+        self._sticky = Sticky() if setup.sticky else None
+        self.score = Score(self._staff)
+        self._agenda: list[tuple[int, int, Conversation | _Request]] = []
+        self._count = 0
+        self.now_ns = setup.start_ns
+
+    def go(self, watch: Watch | None = None) -> Result:
+        """Run to the end, or until told to stop."""
+        setup, agenda, began_s = self.setup, self._agenda, monotonic_s()
+        traffic, steps, stopped = setup.traffic(), 0, False
+        span_ns = setup.hours * _HOUR_NS
+        self._next_of(traffic)
+        while agenda:
+            self.now_ns, _, what = heappop(agenda)
+            if isinstance(what, _Request):
+                self._ended(what)
+            else:
+                if not what.at:
+                    self._next_of(traffic)
+                self._asked(what)
+            steps += 1
+            if watch is not None and not steps % _LOOK_UP_EVERY:
+                stopped = not watch(min(1.0, (self.now_ns - setup.start_ns) / span_ns))
+                if stopped:
+                    break
+        result = self.score.result(
+            setup.ranker, setup.world.name, setup.seed, (setup.start_ns, self.now_ns), monotonic_s() - began_s
+        )
+        return msgspec.structs.replace(result, interrupted=True) if stopped else result
+
+    def _next_of(self, traffic: Traffic) -> None:
+        talk = next(traffic, None)
+        if talk is not None:
+            self._at(talk.begins_ns, talk)
+
+    def _at(self, at_ns: int, what: Conversation | _Request) -> None:
+        self._count += 1
+        heappush(self._agenda, (at_ns, self._count, what))
+
+    def _asked(self, talk: Conversation) -> None:
+        """Plan a request that comes in, and begin its first try."""
+        now_ns, turn = self.now_ns, talk.turns[talk.at]
+        prompt_tokens = turn.prompt_tokens
+        self.score.requests += 1
+        wish = Wish(
+            models=(MODEL,),
+            prompt_tokens=prompt_tokens,
+            needs=_TOOLS if turn.calls_tools else _NOTHING,
+            preferences=self._preferences,
+            warm=None if self._sticky is None else self._sticky.find(talk.number, now_ns),
+            policy=self._policy,
+        )
+
+        def rates_of(endpoint: Endpoint) -> Rates:
+            return resolve(endpoint.price, now_ns, prompt_tokens)
+
+        chosen = plan(wish, self._catalogue, self.health, now_ns, turn.seed, rates_of)
+        request = _Request(talk, now_ns, wish, tries(chosen, MOST_TRIES))
+        self._begin(request, next(request.flow))
+
+    def _begin(self, request: _Request, endpoint: Endpoint) -> None:
+        """Ask an endpoint."""
+        now_ns, id_ = self.now_ns, endpoint.id
+        self.score.try_begins(id_, now_ns)
+        request.endpoint, request.begun_ns = endpoint, now_ns
+        request.answer = answer = self._staff[id_].ask(
+            request.talk, now_ns, int(FIRST_TOKEN_S * SECOND_NS), self._draw, again=request.tried > 0
+        )
+        request.tried += 1
+        self._at(now_ns + answer.ends_ns, request)
+
+    def _ended(self, request: _Request) -> None:
+        """End a try: tell the health board, then the failover generator, unless something reached the client."""
+        answer, endpoint = request.answer, request.endpoint
+        self.score.try_ends(endpoint.id, request.begun_ns, answer.fault)
+        if answer.first_ns is not None:
+            self._served(request)
+            return
+        fault = answer.fault
+        assert fault is not None
+        self.health.observe(Outcome(endpoint_id=endpoint.id, at_ns=self.now_ns, fault=fault))
+        try:
+            again = request.flow.send(Refused(fault))
+        except StopIteration as stop:
+            self._closed(request, stop.value or fault)
+            return
+        self.score.failovers += 1
+        self._begin(request, again)
+
+    def _served(self, request: _Request) -> None:
+        """Charge an answer, or the beginning of one that broke off, and learn from it."""
+        answer, endpoint, talk, now_ns = request.answer, request.endpoint, request.talk, self.now_ns
+        request.flow.close()
+        turn = talk.turns[talk.at]
+        prompt, cached, first_ns = turn.prompt_tokens, answer.cached_tokens, answer.first_ns or 0
+        rates = resolve(endpoint.price, request.asked_ns, prompt)
+        usage = Usage(
+            prompt_tokens=prompt,
+            completion_tokens=answer.tokens,
+            cached_tokens=cached,
+            cache_write_tokens=0 if rates.cache_write is None else prompt - cached,
+        )
+        charged = charge(rates, usage)
+        self.health.observe(
+            Outcome(
+                endpoint_id=endpoint.id,
+                at_ns=now_ns,
+                fault=answer.fault,
+                ttft_ns=first_ns,
+                generation_ns=answer.ends_ns - first_ns,
+                prompt_tokens=prompt,
+                cached_tokens=cached,
+                completion_tokens=answer.tokens,
+                charged_nano=charged.total_nano,
+                tool_calls=("schema_mismatch" if answer.bad_call else "valid") if turn.calls_tools else None,
+            )
+        )
+        self.score.charged(endpoint, prompt, answer, charged)
+        if answer.fault is None:
+            cacheable = talk.turns[talk.at - 1].prompt_tokens if talk.at else 0
+            waited_ns = request.begun_ns - request.asked_ns + first_ns
+            self.score.finished(endpoint.id, turn, answer, waited_ns, cacheable)
+            if self._sticky is not None and prompt >= LEAST_TOKENS and pays(rates):
+                self._sticky.note(talk.number, endpoint.id, prompt, now_ns, lifetime_s(endpoint, None))
+        self._closed(request, answer.fault)
+
+    def _closed(self, request: _Request, fault: Fault | None) -> None:
+        """End a request for its client; a conversation goes on after a pause, whatever came of this turn."""
+        if fault is not None:
+            self.score.client_faults[fault.kind.value] += 1
+        talk = request.talk
+        pause_ns = talk.turns[talk.at].pause_ns
+        talk.at += 1
+        if talk.at < len(talk.turns):
+            self._at(self.now_ns + pause_ns, talk)
+        elif talk.at > 1:
+            for staff in self._staff.values():
+                staff.forget(talk)
