@@ -17,6 +17,7 @@ from wideband.clock import now_ns
 from wideband.config import Market, Settings, load_market, wants_sandbox
 from wideband.gateway.exchange import Exchange
 from wideband.sandbox.market import market as sandbox_rows
+from wideband.server.boards import boards_of, kept_boards
 from wideband.server.build import Parts, build
 from wideband.server.child import Sandbox
 from wideband.server.clients import CLIENTS
@@ -88,6 +89,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         stack.push_async_callback(upstream.close)
         parts = build(settings, home.market, home.ledger, upstream, metrics_text=own_metrics)
         stack.callback(parts.presets.close)
+        await stack.enter_async_context(kept_boards(boards_of(parts.exchange.sticky), settings.home))
         running = Running(url_of(settings.host, sock), settings, home.market, home.sandbox_url, home.key)
         await serve_app(parts, settings, sock, lambda: announce(running, ready))
         forget_running(settings.home)

@@ -1,4 +1,4 @@
-"""Several serving processes on one port: the parent owns the ledger, its hub and the sandbox; workers serve."""
+"""Several serving processes on one port: the parent owns the ledger, its hub, the sandbox and the boards."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from wideband.clock import monotonic_ns
 from wideband.config import Settings, load_market
 from wideband.gateway.exchange import Exchange
 from wideband.sandbox.market import market as sandbox_rows
+from wideband.server.boards import boards_of, linked_boards, relayed_boards
 from wideband.server.build import build
 from wideband.server.clients import CLIENTS
 from wideband.server.metrics import Metrics, Snapshot, render
@@ -47,6 +48,7 @@ async def serve_many(settings: Settings, ready: Ready) -> None:
         server = LedgerServer(home.ledger, ledger_socket(settings.home))
         await server.start()
         stack.push_async_callback(server.close)
+        await stack.enter_async_context(relayed_boards(settings.home))
         crew = Crew(settings, sock.getsockname()[1], home.sandbox_url)
         stack.push_async_callback(crew.stop)
         await crew.start()
@@ -144,6 +146,7 @@ async def work(settings: Settings, number: int, sandbox_url: str | None, ready: 
         writer = spawn(counters.keep_writing(parts.metrics, parts.exchange), name="metrics")
         stack.callback(writer.cancel)
         stack.callback(counters.forget)
+        await stack.enter_async_context(linked_boards(boards_of(parts.exchange.sticky), settings.home))
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _parent_spoke)
         await serve_app(parts, settings, sock, ready)
 

@@ -1,13 +1,12 @@
 """One ledger for several processes: the server beside it and the client in each worker, over a unix socket.
 
-A frame is its length in four bytes and a msgpack array. Frames are pipelined: what is asked or answered within one
-turn of the event loop is written at once.
+A frame is a msgpack array. Frames are pipelined: nobody waits for an answer before asking again.
 """
 
 import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -16,10 +15,9 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.store.base import KeyChange, Spend
 from wideband.store.keycache import KeyCache
 from wideband.store.ledger import LocalLedger
+from wideband.store.lines import Line, bind_at
 from wideband.store.versions import Versions
 from wideband.tasks import spawn
-
-_LENGTH_BYTES = 4
 
 # Method -> (the type of its arguments, the type of its result). The names are those of `Ledger`.
 _METHODS: dict[str, tuple[Any, Any]] = {
@@ -56,55 +54,6 @@ _arguments = {name: msgspec.msgpack.Decoder(kinds[0]) for name, kinds in _METHOD
 _result = {name: msgspec.msgpack.Decoder(kinds[1]) for name, kinds in _METHODS.items()}
 
 
-class _Line(asyncio.Protocol):
-    """One end of a connection: bytes to frames and back."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._held = bytearray()
-        self._out: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._transport = None
-
-    def data_received(self, data: bytes) -> None:
-        self._held += data
-        at = 0
-        while len(self._held) - at >= _LENGTH_BYTES:
-            end = at + _LENGTH_BYTES + int.from_bytes(self._held[at : at + _LENGTH_BYTES], "big")
-            if len(self._held) < end:
-                break
-            self.frame(bytes(self._held[at + _LENGTH_BYTES : end]))
-            at = end
-        del self._held[:at]
-
-    def frame(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    def send(self, message: msgspec.Struct) -> None:
-        """Write a frame together with the others of this turn."""
-        if self._transport is None:
-            return
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        data = _encode(message)
-        self._out += (len(data).to_bytes(_LENGTH_BYTES, "big"), data)
-
-    def hang_up(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def _flush(self) -> None:
-        if self._transport is not None:
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
-
-
 class LedgerServer:
     """Answers workers from the one ledger. When a worker goes, its open holds end as interrupted."""
 
@@ -116,11 +65,10 @@ class LedgerServer:
 
     async def start(self) -> None:
         """Listen; only this user can connect."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: _ServerLine(self._ledger, self._lines), str(self._path))
-        self._path.chmod(0o600)
+        self._server = await loop.create_unix_server(
+            lambda: _ServerLine(self._ledger, self._lines), sock=bind_at(self._path)
+        )
 
     async def close(self) -> None:
         """Stop listening and hang up on every worker."""
@@ -132,7 +80,7 @@ class LedgerServer:
         self._path.unlink(missing_ok=True)
 
 
-class _ServerLine(_Line):
+class _ServerLine(Line):
     """The connection of one worker."""
 
     def __init__(self, ledger: LocalLedger, lines: "set[_ServerLine]") -> None:
@@ -197,7 +145,7 @@ class _ServerLine(_Line):
         spawn(answer(), name="answer a worker")
 
     def _reply(self, number: int, result: Any, fault: Fault | None = None) -> None:
-        self.send(_Answer(number, msgspec.Raw(_encode(result)), fault))
+        self.send(_encode(_Answer(number, msgspec.Raw(_encode(result)), fault)))
 
 
 class RemoteLedger:
@@ -279,7 +227,7 @@ class RemoteLedger:
         return figures
 
 
-class _ClientLine(_Line):
+class _ClientLine(Line):
     """A worker's connection, and who waits for which answer."""
 
     def __init__(self) -> None:
@@ -296,12 +244,12 @@ class _ClientLine(_Line):
 
     def ask(self, method: str, *arguments: Any) -> "asyncio.Future[Any]":
         """Send a call; the future is its result. Raises `Faulted` (unavailable) when the server is gone."""
-        if self._transport is None:
+        if not self.is_open:
             raise Faulted(_gone("the server has stopped"))
         self._number += 1
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting[self._number] = (future, method)
-        self.send(_Ask(self._number, method, msgspec.Raw(_encode(arguments))))
+        self.send(_encode(_Ask(self._number, method, msgspec.Raw(_encode(arguments)))))
         return future
 
     def frame(self, data: bytes) -> None:
