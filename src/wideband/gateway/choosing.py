@@ -20,6 +20,7 @@ def make_plan(work: Work) -> Plan:
     """Decide who is asked. Raises `Faulted` for a model or preference that there is not."""
     wish, exchange = make_wish(work), work.exchange
     work.warm = wish.warm
+    work.may_hedge = wish.policy.hedge if wish.preferences.hedge is None else wish.preferences.hedge
 
     def rates_of(endpoint: Endpoint) -> Rates:
         return rates_at(work, endpoint, wish.prompt_tokens)

@@ -14,6 +14,7 @@ from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.gateway.caching import CacheWish
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
+from wideband.routing.hedges import Budget
 from wideband.routing.policy import Policy
 from wideband.routing.stickiness import Sticky
 from wideband.store.base import Ledger, Presets
@@ -26,13 +27,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Deadlines and bounds of a request.
 
     `first_token_s` is the longest wait from a try's start to its first meaningful event; `inter_token_s` between two
-    reads after it; `tail_s` is for what follows when the outcome is known: the end of a finished stream, the body of an
-    error answer; `slowest_tokens_per_s` stretches the first when the answer comes whole and not as a stream.
+    reads after it; `silent_s` is how long a try may be silent at least, before it is given up for an endpoint that is
+    well; `tail_s` is for what follows when the outcome is known: the end of a finished stream, the body of an error
+    answer; `slowest_tokens_per_s` stretches the first when the answer comes whole and not as a stream.
     """
 
     connect_s: float = 10.0
     first_token_s: float = 60.0
     inter_token_s: float = 60.0
+    silent_s: float = 10.0
     total_s: float = 1800.0
     keepalive_s: float = 8.0
     tail_s: float = 2.0
@@ -117,6 +120,7 @@ class Exchange:
     presets: Presets = field(default_factory=Shelf)
     sticky: Sticky = field(default_factory=Sticky)
     replies: Replies | None = None
+    hedges: Budget = field(default_factory=Budget)
     open_requests: int = 0
     _authorizers: dict[AuthStyle, Authorizer] = field(default_factory=dict, repr=False)
     _addresses: dict[tuple[str, str], Address] = field(default_factory=dict, repr=False)

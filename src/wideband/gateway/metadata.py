@@ -7,12 +7,14 @@ import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Loss, Task
-from wideband.catalog.rows import Catalogue, Endpoint, Model
+from wideband.catalog.rows import NANO, Catalogue, Endpoint, Model
 from wideband.dialects.base import Dialect
 from wideband.metering.record import Try
 from wideband.routing.plans import Plan
 from wideband.routing.variants import VARIANTS, find_model
 
+# Where a client can read what a code of `error.availability` means.
+AVAILABILITY_PATH = "/api/v1/availability"
 # Faults of a try whose retry could succeed, so that clients' own retries wait instead of hammering.
 DEFAULT_RETRY_AFTER_S = 1.0
 # What clients that are told in the middle of a stream, where there is no status, go by (clients.md 4).
@@ -105,6 +107,7 @@ def router_metadata(
                 "fault": one.fault,
                 "duration_ms": one.duration_ms,
                 "ttft_ms": one.ttft_ms,
+                **_hedging(one),
             }
             for one in tried
         ],
@@ -112,6 +115,12 @@ def router_metadata(
         "losses": [{"feature": loss.feature, "detail": loss.detail} for loss in losses],
         "simulated": served.simulated if served else False,
     }
+
+
+def _hedging(one: Try) -> dict[str, Any]:
+    """Say of a try that it ran beside another, and what it may have cost in USD though nobody is charged for it."""
+    shown: dict[str, Any] = {"hedge": True} if one.hedge else {}
+    return shown | {"wasted_cost": one.wasted_nano / NANO} if one.wasted_nano else shown
 
 
 def _summary(plan: Plan, tried: tuple[Try, ...], provider: str | None) -> str:
@@ -143,6 +152,9 @@ def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] |
         details.setdefault("provider_name", provider_name)
     if router is not None:
         details["openrouter_metadata"] = router
+    if "availability" in details:
+        known = details["availability"]
+        details["availability"] = {**known, "docs_url": f"{AVAILABILITY_PATH}/{known['code']}"}
     retry_after_s = fault.retry_after_s
     # What one endpoint refused another may take, but the same request will be refused again.
     passing = fault.status in {429, 503} or (fault.rule.retryable and fault.status not in FINAL)

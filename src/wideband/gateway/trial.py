@@ -269,6 +269,7 @@ class Trial:
         if self.claim is not None:
             self.claim(self)
         self.committed = True
+        self.work.losses[:] = self.losses
 
     async def _send(self, data: bytes) -> None:
         """Hand bytes to the caller, or hold them back until the try has committed."""

@@ -87,12 +87,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class _Open:
     """A try that is under way."""
 
-    __slots__ = ("at_ns", "endpoint", "headers_ns", "status", "unix_ns", "upstream_id")
+    __slots__ = ("at_ns", "endpoint", "headers_ns", "hedge", "status", "unix_ns", "upstream_id")
 
-    def __init__(self, endpoint: Endpoint, at_ns: int, unix_ns: int) -> None:
+    def __init__(self, endpoint: Endpoint, at_ns: int, unix_ns: int, hedge: bool) -> None:
         self.endpoint = endpoint
         self.at_ns = at_ns
         self.unix_ns = unix_ns
+        self.hedge = hedge
         self.status = 0
         self.headers_ns: int | None = None
         self.upstream_id: str | None = None
@@ -153,10 +154,16 @@ class Meter:
 
     # Tries.
 
-    def try_started(self, endpoint: Endpoint, at_ns: int, unix_ns: int) -> None:
+    def beside(self) -> "Meter":
+        """Return a meter for a try beside the one that this counts; both write into one history."""
+        other = Meter(self._began_ns)
+        other.tries = self.tries
+        return other
+
+    def try_started(self, endpoint: Endpoint, at_ns: int, unix_ns: int, *, hedge: bool = False) -> None:
         """Begin a call to an endpoint; what an earlier try said no longer counts."""
         self._forget(at_ns)
-        self._try = _Open(endpoint, at_ns, unix_ns)
+        self._try = _Open(endpoint, at_ns, unix_ns, hedge)
 
     def headers(self, status: int, at_ns: int) -> None:
         """Note the arrival of the response headers."""
@@ -185,6 +192,7 @@ class Meter:
                 ttft_ms=_ms(current.at_ns, self._first_ns),
                 duration_ms=(at_ns - current.at_ns) / 1e6,
                 upstream_id=current.upstream_id,
+                hedge=current.hedge,
             )
         )
 

@@ -50,6 +50,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Prices in `max_price` are nano-dollars per million tokens or unit.
     `sort_partition` "none" sorts the endpoints of all models together. `min_throughput` (tokens a second) and
     `max_latency_s` are by the percentage of tries that must be as fast ("p50"...): who misses them is asked last.
+    `hedge` allows or forbids a second try beside a late one; None leaves it to the house.
     `options` (by provider slug) are kept as asked for. `tiers` are service tiers that need no naming; `free` permits
     only endpoints without a price.
     """
@@ -68,6 +69,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     min_throughput: dict[str, float] = {}
     max_latency_s: dict[str, float] = {}
     enforce_distillable_text: bool = False
+    hedge: bool | None = None
     options: dict[str, Json] = {}
     tiers: frozenset[str] = frozenset()
     free: bool = False

@@ -134,5 +134,6 @@ _READERS: dict[str, Callable[[str, Json], dict[str, Any]]] = {
     "max_price": _max_price,
     "preferred_min_throughput": lambda field, value: {"min_throughput": _percentiles(field, value)},
     "preferred_max_latency": lambda field, value: {"max_latency_s": _percentiles(field, value)},
+    "hedge": lambda field, value: {"hedge": _flag(field, value)},
     "options": lambda field, value: {"options": _object(field, value)},
 }

@@ -3,6 +3,7 @@
 import bisect
 from collections import defaultdict
 
+from wideband.canon.faults import FaultKind
 from wideband.metering.record import Generation
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -13,7 +14,10 @@ _HELP: dict[str, tuple[str, str]] = {
     "wideband_requests_total": ("counter", "Requests answered, by dialect and status told to the caller."),
     "wideband_faults_total": ("counter", "Requests that ended in a fault, by its kind."),
     "wideband_tries_total": ("counter", "Upstream calls made."),
-    "wideband_failovers_total": ("counter", "Tries after the first of their request."),
+    "wideband_failovers_total": ("counter", "Tries after another of their request had failed."),
+    "wideband_hedges_total": ("counter", "Tries begun beside a late one, by what became of them."),
+    "wideband_hedges_withheld_total": ("counter", "Tries that stayed without one, because too many had one before."),
+    "wideband_wasted_nano_dollars_total": ("counter", "What tries given up for a faster one may have cost at most."),
     "wideband_tokens_total": ("counter", "Tokens, by kind."),
     "wideband_cost_nano_dollars_total": ("counter", "Charged, in nano-dollars."),
     "wideband_request_seconds": ("histogram", "From arrival to the end of the answer."),
@@ -39,7 +43,8 @@ class Metrics:
             counts["wideband_faults_total", (("kind", record.fault),)] += 1
         tried = len(record.tries)
         counts["wideband_tries_total", ()] += tried
-        counts["wideband_failovers_total", ()] += max(tried - 1, 0)
+        hedged = self._hedges(record) if tried > 1 else 0
+        counts["wideband_failovers_total", ()] += max(tried - hedged - 1, 0)
         counts["wideband_tokens_total", (("kind", "prompt"),)] += record.prompt_tokens
         counts["wideband_tokens_total", (("kind", "completion"),)] += record.completion_tokens
         counts["wideband_cost_nano_dollars_total", ()] += record.cost_nano
@@ -47,16 +52,30 @@ class Metrics:
         if record.latency_ms is not None:
             self._time("wideband_first_token_seconds", record.latency_ms / 1e3)
 
+    def _hedges(self, record: Generation) -> int:
+        """Count the tries beside others: which answered, were outrun, failed, whose client left; returns how many."""
+        hedged = 0
+        for one in record.tries:
+            if one.hedge:
+                hedged += 1
+                became = "won" if one.endpoint_id == record.endpoint_id else "failed"
+                if became == "failed" and one.fault == FaultKind.CANCELLED:
+                    became = "lost" if record.endpoint_id is not None else "cancelled"
+                self._counts["wideband_hedges_total", (("became", became),)] += 1
+            self._counts["wideband_wasted_nano_dollars_total", ()] += one.wasted_nano
+        return hedged
+
     def _time(self, name: str, seconds: float) -> None:
         # Buckets, then +Inf, then the sum.
         row = self._times[name]
         row[bisect.bisect_left(_SECONDS, seconds)] += 1
         row[-1] += seconds
 
-    def snapshot(self, open_requests: int) -> "Snapshot":
+    def snapshot(self, open_requests: int, hedges_withheld: int = 0) -> "Snapshot":
         """Return everything counted so far as plain values, which other processes can add up."""
         counts = {_series(name, labels): value for (name, labels), value in self._counts.items()}
         counts["wideband_open_requests"] = open_requests
+        counts["wideband_hedges_withheld_total"] = hedges_withheld
         return counts, {name: list(row) for name, row in self._times.items()}
 
 

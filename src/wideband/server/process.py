@@ -126,7 +126,7 @@ async def open_market(settings: Settings) -> tuple[Market, Sandbox | None]:
 
 def own_metrics(metrics: Metrics, exchange: Exchange) -> str:
     """Return the metrics of this process alone."""
-    return render([metrics.snapshot(exchange.open_requests)])
+    return render([metrics.snapshot(exchange.open_requests, exchange.hedges.withheld)])
 
 
 def url_of(host: str, sock: socket.socket) -> str:

@@ -168,13 +168,13 @@ class Counters:
     def text(self, metrics: Metrics, exchange: Exchange) -> str:
         """Return the metrics of all workers: ours as of now, the others' at most a second old."""
         others = [path for path in sorted(self._folder.glob("metrics-*.json")) if path != self._path]
-        return render([metrics.snapshot(exchange.open_requests), *_snapshots(others)])
+        return render([metrics.snapshot(exchange.open_requests, exchange.hedges.withheld), *_snapshots(others)])
 
     async def keep_writing(self, metrics: Metrics, exchange: Exchange) -> None:
         """Write ours every second."""
         while True:
             part = self._path.with_suffix(".part")
-            part.write_bytes(jsons.encode(metrics.snapshot(exchange.open_requests)))
+            part.write_bytes(jsons.encode(metrics.snapshot(exchange.open_requests, exchange.hedges.withheld)))
             part.replace(self._path)
             await asyncio.sleep(METRICS_EVERY_S)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wideband.metering.record import Generation
+from wideband.metering.record import Generation, Try
 from wideband.server.metrics import Metrics, render
 
 
@@ -75,6 +75,36 @@ def test_money_and_tokens_add_up_over_workers() -> None:
     assert "wideband_cost_nano_dollars_total 12" in text
     assert 'wideband_tokens_total{kind="prompt"} 10' in text
     assert 'wideband_tokens_total{kind="completion"} 3' in text
+
+
+def a_try(slug: str, fault: str | None = None, *, hedge: bool = False, wasted_nano: int = 0) -> Try:
+    return Try(
+        endpoint_id=slug,
+        provider=slug,
+        provider_name=slug,
+        model="m",
+        status=200,
+        fault=fault,
+        hedge=hedge,
+        wasted_nano=wasted_nano,
+    )
+
+
+def test_tries_beside_others_are_counted_by_what_became_of_them_and_are_no_failovers() -> None:
+    metrics = Metrics()
+    lost, hedge = a_try("a", "cancelled", wasted_nano=7), a_try("b", hedge=True)
+    metrics.finished(record(endpoint_id="b", tries=(lost, hedge)))
+    late = a_try("b", "cancelled", hedge=True, wasted_nano=5)
+    metrics.finished(record(endpoint_id="a", tries=(late, a_try("a"))))
+    metrics.finished(record(status=499, tries=(a_try("a", "cancelled"), late)))
+    broken = a_try("b", "provider_overloaded", hedge=True)
+    metrics.finished(record(endpoint_id="c", tries=(broken, a_try("a", "provider_timeout"), a_try("c"))))
+    text = render([metrics.snapshot(0, 3)]).splitlines()
+    for became in ("won", "lost", "cancelled", "failed"):
+        assert f'wideband_hedges_total{{became="{became}"}} 1' in text
+    assert "wideband_wasted_nano_dollars_total 17" in text
+    assert "wideband_failovers_total 1" in text
+    assert "wideband_hedges_withheld_total 3" in text
 
 
 def test_a_histogram_is_cumulative_and_ends_in_infinity() -> None:
