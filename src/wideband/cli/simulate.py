@@ -219,9 +219,7 @@ def _speed(results: Sequence[Result]) -> None:
     if any(row.interrupted for row in results):
         click.echo("Interrupted: the figures are of what had been simulated by then.", err=True)
     if wall_s:
-        click.echo(
-            f"{requests} requests in {wall_s:.1f} s of a core: {requests / wall_s * 60:,.0f} a minute.", err=True
-        )
+        click.echo(f"{requests:,} requests simulated, {requests / wall_s * 60:,.0f} a minute and core.", err=True)
 
 
 def _watched(setups: Sequence[Setup], jobs: int) -> list[Result]:

@@ -14,20 +14,20 @@ CHATS = Demand(agent_share=0.0)
 
 
 def draw(
-    demand: Demand, rates: Rates = FLAT, start_ns: int = DAY_NS, hours: float = 1.0, seed: int = 1
+    demand: Demand, rates: Rates = FLAT, start_ns: int = DAY_NS, hours: float = 0.5, seed: int = 1
 ) -> list[Conversation]:
     return list(conversations(demand, rates, start_ns, hours, seed))
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    one, same, other = (draw(Demand(), seed=seed) for seed in (1, 1, 2))
+    one, same, other = (draw(Demand(), hours=0.1, seed=seed) for seed in (1, 1, 2))
     assert [(each.begins_ns, each.turns) for each in one] == [(each.begins_ns, each.turns) for each in same]
     assert [each.begins_ns for each in one] != [each.begins_ns for each in other]
 
 
 def test_as_many_requests_come_as_the_rate_says() -> None:
-    assert len(draw(CHATS)) == pytest.approx(20 * 3600, rel=0.02)
-    assert sum(len(each.turns) for each in draw(Demand())) == pytest.approx(20 * 3600, rel=0.05)
+    assert len(draw(CHATS)) == pytest.approx(20 * 1800, rel=0.02)
+    assert sum(len(each.turns) for each in draw(Demand())) == pytest.approx(20 * 1800, rel=0.05)
 
 
 def test_agents_make_their_share_of_the_requests_in_conversations_that_grow() -> None:
@@ -47,7 +47,7 @@ def test_agents_make_their_share_of_the_requests_in_conversations_that_grow() ->
 
 def test_arrivals_follow_the_steps_of_the_rate_and_begin_anew_after_its_length() -> None:
     rates = Rates((0.0, 600.0), (30.0, 0.0), 1200.0)
-    times = [(each.begins_ns - DAY_NS) / SECOND_NS for each in draw(CHATS, rates)]
+    times = [(each.begins_ns - DAY_NS) / SECOND_NS for each in draw(CHATS, rates, hours=1.0)]
     assert times == sorted(times)
     assert all(at % 1200 < 600 for at in times)
     assert len(times) == pytest.approx(30 * 600 * 3, rel=0.03)

@@ -1,0 +1,141 @@
+"""Whole runs: every request ends once, money adds up, and rankers do what their names say."""
+
+import msgspec
+import pytest
+from tests.unit.simulate.worlds import provider, simulate, world
+
+from wideband.routing.stickiness import LEAST_TOKENS
+from wideband.simulate.rates import Rates
+from wideband.simulate.rows import Cache, Capacity, Outage
+from wideband.simulate.run import RANKED, Run, Setup
+from wideband.simulate.score import Result
+
+HOLDING = Cache(lifetime_s=600, hit=1.0)
+
+
+def comparable(result: Result) -> Result:
+    return msgspec.structs.replace(result, wall_s=0.0)
+
+
+@pytest.mark.parametrize("ranker", RANKED)
+def test_the_same_seed_gives_the_same_result(ranker: str) -> None:
+    market = world(provider("a", faults={"500": 0.1}), provider("b", 0.3, faults={"hang": 0.01}), hours=0.03)
+    one, same, other = (simulate(market, ranker, seed=seed) for seed in (5, 5, 6))
+    assert comparable(one) == comparable(same)
+    assert comparable(one) != comparable(other)
+
+
+@pytest.mark.parametrize("ranker", RANKED)
+def test_every_request_ends_exactly_once(ranker: str) -> None:
+    market = world(
+        provider("a", 0.1, faults={"500": 0.2, "cut_late": 0.05, "429": 0.1}),
+        provider("b", 0.2, capacity=Capacity(concurrent=5)),
+        provider("c", 0.3, capacity=Capacity(concurrent=5, over="queue")),
+        hours=0.05,
+    )
+    result = simulate(market, ranker)
+    assert result.requests == result.answered + sum(result.client_faults.values())
+    assert result.tries == result.requests + result.failovers
+    assert result.tries == result.answered + sum(result.try_faults.values())
+    assert sum(result.shares.values()) == pytest.approx(1)
+
+
+def test_each_ranker_gets_the_same_requests() -> None:
+    market = world(provider("a"), provider("b", 0.3, ttft_s=0.1), hours=0.05, agent_share=0.0)
+    assert len({simulate(market, ranker).requests for ranker in RANKED}) == 1
+
+
+def test_what_is_charged_is_the_sum_of_what_answers_cost() -> None:
+    market = world(provider("a", usd=1.0), hours=0.05, agent_share=0.0)
+    run = Run(Setup(world=market, ranker="price"))
+    result = run.go()
+    turns = [turn for talk in run.setup.traffic() for turn in talk.turns]
+    prompts, outputs = sum(turn.prompt_tokens for turn in turns), sum(turn.output_tokens for turn in turns)
+    assert result.requests == len(turns)
+    assert result.charged_nano == pytest.approx(prompts * 1000 + outputs * 4000, abs=len(turns))
+    assert result.cost_per_1000_usd == pytest.approx(result.charged_nano / 1e9 / result.answered * 1000)
+    assert result.of_list == pytest.approx(1, rel=1e-4)
+
+
+def test_a_cut_answer_is_charged_as_far_as_it_came_and_counts_as_failed() -> None:
+    market = world(provider("a", faults={"cut_late": 1.0}), hours=0.02, agent_share=0.0)
+    result = simulate(market)
+    assert result.answered == 0
+    assert result.client_faults == {"provider_cut": result.requests}
+    assert result.failovers == 0
+    assert result.charged_nano > 0
+
+
+def test_what_fails_before_the_first_token_goes_on_elsewhere_and_costs_nothing_but_time() -> None:
+    sound = provider("b", 0.3)
+    both = simulate(world(provider("a", 0.1, faults={"500": 1.0}), sound, hours=0.05))
+    alone = simulate(world(sound, hours=0.05))
+    assert both.answered == both.requests
+    assert both.failovers > 0
+    assert both.cost_per_1000_usd == pytest.approx(alone.cost_per_1000_usd, rel=0.01)
+    assert (both.ttft_ms.p99 or 0) > (alone.ttft_ms.p99 or 0)
+
+
+def test_where_nobody_answers_the_client_is_told() -> None:
+    result = simulate(world(provider("a", faults={"503": 1.0}), provider("b", faults={"500": 1.0}), hours=0.02))
+    assert result.answered == 0
+    assert result.requests == sum(result.client_faults.values()) > 0
+    assert result.cost_per_1000_usd == 0
+
+
+def test_price_takes_the_cheapest_of_the_hour() -> None:
+    result = simulate(world(provider("a", 0.1), provider("b", 0.2), hours=0.05))
+    assert result.shares == {"a": 1.0, "b": 0.0}
+    assert (result.busiest, result.busiest_share, result.peak_minute_share) == ("a", 1.0, 1.0)
+
+
+def test_a_conversation_stays_where_it_is_cached_and_does_not_when_told_not_to() -> None:
+    rates = {"cache_read": 20_000_000}
+    rows = [provider(name, 0.2, cache=HOLDING, rates=rates) for name in "abc"]
+    market = world(*rows, hours=0.1, agent_share=1.0)
+    sticky, loose = simulate(market), simulate(market, sticky=False)
+    assert sticky.cache_hits is not None
+    assert loose.cache_hits is not None
+    assert sticky.cache_hits > 0.95 > loose.cache_hits
+    assert sticky.cost_per_1000_usd < loose.cost_per_1000_usd
+    assert market.demand.agent_prompt_tokens >= LEAST_TOKENS
+
+
+def test_an_outage_is_left_and_traffic_comes_back() -> None:
+    broken = provider("a", 0.1, outages=(Outage(at_s=120, for_s=60),))
+    (absence,) = simulate(world(broken, provider("b", 0.2), hours=0.1)).absences
+    assert (absence.provider, absence.fault, absence.at_s) == ("a", "500", 120)
+    assert absence.left_s is not None
+    assert absence.left_s < 2
+    assert absence.back_s is not None
+    assert absence.back_s < 60
+
+
+def test_who_bears_little_refuses_and_the_rest_goes_elsewhere() -> None:
+    market = world(provider("a", 0.1, capacity=Capacity(concurrent=5)), provider("b", 0.3), hours=0.05)
+    result = simulate(market)
+    assert result.answered == result.requests
+    assert result.rate_limited > 0
+    assert 0 < result.shares["a"] < 0.5
+
+
+def test_rates_and_traces_stand_in_for_the_built_in_traffic() -> None:
+    market = world(provider("a"), hours=0.05, agent_share=0.0)
+    flood = simulate(market, cycle=Rates((0.0,), (100.0,), 86_400.0))
+    assert flood.requests == pytest.approx(100 * 180, rel=0.05)
+    trace = tuple((at * 10_000_000, 100, 10) for at in range(500))
+    assert simulate(market, trace=trace).requests == 500
+
+
+def test_a_run_stops_when_told_and_says_so() -> None:
+    told: list[float] = []
+
+    def watch(share: float) -> bool:
+        told.append(share)
+        return len(told) < 3
+
+    result = Run(Setup(world=world(provider("a"), hours=1.0), ranker="price")).go(watch)
+    assert result.interrupted
+    assert told == sorted(told)
+    assert 0 < result.answered <= result.requests
+    assert result.simulated_s < 3600
