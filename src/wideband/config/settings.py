@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from wideband.catalog.reading import unknown_tables
-from wideband.catalog.tables import Place, Problem, read_fields
+from wideband.catalog.tables import Place, Problem, nearest, read_fields
 from wideband.config.errors import ConfigError, Fix, located
 from wideband.config.outside import environment, read_toml
+from wideband.routing.policy import Policy, Weights
+from wideband.routing.preferences import SORTS
 
 FILE_NAME = "wideband.toml"
 
@@ -79,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines = Deadlines()
     limits: Limits = Limits()
     holds: Holds = Holds()
+    routing: Policy = Policy()
     response_cache: ResponseCache = ResponseCache()
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
@@ -95,6 +98,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "deadlines": Deadlines,
     "limits": Limits,
     "holds": Holds,
+    "routing": Policy,
     "response_cache": ResponseCache,
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,
@@ -137,12 +141,31 @@ def read_sections(document: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]
     for name, kind in _SECTIONS.items():
         table = document.get(name, {})
         place = Place(table=name, nth=0, problems=problems)
-        if isinstance(table, Mapping):
-            values[name] = read_fields(table, kind, place)
-        else:
+        if not isinstance(table, Mapping):
             place.note("", f"must be a table: write `[{name}]`")
+        elif name == "routing":
+            values[name] = _read_routing(table, place)
+        else:
+            values[name] = read_fields(table, kind, place)
     _check_hold(values, problems)
     return values, problems
+
+
+def _read_routing(table: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """Return the fields of `[routing]`, with the weights that are in a table of their own."""
+    values = read_fields({key: value for key, value in table.items() if key != "weights"}, Policy, place)
+    ranker = values.get("ranker")
+    if ranker is not None and ranker not in SORTS:
+        place.note("ranker", f"`{ranker}` is no ranker{nearest(ranker, SORTS)}")
+    weights = table.get("weights", {})
+    if not isinstance(weights, Mapping):
+        place.note("weights", "must be a table: write `[routing.weights]`")
+        return values
+    own = Place(table=place.table, nth=0, problems=[])
+    values["weights"] = Weights(**read_fields(weights, Weights, own))
+    for problem in own.problems:
+        place.note(f"weights.{problem.field}", problem.text)
+    return values
 
 
 def _check_hold(values: dict[str, dict[str, Any]], problems: list[Problem]) -> None:

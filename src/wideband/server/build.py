@@ -46,6 +46,7 @@ def build(
         health=Health(),
         observer=metrics,
         terms=terms(settings),
+        policy=settings.routing,
         replies=replies(settings),
         presets=presets,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wideband.config import ConfigError, Settings, load_settings
+from wideband.routing.policy import Policy, Weights
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +66,28 @@ def test_a_hold_must_outlive_the_longest_request(tmp_path: Path) -> None:
     assert fixes_of(file, "[deadlines]\ntotal_s = 9000\n")[0].startswith("2: [deadlines] `total_s`: a hold (3600 s)")
     file.write_text("[holds]\nhold_s = 9001\n[deadlines]\ntotal_s = 9000\n")
     assert load_settings(config_file=file, environ={}).holds.hold_s == 9001
+
+
+def test_the_house_has_its_own_way_of_routing(tmp_path: Path) -> None:
+    assert load_settings(home=tmp_path, environ={}).routing == Policy()
+    file = tmp_path / "w.toml"
+    file.write_text('[routing]\nranker = "price"\nhedge = true\n[routing.weights]\ntime = 1\nedge = 4.5\n')
+    routing = load_settings(config_file=file, environ={}).routing
+    assert routing == Policy(ranker="price", hedge=True, weights=Weights(time=1, edge=4.5))
+
+
+def test_a_mistake_in_how_to_route_is_named_with_its_line(tmp_path: Path) -> None:
+    text = '[routing]\nranker = "prize"\nhedge_share = 2\n\n[routing.weights]\nexplore = 0\nspeed = 1\n'
+    assert fixes_of(tmp_path / "w.toml", text) == [
+        "2: [routing] `ranker`: `prize` is no ranker; did you mean `price`?",
+        "3: [routing] `hedge_share`: expected `float` <= 1.0",
+        "6: [routing] `weights.explore`: expected `float` >= 0.001",
+        "7: [routing] `weights.speed`: unknown field; known are "
+        "`edge`, `error`, `explore`, `limit`, `time`, `tool_error`",
+    ]
+    assert fixes_of(tmp_path / "w.toml", "[routing]\nweights = 3\n") == [
+        "2: [routing] `weights`: must be a table: write `[routing.weights]`"
+    ]
 
 
 def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
