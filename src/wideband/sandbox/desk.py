@@ -26,6 +26,8 @@ VERSIONS = frozenset({"v1", "v1beta"})
 # Of requests that ask to be kept: so many, and none longer.
 KEPT_REQUESTS = 256
 KEPT_BYTES = 256 * 1024
+# How long a provider keeps prompts that does not say so, in simulated seconds.
+CACHE_TTL_S = 900
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,7 @@ class Desk:
         self._seed = seed
         self._grain_s = grain_s
         self._providers = {row.slug: row for row in PROVIDERS}
-        self._caches = {row.slug: PrefixCache() for row in PROVIDERS}
+        self._caches = {row.slug: PrefixCache(ttl_s=row.cache_ttl_s or CACHE_TTL_S) for row in PROVIDERS}
         self._counts: Counter[str] = Counter()
         self._kept = _Kept()
         self._outages = Outages()
@@ -102,7 +104,7 @@ class Desk:
         fault = self._outages.broken.get(provider.slug) or fault_for(provider.slug, serving, directive, chance)
         if fault is not None and fault not in FAULTS:
             raise invalid(f"The sandbox knows no fault {fault!r}; it knows {', '.join(FAULTS)}")
-        cached = 0 if asked.caching == "off" else self._caches[provider.slug].read(asked.text)
+        cached = 0 if asked.caching == "off" else self._caches[provider.slug].read(asked.text, incoming.at_s)
         words = draw_for(self._seed + directive.seed, provider.slug, incoming.body)
         reply = reply_for(asked, model, directive, cached, words)
         if wire.sealing is not None:

@@ -31,7 +31,8 @@ class SimProvider(msgspec.Struct, frozen=True, kw_only=True):
     """A simulated provider. `pace` multiplies a model's tokens per second, `lag` its time to first token.
 
     `also` are further protocols it speaks. `off_peak` halves its prices between two minutes of the UTC day;
-    `long_prompt` doubles the prompt price above so many tokens. It says that it keeps prompts cached for `cache_ttl_s`.
+    `long_prompt` doubles the prompt price above so many tokens. It keeps prompts cached for `cache_ttl_s`;
+    when that is None it does not say for how long.
     """
 
     slug: str

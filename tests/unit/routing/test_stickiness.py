@@ -9,6 +9,7 @@ import pytest
 from tests.unit.routing.rows import NOW_NS, SECOND_NS, catalogue, down, endpoint, tags, wish
 
 from wideband.catalog.rows import Rates
+from wideband.routing import stickiness
 from wideband.routing.health import Health
 from wideband.routing.plan import plan
 from wideband.routing.plans import Warm
@@ -106,6 +107,17 @@ def test_a_table_comes_back_from_its_snapshot_without_what_has_ended() -> None:
     back.restore(sticky.snapshot(), later)
     assert len(back) == 1
     assert back.find(2, later) == Warm("b", 3000)
+
+
+def test_a_snapshot_of_a_large_table_tells_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stickiness, "TOLD", 2)
+    sticky, back = Sticky(), Sticky(capacity=2)
+    for at, key in enumerate((1, 2, 3, 1)):
+        sticky.note(key, "a", 2000, NOW_NS + at, 300)
+    back.restore(sticky.snapshot(), NOW_NS + 9)
+    assert [key for key in (1, 2, 3) if back.find(key, NOW_NS + 9)] == [1, 3]
+    back.note(4, "a", 2000, NOW_NS + 9, 300)
+    assert [key for key in (1, 3, 4) if back.find(key, NOW_NS + 9)] == [1, 4], "their order is kept"
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"null", msgspec.msgpack.encode([["key", "a", 1, 2, 3]])])

@@ -25,3 +25,13 @@ def test_the_longest_unused_blocks_are_forgotten() -> None:
         cache.read(letter * BLOCK)
     assert cache.read("a" * BLOCK) == 0
     assert cache.read("c" * BLOCK) == BLOCK_TOKENS
+
+
+def test_what_was_not_used_for_its_lifetime_is_forgotten() -> None:
+    cache = PrefixCache(ttl_s=300)
+    prompt = "a" * BLOCK + "b" * BLOCK
+    assert cache.read(prompt, 0.0) == 0
+    assert cache.read("a" * BLOCK, 299.0) == BLOCK_TOKENS
+    assert cache.read(prompt, 301.0) == BLOCK_TOKENS, "only its first block was used since"
+    assert cache.read(prompt, 600.0) == 2 * BLOCK_TOKENS
+    assert cache.read(prompt, 900.0) == 0
