@@ -10,20 +10,23 @@ from wideband.canon.request import Json, Opaque, Part, Reasoning, Refusal, Score
 from wideband.clock import now_ns
 from wideband.dialects import seals
 from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.vectors import read_vector, write_vector
 from wideband.gateway.accounting import Account, account_for
 from wideband.gateway.caching import CacheWish, Slot, forbids_keeping, slot_key
-from wideband.gateway.lanes import EncodedWriter
+from wideband.gateway.lanes import FastLane
 from wideband.gateway.trial import Trial
 from wideband.gateway.work import Work
 from wideband.metering.record import Generation
 from wideband.store.replies import Found, Replies
 from wideband.wire import jsons
-from wideband.wire.sse import Frame
 
 # What a model says. An answer with anything else in it is not kept.
 _KINDS: dict[str, type[Part]] = {
     kind.__name__: kind for kind in (Text, Refusal, Reasoning, ToolCall, Opaque, Vector, Score)
 }
+# Whose relays pass seals of thinking on as they are.
+_UNTAGGED = frozenset({"openai_chat", "anthropic_messages"})
+_VECTOR = Vector.__name__
 _SECOND_NS = 1_000_000_000
 
 
@@ -42,7 +45,10 @@ class _Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies in the cache; `source_id` is the generation that was paid for."""
+    """What lies in the cache; `source_id` is the generation that was paid for.
+
+    `tagged` says that its caller got the seals of thinking with the name of their provider.
+    """
 
     source_id: str
     model: str
@@ -50,6 +56,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     provider_slug: str
     endpoint_id: str
     simulated: bool
+    tagged: bool
     choices: list[_Choice]
     extras: dict[str, Json]
 
@@ -59,7 +66,8 @@ class Kept:
 
     def __init__(self, answer: _Answer) -> None:
         self._answer = answer
-        self.reply = Reply(choices=tuple(map(_choice, answer.choices)), extras=answer.extras)
+        reply = Reply(choices=tuple(map(_choice, answer.choices)), extras=answer.extras)
+        self._reply = seals.tag_reply(reply, answer.provider_slug) if answer.tagged else reply
 
     def write(self, work: Work, closing: Closing) -> bytes:
         """Return the answer in the caller's protocol, all of it, under the request's own id. Notes losses."""
@@ -75,15 +83,16 @@ class Kept:
             hides_reasoning=ask.hides_reasoning,
         )
         if ask.stream:
-            writer = EncodedWriter(dialect.stream_encoder(envelope), work.losses, answer.provider_slug)
-            return writer.feed(Frame(b""), unfold(self.reply)) + writer.close(closing)
-        body, losses = dialect.encode_reply(seals.tag_reply(self.reply, answer.provider_slug), envelope, closing)
+            encoder = dialect.stream_encoder(envelope)
+            body, losses = encoder.feed(unfold(self._reply)) + encoder.close(closing), encoder.losses
+        else:
+            body, losses = dialect.encode_reply(self._reply, envelope, closing)
         work.losses.extend(losses)
         return body
 
     def record(self, work: Work, account: Account) -> Generation:
         """Return the record of the request: whose answer it was, and that it cost nothing. No try stands in it."""
-        answer, first = self._answer, self.reply.choices[0]
+        answer, first = self._answer, self._reply.choices[0]
         facts = msgspec.structs.replace(account.facts, is_replayed=True)
         return msgspec.structs.replace(
             work.meter.close(facts),
@@ -175,10 +184,11 @@ def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
         provider_slug=endpoint.provider.slug,
         endpoint_id=endpoint.id,
         simulated=endpoint.simulated,
+        tagged=trial.lane.name != FastLane.name or work.dialect.name not in _UNTAGGED,
         choices=[
             _Choice(
                 index=choice.index,
-                parts=[_Part(type(part).__name__, msgspec.Raw(jsons.encode(part))) for part in choice.parts],
+                parts=[_part(part) for part in choice.parts],
                 finish=choice.finish or "stop",
                 native_finish=choice.native_finish,
                 stop_sequence=choice.stop_sequence,
@@ -190,10 +200,19 @@ def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
     )
 
 
+def _part(part: Part) -> _Part:
+    # A vector stays the bytes it came in.
+    said = write_vector(part) if isinstance(part, Vector) else part
+    return _Part(type(part).__name__, msgspec.Raw(jsons.encode(said)))
+
+
 def _choice(row: _Choice) -> Choice:
     return Choice(
         index=row.index,
-        parts=tuple(jsons.decode_as(part.said, _KINDS[part.kind]) for part in row.parts),
+        parts=tuple(
+            read_vector(part.said) if part.kind == _VECTOR else jsons.decode_as(part.said, _KINDS[part.kind])
+            for part in row.parts
+        ),
         finish=row.finish,
         native_finish=row.native_finish,
         stop_sequence=row.stop_sequence,

@@ -82,7 +82,7 @@ class Session:
         fault: Fault | None
         work, turns = self.work, Turns(self.work)
         try:
-            if self.caller.cache is not None and await self._replayed():
+            if (self.caller.cache is not None or work.preset is not None) and await self._replayed():
                 return
             plan = work.plan = make_plan(work)
             fault = plan.fault or await self._hold(plan)
@@ -102,7 +102,9 @@ class Session:
 
     async def _replayed(self) -> bool:
         """Answer from the cache, if the caller wants that and it holds the answer; says whether it did."""
-        work, wish = self.work, settled(self.caller.cache)
+        work, preset = self.work, self.work.preset
+        says = (preset.cache_enabled, preset.cache_ttl_seconds) if preset is not None else (None, None)
+        wish = settled(self.caller.cache, *says)
         kept = await replies.look_up(work, wish) if wish is not None else None
         if kept is None:
             return False
