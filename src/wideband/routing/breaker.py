@@ -3,40 +3,103 @@
 from collections import deque
 from typing import Literal
 
+import msgspec
+
 from wideband.canon.faults import FaultKind
 from wideband.routing.minutes import succeeded
 from wideband.routing.plans import Outcome
 
 # healthy: ask it. half_open: one request at a time may find out. resting: a rate limit or an open breaker.
 Standing = Literal["healthy", "half_open", "resting"]
+# What an outcome changed: "relieved" is a success after rate limits that had become an outage of their own.
+Change = Literal["opened", "closed", "paused", "relieved"]
 
 SECOND_NS = 1_000_000_000
 DOWNS_IN_A_ROW = 2
+# Of the tries of the window: half of some, or so many of the last ones, which catches what fails now and then.
 WINDOW_NS = 30 * SECOND_NS
 LEAST_TRIES = 5
 DOWN_SHARE = 0.5
+LAST_TRIES = 20
+MOST_DOWNS = 4
 FIRST_REST_NS = 2 * SECOND_NS
 LONGEST_REST_NS = 30 * SECOND_NS
+# Who opens again so soon after closing rests twice as long as before: else what fails now and then never rests long.
+STEADY_NS = 60 * SECOND_NS
 # A probe whose end is never told (its request was refused elsewhere, say) blocks the next one for this long.
 PROBE_LEASE_NS = 10 * SECOND_NS
-FIRST_LIMIT_NS = 1 * SECOND_NS
+# No try is overdue before this, so what is overdue sooner after a probe began is not the probe.
+LEAST_PATIENCE_NS = 1 * SECOND_NS
+FIRST_LIMIT_NS = SECOND_NS // 2
 LONGEST_LIMIT_NS = 15 * SECOND_NS
 LONGEST_ASKED_NS = 300 * SECOND_NS
+# Where fewer of the latest tries met a rate limit, no pause is made that was not asked for; where half of them did and
+# no success came between, each is longer than the last.
+PAUSING_SHARE = 0.2
+DOUBLING_SHARE = 0.5
+LIMITS_OF_AN_OUTAGE = 4
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """The state of a breaker as another process takes it over; `rest_ns` is 0 while closed, times are unix."""
+
+    changed_ns: int = 0
+    rest_ns: int = 0
+    rest_until_ns: int = 0
+    is_late: bool = False
+    wait_until_ns: int = 0
 
 
 class Breaker:
-    """The state of one endpoint. A breaker that opened closes only by a success after its rest is over."""
+    """The state of one endpoint. A breaker that opened closes only by the success of a try that began after that.
 
-    __slots__ = ("_downs", "_limits", "_probe_until_ns", "_recent", "_rest_ns", "_rest_until_ns", "_wait_until_ns")
+    One that opened because tries were overdue closes by any first token that came since: the endpoint is slow, not
+    broken. `overdue_tries` counts those under way that were told to be overdue.
+    """
+
+    __slots__ = (
+        "_changed_ns",
+        "_downs",
+        "_excused",
+        "_first_overdue_ns",
+        "_is_late",
+        "_last_rest_ns",
+        "_limited_ns",
+        "_limits",
+        "_overdue",
+        "_probe_until_ns",
+        "_recent",
+        "_rest_ns",
+        "_rest_until_ns",
+        "_wait_until_ns",
+        "overdue_tries",
+    )
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[int, bool]] = deque(maxlen=64)
+        self._recent: deque[tuple[int, bool]] = deque(maxlen=LAST_TRIES)
         self._downs = 0
+        self._changed_ns = 0
         self._rest_ns = 0  # 0 while closed, else the length of the current rest
         self._rest_until_ns = 0
+        self._last_rest_ns = 0
         self._probe_until_ns = 0
         self._limits = 0
+        self._limited_ns = 0
         self._wait_until_ns = 0
+        self._is_late = False
+        self._overdue = 0
+        self._first_overdue_ns = 0
+        self._excused = 0
+        self.overdue_tries = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._rest_ns > 0
+
+    @property
+    def closed_ns(self) -> int:
+        """When it closed; 0 while it is open or never was."""
+        return 0 if self._rest_ns else self._changed_ns
 
     def standing(self, now_ns: int) -> Standing:
         """Say how the endpoint stands at an instant."""
@@ -57,59 +120,163 @@ class Breaker:
         self._probe_until_ns = now_ns + PROBE_LEASE_NS
         return True
 
-    def observe(self, outcome: Outcome) -> bool:
-        """Fold an outcome in; returns whether the state changed."""
+    def observe(self, outcome: Outcome, limit_share: float = 1.0) -> Change | None:
+        """Fold an outcome in. `limit_share` is how many of the tries of late met a rate limit."""
         fault = outcome.fault
-        if fault is not None and fault.kind is FaultKind.PROVIDER_RATE_LIMITED:
-            self._limited(outcome.at_ns, fault.retry_after_s)
-            return True
-        if fault is not None and fault.rule.counts_as_down:
-            return self._down(outcome.at_ns)
-        if succeeded(outcome):
-            return self._success(outcome.at_ns)
+        if fault is None:
+            if succeeded(outcome):
+                return self._success(outcome)
+        elif fault.kind is FaultKind.PROVIDER_RATE_LIMITED:
+            return self._limited(outcome.at_ns, fault.retry_after_s, limit_share)
+        elif fault.rule.counts_as_down:
+            return self._down(outcome)
         # The caller's own mistake or leaving says nothing about the endpoint; the next request may probe.
         self._probe_until_ns = 0
-        return False
+        return None
 
-    def _limited(self, at_ns: int, asked_s: float | None) -> None:
-        self._probe_until_ns = 0
-        self._limits += 1
-        pause_ns = min(FIRST_LIMIT_NS << min(self._limits - 1, 8), LONGEST_LIMIT_NS)
-        if asked_s is not None:
-            pause_ns = max(0, min(int(min(asked_s, 1e6) * SECOND_NS), LONGEST_ASKED_NS))
-        self._wait_until_ns = max(self._wait_until_ns, at_ns + pause_ns)
-
-    def _down(self, at_ns: int) -> bool:
+    def overdue(self, at_ns: int) -> Change | None:
+        """Hear that a try waits for its first token beyond all patience."""
+        self.overdue_tries += 1
         if self._rest_ns:
-            if at_ns < self._rest_until_ns:  # a request that was under way when the breaker opened
-                return False
-            self._open(at_ns, min(self._rest_ns * 2, LONGEST_REST_NS))
-            return True
-        self._downs += 1
-        self._recent.append((at_ns, True))
-        if self._downs < DOWNS_IN_A_ROW and not self._mostly_down(at_ns):
+            began_ns = self._probe_until_ns - PROBE_LEASE_NS
+            if self._rest_until_ns <= began_ns <= at_ns - LEAST_PATIENCE_NS:
+                self._open(at_ns, is_late=self._is_late)
+                return "opened"
+            return None
+        if not self._overdue:
+            self._first_overdue_ns = at_ns
+        self._overdue += 1
+        if self._overdue < DOWNS_IN_A_ROW:
+            return None
+        self._open(at_ns, is_late=True)
+        return "opened"
+
+    def excuse(self) -> bool:
+        """Take the timeout of a try; True when it was overdue in an outage that has ended since."""
+        if not self._excused or self._rest_ns:
             return False
-        self._open(at_ns, FIRST_REST_NS)
+        self._excused -= 1
+        self.overdue_tries = max(0, self.overdue_tries - 1)
         return True
 
-    def _success(self, at_ns: int) -> bool:
-        self._limits = 0
+    def only_under_way(self, tries: int) -> None:
+        """Hear how many tries are under way: no more can be overdue."""
+        self.overdue_tries = min(self.overdue_tries, tries)
+        self._excused = min(self._excused, tries)
+
+    def mark(self) -> Mark:
+        """Return the state as others take it over."""
+        return Mark(self._changed_ns, self._rest_ns, self._rest_until_ns, self._is_late, self._wait_until_ns)
+
+    def adopt(self, mark: Mark) -> Change | None:
+        """Take over what another process found out, where it is the later news; pauses hold wherever they began."""
+        changed: Change | None = None
+        if mark.wait_until_ns > self._wait_until_ns:
+            self._wait_until_ns = mark.wait_until_ns
+            changed = "paused"
+        state = (mark.changed_ns, mark.rest_ns, mark.rest_until_ns, mark.is_late)
+        if state <= (self._changed_ns, self._rest_ns, self._rest_until_ns, self._is_late):
+            return changed
+        if not mark.rest_ns:
+            if self._rest_ns:
+                self._close(mark.changed_ns)
+                changed = "closed"
+            self._changed_ns = mark.changed_ns
+            return changed
+        self._set(mark.changed_ns, mark.rest_ns, is_late=mark.is_late)
+        self._rest_until_ns = mark.rest_until_ns
+        return "opened"
+
+    def _limited(self, at_ns: int, asked_s: float | None, share: float) -> Change | None:
+        self._probe_until_ns = 0
+        pausing = at_ns < self._wait_until_ns
+        self._limited_ns = at_ns
+        if asked_s is not None:
+            pause_ns = max(0, min(int(min(asked_s, 1e6) * SECOND_NS), LONGEST_ASKED_NS))
+        elif pausing or share < PAUSING_SHARE:
+            # What was under way when the pause began says nothing new; a few among many may be chance.
+            return None
+        else:
+            pause_ns = min(FIRST_LIMIT_NS << min(self._limits if share >= DOUBLING_SHARE else 0, 8), LONGEST_LIMIT_NS)
+        if not pausing:
+            self._limits = self._limits + 1 if share >= DOUBLING_SHARE else 1
+        self._wait_until_ns = max(self._wait_until_ns, at_ns + pause_ns)
+        return "paused"
+
+    def _down(self, outcome: Outcome) -> Change | None:
+        at_ns, fault = outcome.at_ns, outcome.fault
+        if self._rest_ns:
+            if fault is not None and fault.kind is FaultKind.PROVIDER_TIMEOUT and self.overdue_tries:
+                self.overdue_tries -= 1  # that it would end so was heard when it was overdue
+                return None
+            # What was under way when the breaker opened says nothing new.
+            if at_ns < self._rest_until_ns or (outcome.ttft_ns is not None and _began_ns(outcome) < self._changed_ns):
+                return None
+            self._open(at_ns, is_late=False)
+            return "opened"
+        self._downs += 1
+        self._recent.append((at_ns, True))
+        if self._downs < DOWNS_IN_A_ROW and not self._often_down(at_ns):
+            return None
+        self._open(at_ns, is_late=False)
+        return "opened"
+
+    def _success(self, outcome: Outcome) -> Change | None:
+        at_ns = outcome.at_ns
+        relieved = False
+        if self._limits and _began_ns(outcome) > self._limited_ns:
+            relieved = self._limits >= LIMITS_OF_AN_OUTAGE
+            self._limits = 0
         if not self._rest_ns:
             self._downs = 0
             self._recent.append((at_ns, False))
-            return False
-        if at_ns < self._rest_until_ns:  # it began before the trouble did
-            return False
-        self._rest_ns = self._rest_until_ns = self._probe_until_ns = 0
-        return True
+            if self._overdue and _heard_ns(outcome) > self._first_overdue_ns:
+                self._overdue = 0
+            return "relieved" if relieved else None
+        if self._is_late and _heard_ns(outcome) > self._first_overdue_ns:
+            self._close(at_ns)
+            return "closed"
+        if at_ns < self._rest_until_ns or _began_ns(outcome) < self._changed_ns:  # it began before the trouble did
+            return None
+        self._close(at_ns)
+        return "closed"
 
-    def _open(self, at_ns: int, rest_ns: int) -> None:
-        self._rest_ns = rest_ns
+    def _open(self, at_ns: int, *, is_late: bool) -> None:
+        if not self._rest_ns and at_ns - self._changed_ns > STEADY_NS:
+            self._last_rest_ns = 0
+        self._set(at_ns, min(self._last_rest_ns * 2, LONGEST_REST_NS) or FIRST_REST_NS, is_late=is_late)
+
+    def _set(self, at_ns: int, rest_ns: int, *, is_late: bool) -> None:
+        if is_late and not self._overdue:  # another process counted them
+            self._first_overdue_ns = at_ns
+        self._changed_ns = at_ns
+        self._rest_ns = self._last_rest_ns = rest_ns
         self._rest_until_ns = at_ns + rest_ns
+        self._is_late = is_late
         self._probe_until_ns = 0
         self._downs = 0
         self._recent.clear()
 
-    def _mostly_down(self, at_ns: int) -> bool:
+    def _close(self, at_ns: int) -> None:
+        self._changed_ns = at_ns
+        self._rest_ns = self._rest_until_ns = self._probe_until_ns = 0
+        if self._is_late:
+            self._last_rest_ns = 0
+        self._is_late = False
+        self._overdue = 0
+        self._excused = self.overdue_tries
+
+    def _often_down(self, at_ns: int) -> bool:
         recent = [down for when_ns, down in self._recent if when_ns > at_ns - WINDOW_NS]
-        return len(recent) >= LEAST_TRIES and sum(recent) >= DOWN_SHARE * len(recent)
+        downs = sum(recent)
+        return downs >= MOST_DOWNS or (len(recent) >= LEAST_TRIES and downs >= DOWN_SHARE * len(recent))
+
+
+def _heard_ns(outcome: Outcome) -> int:
+    """Return when the first token came."""
+    return outcome.at_ns - (outcome.generation_ns or 0)
+
+
+def _began_ns(outcome: Outcome) -> int:
+    """Return when a try that got an answer began."""
+    return outcome.at_ns - (outcome.generation_ns or 0) - (outcome.ttft_ns or 0)

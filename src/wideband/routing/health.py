@@ -1,28 +1,98 @@
 """How every endpoint is doing, folded from the outcomes of tries; all times are unix nanoseconds given from outside."""
 
-from wideband.routing.breaker import Breaker, Standing
-from wideband.routing.minutes import Minutes, Speeds
-from wideband.routing.plans import Outcome
+from collections.abc import Mapping, Sequence
 
+from wideband.canon.faults import FaultKind
+from wideband.catalog.rows import Endpoint
+from wideband.routing import sharing
+from wideband.routing.breaker import Breaker, Change, Standing
+from wideband.routing.load import Load
+from wideband.routing.minutes import MINUTE_NS, Minute, Minutes, Speeds
+from wideband.routing.outlook import Outlook, Quality
+from wideband.routing.plans import Outcome
+from wideband.routing.quality import SPEED_MINUTES, TOOL_MINUTES, qualities
+from wideband.routing.recent import Recent, expected
+from wideband.routing.sharing import Row
+
+SECOND_NS = 1_000_000_000
 ROUTING_WINDOW_MINUTES = 5
-_SPEEDS_KEPT_NS = 1_000_000_000
+_SPEEDS_KEPT_NS = _OUTLOOKS_KEPT_NS = SECOND_NS
+_QUALITIES_KEPT_NS = 15 * SECOND_NS
+# Outcomes are first added up for so long.
+_SLICE_NS = SECOND_NS
+# When a try is overdue, by what was usual of late.
+PATIENCE_FACTOR = 3.0
+LEAST_PATIENCE_S, MOST_PATIENCE_S, UNKNOWN_PATIENCE_S = 1.0, 30.0, 10.0
+LEAST_WAITS = 20
+# Clocks of one machine agree; what claims to be later than this is no news.
+_FUTURE_NS = 5 * SECOND_NS
 
 
 class _Record:
-    __slots__ = ("breaker", "minutes", "speeds", "speeds_until_ns")
+    """One endpoint. `slice` is what was seen from `since_ns` until `until_ns` and not yet folded in."""
+
+    __slots__ = (
+        "breaker",
+        "load",
+        "minutes",
+        "news",
+        "recent",
+        "since_ns",
+        "slice",
+        "speeds",
+        "speeds_until_ns",
+        "under_way",
+        "until_ns",
+    )
 
     def __init__(self) -> None:
         self.breaker = Breaker()
         self.minutes = Minutes()
+        self.recent = Recent()
+        self.load = Load()
+        self.under_way = 0
+        self.slice = Minute(0)
+        self.since_ns = self.until_ns = 0
+        self.news = False  # whether the breaker changed since others were told
         self.speeds = Speeds()
         self.speeds_until_ns = 0
+
+    def begin_slice(self, at_ns: int) -> None:
+        self.settle()
+        number = at_ns // MINUTE_NS
+        self.slice = Minute(number)
+        self.since_ns = max(at_ns - _SLICE_NS, number * MINUTE_NS)
+        self.until_ns = min(at_ns + _SLICE_NS, (number + 1) * MINUTE_NS)
+
+    def settle(self) -> None:
+        """Fold the slice in."""
+        if self.until_ns:
+            self.recent.add(self.slice)
+            self.minutes.add(self.slice, told=False)
+            self.since_ns = self.until_ns = 0
+
+    def forgive(self) -> None:
+        """Forget the errors of an outage that is over, also for those who have not heard of them yet."""
+        self.settle()
+        self.recent.forgive()
+        for minute in self.minutes.untold():
+            minute.belated = minute.downs
+
+
+class _Expected:
+    """The outlooks of a model's endpoints, good until an instant."""
+
+    __slots__ = ("endpoints", "rows", "until_ns")
+
+    def __init__(self, endpoints: Sequence[Endpoint], rows: dict[str, Outlook], until_ns: int) -> None:
+        self.endpoints, self.rows, self.until_ns = endpoints, rows, until_ns
 
 
 class Health:
     """The board. An endpoint never heard of is healthy.
 
-    `version` grows with every change of state that an outcome brings; what only time changes (a rest that ends) it
-    cannot show.
+    `version` grows with every change of state that this process sees or hears of; what only time changes (a rest that
+    ends) it cannot show.
     """
 
     def __init__(self) -> None:
@@ -30,19 +100,44 @@ class Health:
         self._records: dict[str, _Record] = {}
         # The endpoints with something held against them, so that a plan looks at few or none.
         self._troubled: dict[str, Breaker] = {}
+        self._capped: dict[str, Load] = {}
+        # What others have not been told.
+        self._untold: dict[str, _Record] = {}
+        self._expected: dict[str, _Expected] = {}
+        self._models: dict[str, str] = {}
+        self._qualities: dict[str, tuple[int, dict[str, Quality]]] = {}
+
+    # -- what happens ------------------------------------------------------------------------------------------------
+
+    def began(self, endpoint_id: str, at_ns: int) -> None:
+        """Hear that a try begins; `observe` with its outcome ends it."""
+        record = self._record(endpoint_id)
+        record.under_way += 1
+        record.load.started(at_ns)
+
+    def overdue(self, endpoint_id: str, at_ns: int) -> None:
+        """Hear, once a try, that it has waited longer than `patience_s` for its first token."""
+        record = self._record(endpoint_id)
+        self._note(endpoint_id, record, record.breaker.overdue(at_ns), at_ns)
 
     def observe(self, outcome: Outcome) -> None:
         """Fold in how a try went."""
-        record = self._records.get(outcome.endpoint_id)
-        if record is None:
-            record = self._records[outcome.endpoint_id] = _Record()
-        record.minutes.add(outcome)
-        if record.breaker.observe(outcome):
-            self.version += 1
-        if not record.breaker.at_ease(outcome.at_ns):
-            self._troubled[outcome.endpoint_id] = record.breaker
-        else:
-            self._troubled.pop(outcome.endpoint_id, None)
+        endpoint_id, at_ns = outcome.endpoint_id, outcome.at_ns
+        record = self._records.get(endpoint_id) or self._record(endpoint_id)
+        if not record.since_ns <= at_ns < record.until_ns:
+            record.begin_slice(at_ns)
+            self._untold[endpoint_id] = record
+        record.slice.count(outcome)
+        breaker = record.breaker
+        change = breaker.observe(outcome) if outcome.fault is None else self._failed(record, outcome)
+        if record.under_way:
+            record.under_way -= 1
+        if breaker.overdue_tries:
+            breaker.only_under_way(record.under_way)
+        if change is not None or endpoint_id in self._troubled:
+            self._note(endpoint_id, record, change, at_ns)
+
+    # -- who may be asked --------------------------------------------------------------------------------------------
 
     def standing(self, endpoint_id: str, now_ns: int) -> Standing:
         """Say whether an endpoint may be asked first (healthy), by one request (half_open), or last (resting)."""
@@ -62,15 +157,65 @@ class Health:
         breaker = self._troubled.get(endpoint_id)
         return breaker is not None and breaker.claim_probe(now_ns)
 
+    def is_full(self, endpoint_id: str, now_ns: int) -> bool:
+        """Say whether as many tries begin at an endpoint as it was found to bear."""
+        load = self._capped.get(endpoint_id)
+        if load is None:
+            return False
+        if load.cap(now_ns) is None:
+            del self._capped[endpoint_id]
+            return False
+        return load.is_full(now_ns)
+
+    def under_way(self, endpoint_id: str) -> int:
+        """Return how many tries of this process have begun at an endpoint and not ended."""
+        record = self._records.get(endpoint_id)
+        return 0 if record is None else record.under_way
+
+    # -- what is to be expected --------------------------------------------------------------------------------------
+
+    def outlooks(self, endpoints: Sequence[Endpoint], now_ns: int) -> Mapping[str, Outlook]:
+        """Return, by id, what to expect of the endpoints of one model; give all of them, they are each other's peers.
+
+        The same mapping is returned for up to a second, unless a breaker opens or closes; it never changes.
+        """
+        if not endpoints:
+            return {}
+        held = self._expected.get(endpoints[0].model)
+        if held is not None and now_ns < held.until_ns:
+            rows = held.rows
+            if held.endpoints is endpoints or all(e.id in rows for e in endpoints):
+                return rows
+        return self._expect(endpoints, now_ns)
+
+    def patience_s(self, endpoint_id: str, now_ns: int) -> float:
+        """Return after how many seconds without a first token a try is overdue."""
+        late_ms = self.speeds(endpoint_id, now_ns).late_ms
+        if late_ms is None:
+            return UNKNOWN_PATIENCE_S
+        return min(max(PATIENCE_FACTOR * late_ms / 1000, LEAST_PATIENCE_S), MOST_PATIENCE_S)
+
+    def late_s(self, endpoint_id: str, now_ns: int) -> float | None:
+        """Return within how many seconds 95 % of the first tokens of the last minutes came; None for too few."""
+        speeds = self.speeds(endpoint_id, now_ns)
+        return None if speeds.late_ms is None or speeds.waits < LEAST_WAITS else speeds.late_ms / 1000
+
+    # -- what is known of the last minutes ---------------------------------------------------------------------------
+
     def uptime(self, endpoint_id: str, window_minutes: int, now_ns: int) -> float | None:
         """Return the percentage of minutes in which an endpoint was up, at most a day back; None when unknown."""
-        record = self._records.get(endpoint_id)
+        record = self._settled(endpoint_id)
         return None if record is None else record.minutes.uptime(window_minutes, now_ns)
 
     def percentiles(self, endpoint_id: str, window_minutes: int, now_ns: int) -> Speeds:
         """Return time to first token and throughput of the last minutes, at most half an hour back."""
-        record = self._records.get(endpoint_id)
+        record = self._settled(endpoint_id)
         return Speeds() if record is None else record.minutes.speeds(window_minutes, now_ns)
+
+    def total(self, endpoint_id: str, window_minutes: int, now_ns: int) -> Minute:
+        """Return all counts of the last minutes added up, at most two hours back."""
+        record = self._settled(endpoint_id)
+        return Minute(0) if record is None else record.minutes.total(window_minutes, now_ns)
 
     def speeds(self, endpoint_id: str, now_ns: int) -> Speeds:
         """Return the speeds that routing goes by: of the last five minutes, up to a second old."""
@@ -78,6 +223,143 @@ class Health:
         if record is None:
             return Speeds()
         if now_ns >= record.speeds_until_ns:
+            record.settle()
             record.speeds = record.minutes.speeds(ROUTING_WINDOW_MINUTES, now_ns)
             record.speeds_until_ns = now_ns + _SPEEDS_KEPT_NS
         return record.speeds
+
+    # -- what others know --------------------------------------------------------------------------------------------
+
+    def take_delta(self) -> bytes | None:
+        """Return what this process saw since the last call, for others to merge; None when it saw nothing.
+
+        What nobody takes for two hours is not told any more. Load caps and tries under way are this process's own.
+        """
+        if not self._untold:
+            return None
+        rows = {}
+        for endpoint_id, record in self._untold.items():
+            record.settle()
+            rows[endpoint_id] = Row(record.minutes.take(), record.breaker.mark() if record.news else None)
+            record.news = False
+        self._untold = {}
+        return sharing.pack(rows)
+
+    def merge(self, delta: bytes, now_ns: int) -> None:
+        """Add what another process saw. Raises ValueError for what is no delta, and then adds nothing."""
+        self._merge(sharing.unpack(delta), now_ns)
+
+    def snapshot(self) -> bytes:
+        """Return all that is known, for `restore` after a restart."""
+        rows = {}
+        for endpoint_id, record in self._records.items():
+            record.settle()
+            minutes, day = record.minutes.all()
+            rows[endpoint_id] = Row(minutes, record.breaker.mark(), record.recent, day)
+        return sharing.pack(rows)
+
+    def restore(self, data: bytes, now_ns: int) -> None:
+        """Add what a snapshot holds, faded by its age; others are not told of it.
+
+        Raises ValueError for what is no snapshot, and then adds nothing.
+        """
+        self._merge(sharing.unpack(data), now_ns)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _record(self, endpoint_id: str) -> _Record:
+        record = self._records.get(endpoint_id)
+        if record is None:
+            record = self._records[endpoint_id] = _Record()
+        return record
+
+    def _settled(self, endpoint_id: str) -> _Record | None:
+        record = self._records.get(endpoint_id)
+        if record is not None:
+            record.settle()
+        return record
+
+    def _failed(self, record: _Record, outcome: Outcome) -> Change | None:
+        """Tell the breaker of a fault, and the load of a rate limit."""
+        kind = outcome.fault.kind if outcome.fault is not None else None
+        if kind is FaultKind.PROVIDER_RATE_LIMITED:
+            share = record.load.limited(outcome.at_ns)
+            if record.load.cap(outcome.at_ns) is not None:
+                self._capped[outcome.endpoint_id] = record.load
+            return record.breaker.observe(outcome, share)
+        if kind is FaultKind.PROVIDER_TIMEOUT and record.breaker.excuse():
+            record.slice.belated += 1
+            return None
+        return record.breaker.observe(outcome)
+
+    def _note(self, endpoint_id: str, record: _Record, change: Change | None, at_ns: int) -> None:
+        """Draw the consequences of what this process saw."""
+        if change is not None:
+            record.news = True
+            self._untold[endpoint_id] = record
+        self._apply(endpoint_id, record, change, at_ns)
+
+    def _apply(self, endpoint_id: str, record: _Record, change: Change | None, at_ns: int) -> None:
+        """Draw the consequences of a change, whoever saw it; None is a look at whether the trouble is over."""
+        if change is not None:
+            self.version += 1
+            if change == "closed":
+                record.forgive()
+            elif change == "relieved":
+                record.settle()
+                record.recent.limits = 0.0
+            if change != "paused":
+                self._expected.pop(self._models.get(endpoint_id, ""), None)
+        if record.breaker.at_ease(at_ns):
+            self._troubled.pop(endpoint_id, None)
+        else:
+            self._troubled[endpoint_id] = record.breaker
+
+    def _expect(self, endpoints: Sequence[Endpoint], now_ns: int) -> Mapping[str, Outlook]:
+        model = endpoints[0].model
+        rows, broken, full = [], [], []
+        known = self._qualities_of(model, endpoints, now_ns)
+        for endpoint in endpoints:
+            self._models[endpoint.id] = model
+            record = self._settled(endpoint.id)
+            if record is None:
+                rows.append(Recent())
+                broken.append(False)
+                full.append(False)
+                continue
+            record.recent.fade(now_ns)
+            rows.append(record.recent)
+            broken.append(record.breaker.is_open)
+            full.append(self.is_full(endpoint.id, now_ns))
+        outlooks = expected(rows, broken, [known[e.id] for e in endpoints], full)
+        found = {e.id: outlook for e, outlook in zip(endpoints, outlooks, strict=True)}
+        self._expected[model] = _Expected(endpoints, found, now_ns + _OUTLOOKS_KEPT_NS)
+        return found
+
+    def _qualities_of(self, model: str, endpoints: Sequence[Endpoint], now_ns: int) -> dict[str, Quality]:
+        until_ns, known = self._qualities.get(model, (0, {}))
+        if now_ns >= until_ns or any(e.id not in known for e in endpoints):
+            speed = [self.total(e.id, SPEED_MINUTES, now_ns) for e in endpoints]
+            tools = [self.total(e.id, TOOL_MINUTES, now_ns) for e in endpoints]
+            known = {e.id: quality for e, quality in zip(endpoints, qualities(speed, tools), strict=True)}
+            self._qualities[model] = now_ns + _QUALITIES_KEPT_NS, known
+        return known
+
+    def _merge(self, rows: dict[str, Row], now_ns: int) -> None:
+        latest_ns = now_ns + _FUTURE_NS
+        for endpoint_id, row in rows.items():
+            record = self._record(endpoint_id)
+            record.settle()
+            if row.mark is not None and row.mark.changed_ns <= latest_ns:
+                self._apply(endpoint_id, record, record.breaker.adopt(row.mark), now_ns)
+            for minute in row.minutes:
+                if minute.at_ns > latest_ns or minute.number > latest_ns // MINUTE_NS:
+                    continue
+                if minute.at_ns <= record.breaker.closed_ns:
+                    minute.belated = minute.downs
+                if row.recent is None:
+                    record.recent.add(minute)
+                record.minutes.add(minute, told=True)
+            if row.recent is not None and row.recent.at_ns <= latest_ns:
+                record.recent.join(row.recent)
+            record.minutes.restore_day(line for line in row.day if line[0] <= latest_ns // MINUTE_NS)

@@ -1,37 +1,142 @@
-"""What happened at an endpoint minute by minute: counts, and speeds as histograms that can be added up."""
+"""What happened at an endpoint minute by minute: counts, and speeds as histograms, all of which can be added up."""
 
-import math
-from collections import deque
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
-from wideband.canon.faults import FaultKind
+from wideband.canon.faults import RULES, FaultKind
+from wideband.routing import histogram
+from wideband.routing.histogram import Histogram
 from wideband.routing.plans import Outcome
 
 MINUTE_NS = 60_000_000_000
+# Of a day there are the tries and the downs of each minute, of two hours all counts, of half an hour the speeds.
 KEPT_MINUTES = 24 * 60
-# Speeds are asked for over at most half an hour; older minutes keep only their counts.
+KEPT_COUNT_MINUTES = 121
 KEPT_SPEED_MINUTES = 31
 # A minute says something about uptime when it saw this many tries, and was up when so many of them went well.
 LEAST_TRIES = 10
 UP_SHARE = 0.8
-BINS_AN_OCTAVE = 8
+# Providers cache no shorter prompts, so these say nothing about how well a cache works.
+CACHEABLE_TOKENS = 1024
 
-Histogram = dict[int, int]
+
+class Minute(msgspec.Struct, array_like=True):
+    """One minute of an endpoint, or any other sum of outcomes. Times are nanoseconds.
+
+    `number` counts minutes since 1970, `at_ns` is the newest outcome. `tries` are those that tell something about the
+    endpoint: not rate-limited (`limits`), not the caller's doing. Of the `downs`, `belated` are of an outage that was
+    already over. `waits` are first tokens, `wait_ns` the time to them, `span_ns` the time in which `span_tokens` came
+    after them. What came in one piece has no first token: `wholes`. `answers` came to their end. The `long_` tokens
+    are of prompts that can be cached. Tool calls and structured answers are counted by `Verdict`.
+    """
+
+    number: int
+    at_ns: int = 0
+    tries: int = 0
+    downs: int = 0
+    belated: int = 0
+    limits: int = 0
+    stalls: int = 0
+    waits: int = 0
+    wait_ns: int = 0
+    span_ns: int = 0
+    span_tokens: int = 0
+    wholes: int = 0
+    whole_ns: int = 0
+    whole_tokens: int = 0
+    answers: int = 0
+    answer_tokens: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    long_prompt_tokens: int = 0
+    long_cached_tokens: int = 0
+    completion_tokens: int = 0
+    charged_nano: int = 0
+    tool_calls: dict[str, int] = {}
+    structured: dict[str, int] = {}
+    ttft_ms: Histogram = {}
+    whole_ms: Histogram = {}
+    tps: Histogram = {}
+
+    def count(self, outcome: Outcome) -> None:
+        """Fold an outcome in."""
+        if outcome.at_ns > self.at_ns:
+            self.at_ns = outcome.at_ns
+        fault = outcome.fault
+        if fault is None:
+            self.tries += not outcome.cancelled or outcome.ttft_ns is not None
+        elif fault.kind is FaultKind.PROVIDER_RATE_LIMITED:
+            self.limits += 1
+        elif RULES[fault.kind].counts_as_down:
+            self.tries += 1
+            self.downs += 1
+        if outcome.ttft_ns:
+            self._time(outcome, outcome.ttft_ns)
+        if outcome.prompt_tokens or outcome.completion_tokens:
+            self._weigh(outcome)
+        self.stalls += outcome.stalls
+        if outcome.tool_calls is not None:
+            self.tool_calls[outcome.tool_calls] = self.tool_calls.get(outcome.tool_calls, 0) + 1
+        if outcome.structured is not None:
+            self.structured[outcome.structured] = self.structured.get(outcome.structured, 0) + 1
+
+    def _time(self, outcome: Outcome, ttft_ns: int) -> None:
+        span_ns, tokens = outcome.generation_ns or 0, outcome.completion_tokens
+        if span_ns or tokens <= 1:
+            self.waits += 1
+            self.wait_ns += ttft_ns
+            histogram.count(self.ttft_ms, ttft_ns / 1e6)
+            if tokens > 1:
+                self.span_ns += span_ns
+                self.span_tokens += tokens - 1
+        else:
+            self.wholes += 1
+            self.whole_ns += ttft_ns
+            self.whole_tokens += tokens
+            histogram.count(self.whole_ms, ttft_ns / 1e6)
+        if tokens and not outcome.cancelled:
+            histogram.count(self.tps, tokens * 1e9 / (ttft_ns + span_ns))
+
+    def _weigh(self, outcome: Outcome) -> None:
+        prompt, tokens = outcome.prompt_tokens, outcome.completion_tokens
+        self.prompt_tokens += prompt
+        self.cached_tokens += outcome.cached_tokens
+        self.completion_tokens += tokens
+        self.charged_nano += outcome.charged_nano
+        if prompt >= CACHEABLE_TOKENS:
+            self.long_prompt_tokens += prompt
+            self.long_cached_tokens += outcome.cached_tokens
+        if tokens and outcome.fault is None and not outcome.cancelled:
+            self.answers += 1
+            self.answer_tokens += tokens
+
+    def add(self, other: "Minute") -> None:
+        """Add another sum, of the same minute or not, to this one."""
+        self.add_counts(other)
+        histogram.add(self.ttft_ms, other.ttft_ms)
+        histogram.add(self.whole_ms, other.whole_ms)
+        histogram.add(self.tps, other.tps)
+
+    def add_counts(self, other: "Minute") -> None:
+        """Add all of another sum but its histograms."""
+        for name in _COUNTS:
+            if number := getattr(other, name):
+                setattr(self, name, getattr(self, name) + number)
+        self.at_ns = max(self.at_ns, other.at_ns)
+        for verdict, number in other.tool_calls.items():
+            self.tool_calls[verdict] = self.tool_calls.get(verdict, 0) + number
+        for verdict, number in other.structured.items():
+            self.structured[verdict] = self.structured.get(verdict, 0) + number
+
+    def forget_speeds(self) -> None:
+        """Drop the histograms."""
+        self.ttft_ms, self.whole_ms, self.tps = {}, {}, {}
 
 
-class Minute:
-    """One minute. `tries` counts those that tell something about the endpoint: not rate-limited, not the caller's."""
-
-    __slots__ = ("downs", "number", "tps", "tries", "ttft_ms")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.tries = 0
-        self.downs = 0
-        self.ttft_ms: Histogram = {}
-        self.tps: Histogram = {}
+_COUNTS = tuple(field.name for field in msgspec.structs.fields(Minute) if field.default == 0 and field.name != "at_ns")
 
 
 class Percentiles(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -47,70 +152,132 @@ class Speeds(msgspec.Struct, frozen=True, kw_only=True):
     """Time to first token in milliseconds and tokens a second over the whole try; None where nothing was seen.
 
     `reached` is the throughput that so many percent of the tries reached or passed, where `throughput` is what they
-    stayed within: its p90 is the slow end.
+    stayed within: its p90 is the slow end. `waits` counts the first tokens, `late_ms` is the time within which 95 % of
+    them came. Where there were none, because answers come in one piece, `latency_ms` is the time to these.
     """
 
     latency_ms: Percentiles | None = None
     throughput: Percentiles | None = None
     reached: Percentiles | None = None
+    waits: int = 0
+    late_ms: float | None = None
 
 
 class Minutes:
-    """The last day of one endpoint; minutes without a try take no room."""
+    """The last day of one endpoint. Apart from the rest is what this process saw and has not told others yet."""
+
+    __slots__ = ("_day", "_told", "_untold")
 
     def __init__(self) -> None:
-        self._ring: deque[Minute] = deque(maxlen=KEPT_MINUTES)
+        self._day = _Day()
+        self._told: dict[int, Minute] = {}
+        self._untold: dict[int, Minute] = {}
 
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome into its minute; one older than the newest minute goes into the newest."""
-        fault = outcome.fault
-        if fault is not None and fault.kind is FaultKind.PROVIDER_RATE_LIMITED:
+    def add(self, minute: Minute, *, told: bool) -> None:
+        """Add what happened in a minute, or in part of it; the value given is kept and may grow."""
+        day, number = self._day, minute.number
+        newest = day.newest
+        day.add(number, minute.tries, minute.downs)
+        if number <= day.newest - KEPT_COUNT_MINUTES:
             return
-        minute = self._minute(outcome.at_ns // MINUTE_NS)
-        down = fault is not None and fault.rule.counts_as_down
-        if down or succeeded(outcome):
-            minute.tries += 1
-            minute.downs += down
-        if outcome.ttft_ns:
-            _count(minute.ttft_ms, outcome.ttft_ns / 1e6)
-            if outcome.completion_tokens and not outcome.cancelled:
-                took_s = (outcome.ttft_ns + (outcome.generation_ns or 0)) / 1e9
-                _count(minute.tps, outcome.completion_tokens / took_s)
+        if number <= day.newest - KEPT_SPEED_MINUTES:
+            minute.forget_speeds()
+        kept = self._told if told else self._untold
+        if number in kept:
+            kept[number].add(minute)
+        else:
+            kept[number] = minute
+        if day.newest > newest:
+            _prune(self._told, day.newest)
+            _prune(self._untold, day.newest)
+
+    def take(self) -> list[Minute]:
+        """Return what was not told yet; from now on it is. Nothing is told that is two hours old."""
+        taken = list(self._untold.values())
+        for minute in taken:
+            if minute.number in self._told:
+                self._told[minute.number].add(minute)
+            else:
+                self._told[minute.number] = minute
+        self._untold = {}
+        return taken
+
+    def untold(self) -> Iterable[Minute]:
+        """Return what was not told yet, as it is kept."""
+        return self._untold.values()
+
+    def all(self) -> tuple[list[Minute], list[tuple[int, int, int]]]:
+        """Return all that is kept: the minutes, in parts, and number, tries and downs of those older than these."""
+        parts = [*self._told.values(), *self._untold.values()]
+        whole = {minute.number for minute in parts}
+        return parts, [row for row in self._day.rows() if row[0] not in whole]
+
+    def restore_day(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Add minutes of which only number, tries and downs are left."""
+        for number, tries, downs in rows:
+            self._day.add(number, tries, downs)
 
     def uptime(self, window_minutes: int, now_ns: int) -> float | None:
         """Return the percentage of telling minutes in which the endpoint was up; None when no minute tells."""
-        telling = [m for m in self._since(window_minutes, now_ns) if m.tries >= LEAST_TRIES]
-        if not telling:
-            return None
-        up = sum(m.tries - m.downs >= UP_SHARE * m.tries for m in telling)
-        return 100.0 * up / len(telling)
+        return self._day.uptime(now_ns // MINUTE_NS - window_minutes + 1)
+
+    def total(self, window_minutes: int, now_ns: int) -> Minute:
+        """Return the sum of the last minutes, at most two hours back; its histograms stay empty."""
+        total = Minute(0)
+        for minute in self._since(window_minutes, now_ns):
+            total.add_counts(minute)
+        return total
 
     def speeds(self, window_minutes: int, now_ns: int) -> Speeds:
-        """Return the percentiles of the last minutes."""
-        recent = list(self._since(min(window_minutes, KEPT_SPEED_MINUTES), now_ns))
-        tps = _merged(m.tps for m in recent)
+        """Return the percentiles of the last minutes, at most half an hour back."""
+        recent = list(self._since(window_minutes, now_ns))
+        tps = histogram.merged(m.tps for m in recent)
+        waits = histogram.merged(m.ttft_ms for m in recent)
         return Speeds(
-            latency_ms=_percentiles(_merged(m.ttft_ms for m in recent)),
+            latency_ms=_percentiles(waits or histogram.merged(m.whole_ms for m in recent)),
             throughput=_percentiles(tps),
             reached=_percentiles(tps, falling=True),
+            waits=sum(waits.values()),
+            late_ms=histogram.points(waits, (95,))[0] if waits else None,
         )
 
-    def _minute(self, number: int) -> Minute:
-        ring = self._ring
-        if ring and ring[-1].number >= number:
-            return ring[-1]
-        ring.append(Minute(number))
-        if len(ring) > KEPT_SPEED_MINUTES:
-            stale = ring[-KEPT_SPEED_MINUTES - 1]
-            stale.ttft_ms = stale.tps = {}
-        return ring[-1]
-
-    def _since(self, window_minutes: int, now_ns: int) -> Iterable[Minute]:
+    def _since(self, window_minutes: int, now_ns: int) -> Iterator[Minute]:
         first = now_ns // MINUTE_NS - window_minutes + 1
-        for minute in reversed(self._ring):
-            if minute.number < first:
-                return
-            yield minute
+        return (m for m in chain(self._told.values(), self._untold.values()) if m.number >= first)
+
+
+class _Day:
+    """Tries and downs of every minute of a day, in rings by the minute's number."""
+
+    __slots__ = ("_downs", "_tries", "newest")
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self._tries = array("I", bytes(4 * KEPT_MINUTES))
+        self._downs = array("I", bytes(4 * KEPT_MINUTES))
+
+    def add(self, number: int, tries: int, downs: int) -> None:
+        newest = self.newest
+        if number > newest:
+            for stale in range(max(newest + 1, number - KEPT_MINUTES + 1), number + 1):
+                self._tries[stale % KEPT_MINUTES] = self._downs[stale % KEPT_MINUTES] = 0
+            self.newest = number
+        elif number <= newest - KEPT_MINUTES:
+            return
+        self._tries[number % KEPT_MINUTES] += tries
+        self._downs[number % KEPT_MINUTES] += downs
+
+    def rows(self, first: int = 0) -> Iterator[tuple[int, int, int]]:
+        """Yield number, tries and downs of the minutes that had tries."""
+        for number in range(max(first, self.newest - KEPT_MINUTES + 1), self.newest + 1):
+            if tries := self._tries[number % KEPT_MINUTES]:
+                yield number, tries, self._downs[number % KEPT_MINUTES]
+
+    def uptime(self, first: int) -> float | None:
+        telling = [(tries, downs) for _, tries, downs in self.rows(first) if tries >= LEAST_TRIES]
+        if not telling:
+            return None
+        return 100.0 * sum(tries - downs >= UP_SHARE * tries for tries, downs in telling) / len(telling)
 
 
 def succeeded(outcome: Outcome) -> bool:
@@ -118,34 +285,16 @@ def succeeded(outcome: Outcome) -> bool:
     return outcome.fault is None and (not outcome.cancelled or outcome.ttft_ns is not None)
 
 
-def _count(histogram: Histogram, value: float) -> None:
-    key = math.floor(math.log2(value) * BINS_AN_OCTAVE)
-    histogram[key] = histogram.get(key, 0) + 1
+def _prune(kept: dict[int, Minute], newest: int) -> None:
+    for number in [n for n in kept if n <= newest - KEPT_SPEED_MINUTES]:
+        if number <= newest - KEPT_COUNT_MINUTES:
+            del kept[number]
+        else:
+            kept[number].forget_speeds()
 
 
-def _merged(histograms: Iterable[Histogram]) -> Histogram:
-    total: Histogram = {}
-    for histogram in histograms:
-        for key, count in histogram.items():
-            total[key] = total.get(key, 0) + count
-    return total
-
-
-def _percentiles(histogram: Histogram, *, falling: bool = False) -> Percentiles | None:
-    """Return the percentiles counted from the least value, or from the greatest."""
-    if not histogram:
+def _percentiles(distribution: Histogram, *, falling: bool = False) -> Percentiles | None:
+    if not distribution:
         return None
-    keys = sorted(histogram, reverse=falling)
-    size = sum(histogram.values())
-    return Percentiles(
-        **{f"p{share}": _point(histogram, keys, math.ceil(size * share / 100)) for share in (50, 75, 90, 99)}
-    )
-
-
-def _point(histogram: Histogram, keys: list[int], rank: int) -> float:
-    """Return the geometric middle of the bin that holds the value of this rank, counted from 1."""
-    for key in keys:
-        rank -= histogram[key]
-        if rank <= 0:
-            return float(2 ** ((key + 0.5) / BINS_AN_OCTAVE))
-    raise AssertionError("a rank lies within its histogram")
+    p50, p75, p90, p99 = histogram.points(distribution, (50, 75, 90, 99), falling=falling)
+    return Percentiles(p50=p50, p75=p75, p90=p90, p99=p99)

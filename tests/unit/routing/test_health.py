@@ -1,19 +1,24 @@
-"""The health board: when an endpoint rests, when it comes back, and what is told of its minutes."""
+"""The health board: when an endpoint rests and when it comes back."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from tests.unit.routing.rows import NOW_NS, SECOND_NS, down, success
 
 from wideband.canon.faults import RULES, FaultKind
 from wideband.routing.health import Health
-from wideband.routing.minutes import KEPT_MINUTES, KEPT_SPEED_MINUTES, Minutes
 from wideband.routing.plans import Outcome
 
 ID = "m@a"
-MINUTE_NS = 60 * SECOND_NS
 
 
 def at(seconds: float) -> int:
     return NOW_NS + int(seconds * SECOND_NS)
+
+
+def limited(at_ns: int, **over: Any) -> Outcome:
+    return down("a", at_ns, FaultKind.PROVIDER_RATE_LIMITED, **over)
 
 
 def broken(at_s: float = 0) -> Health:
@@ -66,9 +71,62 @@ def test_the_rest_doubles_to_half_a_minute_and_a_success_ends_it() -> None:
     health.observe(success("a", at(now_s)))
     assert health.is_healthy(ID, at(now_s))
     assert health.all_well()
-    health.observe(down("a", at(now_s)))
-    health.observe(down("a", at(now_s)))
-    assert health.standing(ID, at(now_s + 2)) == "half_open"
+
+
+def broken_again(after_s: float) -> Health:
+    """Break an endpoint, let it come back, and break it again so long after that."""
+    health = broken()
+    health.observe(success("a", at(3)))
+    assert health.is_healthy(ID, at(3))
+    health.observe(down("a", at(3 + after_s)))
+    health.observe(down("a", at(3 + after_s)))
+    return health
+
+
+def test_who_breaks_again_soon_after_closing_rests_twice_as_long() -> None:
+    health = broken_again(after_s=5)
+    assert health.standing(ID, at(8 + 3.9)) == "resting"
+    assert health.standing(ID, at(8 + 4)) == "half_open"
+    assert broken_again(after_s=61).standing(ID, at(64 + 2)) == "half_open"
+
+
+def test_four_downs_among_the_last_twenty_tries_open_the_breaker() -> None:
+    health = Health()
+    for number in range(37):
+        made = down if number in (10, 18, 24, 30, 36) else success
+        assert health.is_healthy(ID, at(number / 10))
+        health.observe(made("a", at(number / 10)))
+    assert not health.is_healthy(ID, at(4))
+
+
+def test_an_endpoint_that_fails_one_try_in_ten_is_left_to_the_ranker() -> None:
+    health = Health()
+    for number in range(200):
+        health.observe((success if number % 10 else down)("a", at(number / 10)))
+        assert health.is_healthy(ID, at(number / 10))
+
+
+def test_a_long_answer_that_began_before_the_trouble_does_not_end_it() -> None:
+    health = broken()
+    health.observe(success("a", at(20), ttft_ms=500, took_ms=25_000))
+    assert health.standing(ID, at(20)) == "half_open"
+    health.observe(success("a", at(20), ttft_ms=500, took_ms=5_000))
+    assert health.is_healthy(ID, at(20))
+
+
+def test_an_answer_that_breaks_off_after_it_began_before_the_trouble_does_not_lengthen_it() -> None:
+    health = broken()
+    cut = Outcome(
+        endpoint_id=ID,
+        at_ns=at(20),
+        fault=fault(FaultKind.PROVIDER_CUT),
+        ttft_ns=SECOND_NS,
+        generation_ns=at(20) - at(0),
+    )
+    health.observe(cut)
+    assert health.standing(ID, at(20)) == "half_open"
+    health.observe(msgspec.structs.replace(cut, generation_ns=SECOND_NS))
+    assert health.standing(ID, at(20)) == "resting"
 
 
 def test_a_probe_is_claimed_once_until_it_is_told_or_its_lease_ends() -> None:
@@ -97,10 +155,10 @@ def test_what_is_not_the_endpoints_fault_never_opens_the_breaker(kind: FaultKind
     assert health.is_healthy(ID, at(20)), "a rate limit passes, the rest does not count at all"
 
 
-@pytest.mark.parametrize(("asked_s", "until_s"), [(None, 1), (5.0, 5), (0.0, 0), (1e9, 300)])
+@pytest.mark.parametrize(("asked_s", "until_s"), [(None, 0.5), (5.0, 5), (0.0, 0), (1e9, 300)])
 def test_a_rate_limit_rests_as_long_as_asked_for(asked_s: float | None, until_s: float) -> None:
     health = Health()
-    health.observe(down("a", at(0), FaultKind.PROVIDER_RATE_LIMITED, retry_after_s=asked_s))
+    health.observe(limited(at(0), retry_after_s=asked_s))
     assert health.version == 1
     assert health.is_healthy(ID, at(until_s))
     if until_s:
@@ -109,69 +167,42 @@ def test_a_rate_limit_rests_as_long_as_asked_for(asked_s: float | None, until_s:
 
 def test_rate_limits_in_a_row_rest_longer_and_a_success_forgets_them() -> None:
     health, now_s = Health(), 0.0
-    for pause_s in (1, 2, 4, 8, 15, 15):
-        health.observe(down("a", at(now_s), FaultKind.PROVIDER_RATE_LIMITED))
-        assert not health.is_healthy(ID, at(now_s + pause_s) - 1)
+    for pause_s in (0.5, 1, 2, 4, 8, 15, 15):
+        health.observe(limited(at(now_s)))
+        health.observe(limited(at(now_s)))
+        assert not health.is_healthy(ID, at(now_s + pause_s) - 1), "a second one under way at once says nothing new"
         assert health.is_healthy(ID, at(now_s + pause_s))
         now_s += pause_s
     health.observe(success("a", at(now_s)))
-    health.observe(down("a", at(now_s), FaultKind.PROVIDER_RATE_LIMITED))
-    assert health.is_healthy(ID, at(now_s + 1))
+    health.observe(limited(at(now_s)))
+    assert health.is_healthy(ID, at(now_s + 0.5))
 
 
-# -- minutes -------------------------------------------------------------------------------------------------------
-
-
-def test_uptime_is_the_share_of_telling_minutes_that_went_well() -> None:
+def test_a_success_that_began_before_the_rate_limits_does_not_forget_them() -> None:
     health = Health()
-    for minute, (tries, downs) in enumerate([(10, 0), (10, 2), (10, 3), (9, 9)]):
-        for number in range(tries):
-            made = down if number < downs else success
-            health.observe(made("a", NOW_NS + minute * MINUTE_NS))
-    end_ns = NOW_NS + 3 * MINUTE_NS
-    assert health.uptime(ID, 30, end_ns) == pytest.approx(200 / 3)
-    assert health.uptime(ID, 2, end_ns) == 0.0
-    assert health.uptime(ID, 1, end_ns) is None
-    assert health.uptime("nobody", 30, end_ns) is None
+    health.observe(limited(at(0)))
+    health.observe(success("a", at(0.6), ttft_ms=100, took_ms=900))
+    health.observe(limited(at(1)))
+    assert not health.is_healthy(ID, at(1.9))
+    assert health.is_healthy(ID, at(2))
 
 
-def test_rate_limits_and_callers_mistakes_do_not_count_for_uptime() -> None:
+def test_few_rate_limits_among_many_tries_make_no_pause_unless_one_is_asked_for() -> None:
     health = Health()
-    for _ in range(10):
-        health.observe(success("a"))
-        health.observe(down("a", NOW_NS, FaultKind.PROVIDER_RATE_LIMITED))
-        health.observe(down("a", NOW_NS, FaultKind.PROVIDER_REJECTED))
-    assert health.uptime(ID, 1, NOW_NS) == 100.0
+    for number in range(100):
+        health.began(ID, at(number / 100))
+    health.observe(limited(at(1)))
+    assert health.is_healthy(ID, at(1))
+    health.observe(limited(at(1), retry_after_s=3))
+    assert not health.is_healthy(ID, at(3.9))
+    assert health.is_healthy(ID, at(4))
 
 
-def test_percentiles_are_within_five_percent() -> None:
-    health = Health()
-    for number in range(1, 101):
-        health.observe(success("a", NOW_NS, ttft_ms=number * 10, tokens=100, took_ms=1000 - number * 10))
-    speeds = health.percentiles(ID, 5, NOW_NS)
-    assert speeds.latency_ms is not None
-    assert speeds.throughput is not None
-    for share in (50, 75, 90, 99):
-        assert getattr(speeds.latency_ms, f"p{share}") == pytest.approx(share * 10, rel=0.05)
-    assert speeds.throughput.p50 == pytest.approx(100, rel=0.05)
-    assert health.percentiles(ID, 5, NOW_NS + 5 * MINUTE_NS).latency_ms is None
-
-
-def test_old_minutes_are_dropped_and_older_speeds_before_them() -> None:
-    minutes = Minutes()
-    for number in range(KEPT_MINUTES + 10):
-        minutes.add(success("a", number * MINUTE_NS))
-    assert len(minutes._ring) == KEPT_MINUTES
-    assert sum(bool(minute.ttft_ms) for minute in minutes._ring) == KEPT_SPEED_MINUTES
-
-
-def test_speeds_for_routing_are_up_to_a_second_old() -> None:
-    health = Health()
-    health.observe(success("a", ttft_ms=100))
-    first = health.speeds(ID, NOW_NS)
-    health.observe(success("a", ttft_ms=10_000))
-    health.observe(success("a", ttft_ms=10_000))
-    assert health.speeds(ID, NOW_NS + SECOND_NS - 1) is first
-    latency = health.speeds(ID, NOW_NS + SECOND_NS).latency_ms
-    assert latency is not None
-    assert latency.p50 > 5000
+def test_when_half_of_the_tries_meet_a_rate_limit_the_pauses_grow() -> None:
+    health, now_s = Health(), 0.0
+    for pause_s in (0.5, 1, 2):
+        health.began(ID, at(now_s))
+        health.observe(limited(at(now_s)))
+        assert health.is_healthy(ID, at(now_s + pause_s))
+        assert not health.is_healthy(ID, at(now_s + pause_s) - 1)
+        now_s += pause_s

@@ -1,0 +1,46 @@
+"""What health boards tell each other and leave behind, as bytes: msgpack, the version of its meaning first."""
+
+from typing import Annotated
+
+import msgspec
+
+from wideband.routing.breaker import Mark
+from wideband.routing.minutes import Minute
+from wideband.routing.recent import Recent
+
+VERSION = 1
+
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+
+
+class Row(msgspec.Struct, array_like=True):
+    """What is told of one endpoint, all of it to be added to what is known.
+
+    `mark` is None where nothing changed. A snapshot has the faded sums in `recent` and the older minutes in `day`
+    (number, tries, downs); others get the sums from the minutes.
+    """
+
+    minutes: list[Minute]
+    mark: Mark | None = None
+    recent: Recent | None = None
+    day: list[tuple[int, Count, Count]] = []
+
+
+def pack(rows: dict[str, Row]) -> bytes:
+    """Write rows by endpoint id."""
+    return msgspec.msgpack.encode((VERSION, rows))
+
+
+def unpack(data: bytes) -> dict[str, Row]:
+    """Read what `pack` wrote. Raises ValueError for anything else, and for other versions."""
+    try:
+        version, rows = _HEAD.decode(data)
+        if version != VERSION:
+            raise ValueError(f"this is version {version} of what health boards tell, not {VERSION}")
+        return _ROWS.decode(rows)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"this is nothing that a health board told: {error}") from None
+
+
+_HEAD = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
+_ROWS = msgspec.msgpack.Decoder(dict[str, Row])
