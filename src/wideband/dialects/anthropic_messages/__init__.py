@@ -15,7 +15,7 @@ from wideband.dialects.anthropic_messages.encoder import PING, StreamEncoder
 from wideband.dialects.anthropic_messages.faults import decode_fault, encode_fault
 from wideband.dialects.anthropic_messages.relay import Relay
 from wideband.dialects.anthropic_messages.reply import decode_reply, encode_reply, relay_reply
-from wideband.dialects.anthropic_messages.request import decode_request
+from wideband.dialects.anthropic_messages.request import decode_request, offered
 from wideband.dialects.anthropic_messages.splice import splice
 from wideband.dialects.anthropic_messages.stream import StreamDecoder
 from wideband.dialects.base import Counter, Dialect
@@ -40,6 +40,7 @@ DIALECT = Dialect(
     encode_fault=encode_fault,
     # Claude Code prints a billing error's message under this status and stops (clients.md 4).
     statuses={FaultKind.PAYMENT_REQUIRED: 429},
+    offered=offered,
 )
 
 COUNT = Counter(

@@ -18,6 +18,7 @@ from wideband.canon.request import (
     ToolChoice,
     ToolResult,
 )
+from wideband.dialects import loose, offering
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.ask import refusal
 from wideband.dialects.anthropic_messages.blocks import (
@@ -28,6 +29,7 @@ from wideband.dialects.anthropic_messages.blocks import (
     need_text,
     optional_text,
 )
+from wideband.dialects.base import Ask, Offer
 from wideband.wire import jsons
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
@@ -97,6 +99,15 @@ def _request(body: Block) -> Request:
         cache=decode_cache(body, ""),
         prefill=bool(messages) and messages[-1].role == "assistant",
         extras=extras,
+    )
+
+
+def offered(ask: Ask) -> Offer:
+    """Return what the model may write for programs; see `dialects.base.Dialect.offered`."""
+    body = offering.told(ask.fields, "output_config", "output_format", "tools")
+    form = loose.obj(body.get("output_config")).get("format")
+    return offering.offer(
+        _tools(body, frozenset()), _output_format(body.get("output_format") if form is None else form)
     )
 
 

@@ -9,7 +9,7 @@ from wideband.dialects.gemini_generate.count import COUNT as COUNT
 from wideband.dialects.gemini_generate.draft import encode_request
 from wideband.dialects.gemini_generate.encoder import KEEPALIVE, StreamEncoder
 from wideband.dialects.gemini_generate.relay import Relay
-from wideband.dialects.gemini_generate.request import decode_request
+from wideband.dialects.gemini_generate.request import decode_request, offered
 from wideband.dialects.gemini_generate.splice import splice
 from wideband.dialects.gemini_generate.stream import StreamDecoder
 from wideband.dialects.gemini_generate.taking import decode_reply, relay_reply
@@ -37,4 +37,5 @@ DIALECT = Dialect(
     decode_fault=decode_fault,
     encode_fault=encode_fault,
     statuses=STATUSES,
+    offered=offered,
 )

@@ -4,6 +4,8 @@ from typing import Any, Final, TypeGuard
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Message, Part, Reasoning, Request, Role, Text
+from wideband.dialects import offering
+from wideband.dialects.base import Ask, Offer
 from wideband.dialects.gemini_generate import proto, words
 from wideband.dialects.gemini_generate.ask import model_of, unreadable
 from wideband.dialects.gemini_generate.calls import Calls
@@ -40,6 +42,13 @@ def decode_request(body: bytes) -> Request:
         return _request(found)
     except jsons.EncodeError as error:
         raise invalid(f"The request cannot be written ({error}); nest it less deeply.") from None
+
+
+def offered(ask: Ask) -> Offer:
+    """Return what the model may write for programs; see `dialects.base.Dialect.offered`."""
+    names = "generationConfig", "generation_config", "tools"
+    body = offering.told(ask.fields, *names)
+    return offering.offer(decode_tools(body), decode_config(body).output)
 
 
 def _request(body: Fields) -> Request:

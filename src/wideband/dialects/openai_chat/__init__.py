@@ -10,7 +10,7 @@ from wideband.dialects.openai_chat.draft import PATH, encode_request, splice
 from wideband.dialects.openai_chat.encoder import StreamEncoder
 from wideband.dialects.openai_chat.relay import Relay
 from wideband.dialects.openai_chat.reply import decode_reply, encode_reply, relay_reply
-from wideband.dialects.openai_chat.request import decode_request
+from wideband.dialects.openai_chat.request import decode_request, offered
 from wideband.dialects.openai_faults import decode_fault, encode_fault
 from wideband.wire import sse
 
@@ -33,4 +33,5 @@ DIALECT: Final = Dialect(
     relay=Relay,
     decode_fault=decode_fault,
     encode_fault=encode_fault,
+    offered=offered,
 )

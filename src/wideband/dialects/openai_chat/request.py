@@ -15,7 +15,8 @@ from wideband.canon.request import (
     Tool,
     ToolChoice,
 )
-from wideband.dialects import loose
+from wideband.dialects import loose, offering
+from wideband.dialects.base import Ask, Offer
 from wideband.dialects.bodies import GATEWAY_FIELDS, read_json
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.ask import check
@@ -88,6 +89,12 @@ def decode_request(body: bytes) -> Request:
         extras={name: value for name, value in fields.items() if name not in _KNOWN | GATEWAY_FIELDS}
         | _unread_format(fields.get("response_format")),
     )
+
+
+def offered(ask: Ask) -> Offer:
+    """Return what the model may write for programs; see `dialects.base.Dialect.offered`."""
+    fields = offering.told(ask.fields, "functions", "response_format", "tools")
+    return offering.offer(_tools(fields), _output(fields.get("response_format")))
 
 
 def _is_prefill(messages: tuple[Message, ...]) -> bool:

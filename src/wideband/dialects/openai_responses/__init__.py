@@ -10,7 +10,7 @@ from wideband.dialects.openai_responses.draft import encode_request
 from wideband.dialects.openai_responses.encoder import StreamEncoder
 from wideband.dialects.openai_responses.faults import STATUSES, encode_fault
 from wideband.dialects.openai_responses.relay import Relay
-from wideband.dialects.openai_responses.request import decode_request
+from wideband.dialects.openai_responses.request import decode_request, offered
 from wideband.dialects.openai_responses.splice import splice
 from wideband.dialects.openai_responses.stream import StreamDecoder
 from wideband.dialects.openai_responses.taking import decode_reply, relay_reply
@@ -36,4 +36,5 @@ DIALECT: Final = Dialect(
     decode_fault=decode_fault,
     encode_fault=encode_fault,
     statuses=STATUSES,
+    offered=offered,
 )

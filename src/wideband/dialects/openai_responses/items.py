@@ -135,7 +135,7 @@ def _unknown(turns: _Turns, item: Row, _path: str) -> None:
 
 
 def _nothing_said(_turns: _Turns, _item: Row, _path: str) -> None:
-    """Pass over an item that is read elsewhere: what it offers, `tools.offered` finds."""
+    """Pass over an item that is read elsewhere: what it offers, `tools.gathered` finds."""
 
 
 _READERS: Final[dict[str, Callable[[_Turns, Row, str], None]]] = {

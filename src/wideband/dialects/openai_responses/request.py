@@ -4,11 +4,14 @@ from typing import Final
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Message, OutputFormat, ReasoningAsk, Request, Sampling, Text
+from wideband.dialects import loose, offering
+from wideband.dialects.base import Ask, Offer
 from wideband.dialects.bodies import read_json
 from wideband.dialects.openai_responses import words
 from wideband.dialects.openai_responses.ask import Body, check
 from wideband.dialects.openai_responses.items import decode_items
-from wideband.dialects.openai_responses.tools import cache_mark, decode_choice, decode_tools, offered
+from wideband.dialects.openai_responses.tools import cache_mark, decode_choice, decode_tools, gathered
+from wideband.wire import jsons
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "top_logprobs")
 # Top-level fields that have a place in `Request`; all others are `extras`.
@@ -59,7 +62,7 @@ def decode_request(body: bytes) -> Request:
         dialect=words.NAME,
         model=told.model or (told.models or [""])[0],
         messages=messages,
-        tools=decode_tools(offered(fields.get("tools"), fields["input"])),
+        tools=decode_tools(gathered(fields.get("tools"), fields["input"])),
         tool_choice=choice,
         parallel_tool_calls=told.parallel_tool_calls,
         max_tokens=told.max_output_tokens,
@@ -76,6 +79,19 @@ def decode_request(body: bytes) -> Request:
         cache_key=told.prompt_cache_key,
         prefill=bool(messages) and messages[-1].role == "assistant",
         extras=_extras(told, fields) | ({"tool_choice": fields["tool_choice"]} if _is_unread(choice, fields) else {}),
+    )
+
+
+def offered(ask: Ask) -> Offer:
+    """Return what the model may write for programs; see `dialects.base.Dialect.offered`."""
+    fields, items = offering.told(ask.fields, "text", "tools"), ask.fields.get("input", jsons.Raw())
+    # What tools a search found stands in the conversation, as do those that came later.
+    more = loose.rows(jsons.decode(items)) if b'"tools"' in bytes(items) else []
+    found = [{**item, "type": words.MORE_TOOLS} for item in more if isinstance(item.get("tools"), list)]
+    form = loose.obj(loose.obj(fields.get("text")).get("format"))
+    return offering.offer(
+        decode_tools(gathered(fields.get("tools"), found)),
+        OutputFormat(type="json_schema", schema=form.get("schema")) if form.get("type") == "json_schema" else None,
     )
 
 

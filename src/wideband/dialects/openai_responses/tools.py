@@ -29,7 +29,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     custom: bool = False
 
 
-def offered(tools: Json, items: Json) -> list[dict[str, Json]]:
+def gathered(tools: Json, items: Json) -> list[dict[str, Json]]:
     """Return all that a caller offers: its `tools`, and those that items of its input add."""
     added = (row for item in loose.rows(items) if item.get("type") == words.MORE_TOOLS for row in _more(item))
     return [*loose.rows(tools), *added]
@@ -126,7 +126,7 @@ def known_tools(tools: bytes, items: bytes) -> dict[str, Known]:
     if more is None and b'"custom"' not in tools and b'"namespace"' not in tools:
         return {}
     known: dict[str, Known] = {}
-    for told in offered(jsons.decode(tools) if tools else None, more):
+    for told in gathered(jsons.decode(tools) if tools else None, more):
         space = told.get("name") if told.get("type") == "namespace" else None
         for inner in loose.rows(told.get("tools")) if space else [told]:
             name, custom = loose.text(inner.get("name")), inner.get("type") == "custom"
