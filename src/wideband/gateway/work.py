@@ -46,6 +46,7 @@ class Work:
     preset_losses: tuple[Loss, ...] = ()
     plan: Plan | None = None
     warm: Warm | None = None
+    conversation: int | None = None
     may_hedge: bool = False
     held_nano: int = 0
     losses: list[Loss] = field(default_factory=list)

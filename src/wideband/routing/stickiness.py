@@ -6,6 +6,7 @@ All times are unix nanoseconds given from outside. The table is advice: whoever 
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
 
 import msgspec
@@ -110,10 +111,22 @@ class Sticky:
         self._fresh.pop(key, None)
 
 
-def conversation_key(account_id: str, model: str, conversation: str) -> int:
-    """Return the 64 bits under which an account's conversation with a model is kept, the same in every process."""
-    text = f"{account_id}\0{model}\0{conversation}".encode("utf-8", "surrogatepass")
-    return zlib.crc32(text) << 32 | zlib.adler32(text)
+def conversation_key(account_id: str, conversation: str) -> int:
+    """Return 64 bits that tell an account's conversation from others, the same in every process."""
+    return _bits(f"{account_id}\0{conversation}")
+
+
+def place_key(conversation: int, model: str) -> int:
+    """Return the key under which a conversation's place with a model is kept."""
+    return conversation ^ _model_bits(model)
+
+
+def _bits(text: str) -> int:
+    data = text.encode("utf-8", "surrogatepass")
+    return zlib.crc32(data) << 32 | zlib.adler32(data)
+
+
+_model_bits = lru_cache(maxsize=4096)(_bits)
 
 
 def lifetime_s(endpoint: Endpoint, asked_s: int | None) -> int:

@@ -13,9 +13,9 @@ from wideband.routing import stickiness
 from wideband.routing.health import Health
 from wideband.routing.plan import plan
 from wideband.routing.plans import Warm
-from wideband.routing.stickiness import DEFAULT_TTL_S, Sticky, conversation_key, lifetime_s, pays
+from wideband.routing.stickiness import DEFAULT_TTL_S, Sticky, conversation_key, lifetime_s, pays, place_key
 
-KEY = conversation_key("local", "acme/m1", "a conversation")
+KEY = place_key(conversation_key("local", "a conversation"), "acme/m1")
 
 
 def test_a_conversation_is_found_where_it_last_succeeded() -> None:
@@ -56,7 +56,7 @@ def test_the_conversations_longest_without_a_success_are_forgotten_first() -> No
 
 def test_keys_tell_accounts_models_and_conversations_apart() -> None:
     keys = {
-        conversation_key(account, model, name)
+        place_key(conversation_key(account, name), model)
         for account in ("local", "other")
         for model in ("acme/m1", "acme/m2")
         for name in ("a", "b", "ab", "\udce9" * 4000, "x" * 4000, "x" * 3999 + "y")
@@ -67,8 +67,8 @@ def test_keys_tell_accounts_models_and_conversations_apart() -> None:
 
 def test_keys_are_the_same_in_every_process() -> None:
     program = (
-        "from wideband.routing.stickiness import conversation_key\n"
-        "print(conversation_key('local', 'acme/m1', 'a conversation'))"
+        "from wideband.routing.stickiness import conversation_key, place_key\n"
+        "print(place_key(conversation_key('local', 'a conversation'), 'acme/m1'))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert int(done.stdout) == KEY
