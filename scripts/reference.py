@@ -4,6 +4,7 @@ Between `<!-- NAME -->` and `<!-- end -->` a page is generated; the rest of it i
 writes nothing and fails when a page is stale.
 """
 
+import inspect
 import re
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from typing import Any
 import click
 import msgspec
 
+from wideband.canon.availability import AVAILABILITY
 from wideband.canon.faults import RULES
 from wideband.cli import COMMANDS, main
 from wideband.config.outside import shipped
@@ -54,16 +56,31 @@ def _help(command: click.Command, name: str, parent: click.Context, level: str) 
 def settings() -> str:
     """Return every section of the settings file with its fields and what they are unless said otherwise."""
     fields = msgspec.structs.fields(Settings)
-    sections = [(field.name, field.default) for field in fields if isinstance(field.default, msgspec.Struct)]
+    sections = [
+        section
+        for field in fields
+        if isinstance(field.default, msgspec.Struct)
+        for section in _sections(field.name, field.default)
+    ]
     server = [field for field in fields if field.name in {"host", "port", "workers"}]
     text = ["### [server]\n", _table(("field", "default"), [(field.name, field.default) for field in server])]
     for name, value in sections:
         text += [
             f"### [{name}]\n",
-            f"{value.__doc__}\n",
-            _table(("field", "default"), list(msgspec.structs.asdict(value).items())),
+            f"{inspect.cleandoc(value.__doc__ or '')}\n",
+            _table(("field", "default"), _plain(value)),
         ]
     return "\n".join(text)
+
+
+def _sections(name: str, value: msgspec.Struct) -> list[tuple[str, msgspec.Struct]]:
+    """Return a section and those inside it."""
+    inner = msgspec.structs.asdict(value).items()
+    return [(name, value), *((f"{name}.{key}", one) for key, one in inner if isinstance(one, msgspec.Struct))]
+
+
+def _plain(value: msgspec.Struct) -> list[tuple[str, Any]]:
+    return [(key, one) for key, one in msgspec.structs.asdict(value).items() if not isinstance(one, msgspec.Struct)]
 
 
 def faults() -> str:
@@ -74,6 +91,12 @@ def faults() -> str:
         for kind, rule in RULES.items()
     ]
     return _table(heading, rows)
+
+
+def availability() -> str:
+    """Return every code of `error.availability` with what to do."""
+    rows = [(f"`{code}`", row.meaning, row.remedy, _yes(row.retryable)) for code, row in AVAILABILITY.items()]
+    return _table(("code", "what it means", "what to do", "`retryable`"), rows)
 
 
 def losses() -> str:
@@ -163,6 +186,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "settings": settings,
     "faults": faults,
+    "availability": availability,
     "losses": losses,
     "pairs": pairs,
     "quirks": quirks,

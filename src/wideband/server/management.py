@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from wideband.accounts.keys import hash_secret, label
 from wideband.accounts.rows import Key
+from wideband.canon.availability import AVAILABILITY
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.clock import now_ns
 from wideband.dialects.registry import DIALECTS
@@ -25,9 +26,9 @@ from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
 from wideband.server.keyforms import KeyForm, changes, new_key
-from wideband.wire import jsons
 from wideband.server.presets import SOURCES, PresetRoutes
 from wideband.store.presets import PresetRoom
+from wideband.wire import jsons
 
 log = logging.getLogger("wideband.server")
 
@@ -42,8 +43,8 @@ class Management:
 
     def __init__(self, exchange: Exchange, metrics_text: Callable[[], str], presets: PresetRoom) -> None:
         self._exchange, self._metrics_text = exchange, metrics_text
-
         self._presets = PresetRoutes(presets)
+
     def app(self) -> Starlette:
         """Return the routes under each prefix, and those for machines that watch."""
         versioned: list[tuple[str, str, Endpoint]] = [
@@ -55,6 +56,8 @@ class Management:
             ("GET", "/models/{model:path}", self.model),
             ("GET", "/model/{model:path}", self.openrouter_model),
             ("GET", "/providers", self.providers),
+            ("GET", "/availability", self.availability),
+            ("GET", "/availability/{code}", self.availability),
             ("GET", "/generation", self.generation),
             ("GET", "/key", self.own_key),
             ("GET", "/credits", self.credits),
@@ -63,15 +66,15 @@ class Management:
             ("GET", "/keys/{hash}", self.key),
             ("PATCH", "/keys/{hash}", self.change_key),
             ("DELETE", "/keys/{hash}", self.delete_key),
-        ]
-        routes = [
-            Route(prefix + path, _guarded(handler), methods=[method])
             ("GET", "/presets", self._preset(self._presets.all)),
             ("GET", "/presets/{slug}", self._preset(self._presets.one)),
             ("GET", "/presets/{slug}/versions", self._preset(self._presets.versions)),
             ("GET", "/presets/{slug}/versions/{version}", self._preset(self._presets.version)),
             *(("POST", f"/presets/{{slug}}/{path}", self._made_of(path)) for path in SOURCES),
             ("DELETE", "/presets/{slug}", self._preset(self._presets.remove)),
+        ]
+        routes = [
+            Route(prefix + path, _guarded(handler), methods=[method])
             for prefix in PREFIXES
             for method, path, handler in versioned
         ]
@@ -87,9 +90,6 @@ class Management:
         headers, query = dict(request.scope["headers"]), request.query_params
         return authenticate(headers, self._exchange.ledger, query, management=management)
 
-    # -- catalogue -----------------------------------------------------------------------------------------------
-
-    async def models(self, request: Request) -> Response:
     def _preset(self, handler: Callable[[Request, Key], Awaitable[Any]]) -> Endpoint:
         """Answer with what a handler of presets returns, to whoever has a key."""
 
@@ -101,6 +101,9 @@ class Management:
     def _made_of(self, path: str) -> Endpoint:
         return self._preset(lambda request, key: self._presets.make(request, key, SOURCES[path]))
 
+    # -- catalogue -----------------------------------------------------------------------------------------------
+
+    async def models(self, request: Request) -> Response:
         query = dict(request.query_params)
         if modellists.asks_in(request) == "gemini_generate":
             # Of every model Google's list says by which methods it is asked.
@@ -131,6 +134,16 @@ class Management:
 
     async def providers(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
         return _json({"data": listing.providers(self._exchange.catalogue)})
+
+    async def availability(self, request: Request) -> Response:
+        rows = [{"code": code, **msgspec.structs.asdict(row)} for code, row in AVAILABILITY.items()]
+        code = request.path_params.get("code")
+        if code is None:
+            return _json({"data": rows})
+        if code not in AVAILABILITY:
+            message = f"`{code}` is no code of `error.availability`. They are {', '.join(AVAILABILITY)}."
+            raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
+        return _json({"data": next(row for row in rows if row["code"] == code)})
 
     # -- records and money ---------------------------------------------------------------------------------------
 

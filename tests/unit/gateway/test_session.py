@@ -416,6 +416,9 @@ async def test_nothing_left_to_route_to_is_explained() -> None:
     client = await on.ask({**ASK, "provider": {"only": ["nobody"]}})
     assert client.status == 404
     assert client.json["error"]["metadata"]["routing_funnel"]
+    availability = client.json["error"]["availability"]
+    assert availability["code"] == "constraint_filtered"
+    assert availability["docs_url"] == "/api/v1/availability/constraint_filtered"
     assert the_record(on).tries == ()
 
 
