@@ -1,5 +1,6 @@
 """The shapes of a routing decision: what is wanted, what was chosen and why."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -107,19 +108,63 @@ class Weighed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     note: str | None = None
 
 
+class Weighing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a ranker put a row of endpoints in order, and the figures it went by, which are in the order of the row.
+
+    Costs are millionths of a nano-dollar, times seconds. `order` holds places in the row, as `notes` and `poor` do.
+    """
+
+    endpoints: Sequence[Endpoint]
+    costs: Sequence[float]
+    waits: Sequence[float]
+    totals: Sequence[float]
+    penalties: Sequence[float]
+    shares: Sequence[float]
+    order: Sequence[int]
+    notes: dict[int, str]
+    poor: frozenset[int]
+
+    def ranked(self) -> list[Endpoint]:
+        """Return the endpoints in order."""
+        endpoints = self.endpoints
+        return [endpoints[at] for at in self.order]
+
+    def rows(self) -> list[Weighed]:
+        """Return what was weighed, in order."""
+        return [
+            Weighed(
+                endpoint_id=self.endpoints[at].id,
+                tag=self.endpoints[at].tag,
+                share=self.shares[at],
+                cost_nano=round(self.costs[at] / 1_000_000),
+                wait_ms=self.waits[at] * 1000,
+                total_ms=self.totals[at] * 1000,
+                penalty=self.penalties[at],
+                note=self.notes.get(at) or ("poor" if at in self.poor else None),
+            )
+            for at in self.order
+        ]
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoints in the order in which to try them, and the funnel that led there.
 
-    `total` counts the endpoints of all models asked for. `weighed` is what the ranker weighed, if it did, in the order
-    of the plan. `fault` is set when none is left.
+    `total` counts the endpoints of all models asked for. `weighings` are what the ranker weighed, model by model.
+    `fault` is set when none is left.
     """
 
     endpoints: tuple[Endpoint, ...]
     funnel: tuple[FunnelStep, ...]
     strategy: str
     total: int
-    weighed: tuple[Weighed, ...] = ()
+    weighings: tuple[Weighing, ...] = ()
     fault: Fault | None = None
+
+    @property
+    def weighed(self) -> tuple[Weighed, ...]:
+        """What was weighed, in the order of the plan. Written out when it is looked at: planning is done before."""
+        rows = {row.endpoint_id: row for weighing in self.weighings for row in weighing.rows()}
+        return tuple(rows[endpoint.id] for endpoint in self.endpoints)
 
 
 class Committed(msgspec.Struct, frozen=True):

@@ -9,7 +9,8 @@ from wideband.canon.request import Json
 from wideband.catalog.rows import NANO, Endpoint
 from wideband.routing.plans import Preferences
 
-SORTS = frozenset({"price", "throughput", "latency", "exacto"})
+# OpenRouter's four, and the two by which traffic is shared out: ours and OpenRouter's of old.
+SORTS = frozenset({"price", "throughput", "latency", "exacto", "market", "inverse-square"})
 # Endpoints under these suffixes cost or behave differently on purpose: a base slug does not name them.
 TIERS = frozenset({"flex", "priority"})
 PRICE_KEYS = ("prompt", "completion", "request", "image", "audio")

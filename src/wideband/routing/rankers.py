@@ -1,22 +1,23 @@
 """The order of the endpoints that are left: one function per strategy, named in `RANKERS`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from wideband.catalog.rows import Endpoint
 from wideband.routing.filters import RatesOf
 from wideband.routing.health import Health
-from wideband.routing.plans import Wish
+from wideband.routing.market import adjusted_costs, drawn, inverse_square_shares, market_shares
+from wideband.routing.plans import Weighed, Weighing, Wish
+from wideband.routing.pools import Pool
 from wideband.routing.preferences import names
+from wideband.routing.scales import Scales, cost
 
-# A request whose answer is not capped lower is priced as if it got this many tokens: caps as sent by clients (32,000
-# and more) say nothing about how long an answer will be.
-EXPECTED_OUTPUT_TOKENS = 500
-
-_TOKENS_A_PRICE = 1_000_000
-_MASK = 0xFFFF_FFFF
 _UNKNOWN = float("inf")
+_QUALITIES = {"good": 0, "unknown": 1, "poor": 2}
+# Who is asked later than the rest, whatever the share or price, and in which order.
+_BEHIND = {"slow": 1, "half_open": 2, "full": 3, "resting": 4}
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,92 +36,225 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     probing: bool = True
 
 
-Key = tuple[float, ...]
-Ranker = Callable[[Scene, Sequence[Endpoint]], list[Endpoint]]
+Ranker = Callable[[Scene, Pool], Weighing]
 
 
-def by_price(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    """Cheapest for this request first; equal prices share by the seed."""
-    return _by_standing(scene, endpoints, _costs(scene, endpoints))
+def strategy(wish: Wish) -> str:
+    """Return the ranker's name: `provider.order` is one, then comes the sort asked for, then the house's own."""
+    return "order" if wish.preferences.order else wish.preferences.sort or wish.policy.ranker
 
 
-def by_order(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+def weigh(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Weighed]:
+    """Return what the ranker of a wish makes of endpoints, in its order; no probe is claimed."""
+    if not endpoints:
+        return []
+    still = msgspec.structs.replace(scene, probing=False)
+    return RANKERS[strategy(scene.wish)](still, Pool([endpoints], (endpoints,))).rows()
+
+
+def by_market(scene: Scene, pool: Pool) -> Weighing:
+    """Drawn by shares of the traffic, which fall with what a request costs, how long it takes and what goes wrong."""
+    scales = _scales(scene, pool)
+    costs, notes = _costs(scene, scales, caching=True), _behind(scene, scales)
+    adjusted = adjusted_costs(costs, scales.times, scales.penalties)
+    aside = scales.poor
+    if notes:
+        # One that may have recovered is probed as often as it would be asked.
+        aside = aside.union(at for at, note in notes.items() if note != "half_open")
+    shares = market_shares(adjusted, scene.wish.policy.weights, aside)
+    order, notes = _settled(scene, scales, drawn(shares, scene.seed), notes)
+    return _weighing(scales, costs, shares, order, notes)
+
+
+def by_inverse_square(scene: Scene, pool: Pool) -> Weighing:
+    """Drawn by the inverse square of what a request costs; those with an outage come behind the others."""
+    scales = _scales(scene, pool)
+    costs, notes = _costs(scene, scales), _behind(scene, scales)
+    shares = inverse_square_shares(costs, notes)
+    order, notes = _settled(scene, scales, drawn(shares, scene.seed), notes)
+    return _weighing(scales, costs, shares, order, notes)
+
+
+def by_price(scene: Scene, pool: Pool) -> Weighing:
+    """Cheapest for this request first, with what its provider has cached of it; equal prices share by the seed."""
+    scales = _scales(scene, pool)
+    costs = _costs(scene, scales)
+    return _strict(scene, scales, costs, costs)
+
+
+def by_order(scene: Scene, pool: Pool) -> Weighing:
     """As the caller listed them, whatever their health; the rest by price after those."""
-    order = scene.wish.preferences.order
-    ranked = by_price(msgspec.structs.replace(scene, probing=False), endpoints)
-    ranked.sort(key=lambda e: next((at for at, slug in enumerate(order) if names(slug, e)), len(order)))
-    return ranked
+    listed = scene.wish.preferences.order
+    found = by_price(msgspec.structs.replace(scene, probing=False), pool)
+    places = [next((at for at, slug in enumerate(listed) if names(slug, e)), len(listed)) for e in pool.endpoints]
+    order = sorted(found.order, key=places.__getitem__)
+    notes = {at: note for at, note in found.notes.items() if places[at] == len(listed)}
+    shares = [0.0] * len(places)
+    shares[order[0]] = 1.0
+    return msgspec.structs.replace(found, shares=shares, order=order, notes=notes)
 
 
-def by_throughput(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+def by_throughput(scene: Scene, pool: Pool) -> Weighing:
     """Most tokens a second first, by the median; unknown ones after that, by price."""
-    speeds = [scene.health.speeds(e.id, scene.now_ns).throughput for e in endpoints]
-    return _by_measure(scene, endpoints, [None if s is None else -s.p50 for s in speeds])
+    speeds = [scene.health.speeds(e.id, scene.now_ns).throughput for e in pool.endpoints]
+    return _by_speed(scene, pool, [_UNKNOWN if s is None else -s.p50 for s in speeds])
 
 
-def by_latency(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+def by_latency(scene: Scene, pool: Pool) -> Weighing:
     """Shortest time to first token first, by the median; unknown ones after that, by price."""
-    speeds = [scene.health.speeds(e.id, scene.now_ns).latency_ms for e in endpoints]
-    return _by_measure(scene, endpoints, [None if s is None else s.p50 for s in speeds])
+    speeds = [scene.health.speeds(e.id, scene.now_ns).latency_ms for e in pool.endpoints]
+    return _by_speed(scene, pool, [_UNKNOWN if s is None else s.p50 for s in speeds])
 
 
-# "exacto" puts quality first and price second; endpoints of unknown quality are equals in it, which leaves the price.
+def by_quality(scene: Scene, pool: Pool) -> Weighing:
+    """Good before unknown before poor; the market's adjusted cost decides between equals."""
+    scales = _scales(scene, pool)
+    costs = _costs(scene, scales, caching=True)
+    adjusted = adjusted_costs(costs, scales.times, scales.penalties)
+    qualities = [_QUALITIES[outlook.quality] for outlook in scales.outlooks]
+    return _strict(scene, scales, costs, list(zip(qualities, adjusted, strict=True)))
+
+
 RANKERS: dict[str, Ranker] = {
+    "market": by_market,
+    "inverse-square": by_inverse_square,
     "price": by_price,
     "order": by_order,
     "throughput": by_throughput,
     "latency": by_latency,
-    "exacto": by_price,
+    "exacto": by_quality,
 }
 
 
-def _costs(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Key]:
-    """Return what this request would cost at each endpoint (in millionths of a nano-dollar), with a tie-breaker."""
-    wish, rates_of, seed = scene.wish, scene.rates_of, scene.seed
-    prompt = wish.prompt_tokens
-    output = EXPECTED_OUTPUT_TOKENS
-    if wish.max_tokens is not None and wish.max_tokens < output:
-        output = wish.max_tokens
-    keys: list[Key] = []
-    for at, endpoint in enumerate(endpoints, 1):
-        price = endpoint.price
-        rates = rates_of(endpoint) if price.overrides else price.base
-        cost = rates.prompt * prompt + rates.completion * output + rates.request * _TOKENS_A_PRICE
-        mixed = (seed ^ at * 0x9E3779B1) * 0x85EBCA6B & _MASK
-        keys.append((cost, (mixed ^ mixed >> 15) * 0xC2B2AE35 & _MASK))
-    return keys
+def _scales(scene: Scene, pool: Pool) -> Scales:
+    """Return what is prepared for a pool; endpoints are compared with all of their model, also those filtered out."""
+    health, now_ns = scene.health, scene.now_ns
+    outlooks = health.outlooks(pool.families[0], now_ns)
+    for family in pool.families[1:]:
+        outlooks = {**outlooks, **health.outlooks(family, now_ns)}
+    return pool.shelf.scales(scene.wish, pool.endpoints, outlooks)
 
 
-def _by_measure(scene: Scene, endpoints: Sequence[Endpoint], measures: list[float | None]) -> list[Endpoint]:
-    keys: list[Key] = [
-        (_UNKNOWN if measure is None else measure, *cost)
-        for measure, cost in zip(measures, _costs(scene, endpoints), strict=True)
-    ]
-    return _by_standing(scene, endpoints, keys)
+def _costs(scene: Scene, scales: Scales, *, caching: bool = False) -> list[float]:
+    """Return what the request is expected to cost at each endpoint.
 
-
-def _by_standing(scene: Scene, endpoints: Sequence[Endpoint], keys: list[Key]) -> list[Endpoint]:
-    """Sort by key, the slow after the others, among the healthy, then the half-open, then the resting.
-
-    A half-open endpoint that would come first by its key does come first for the one request that probes it; the
-    endpoints behind it cover that request.
+    What a provider has cached of this conversation is counted; with `caching` what it has of most prompts, too.
     """
-    ranks = sorted(range(len(endpoints)), key=keys.__getitem__)
+    wish = scene.wish
+    tokens, warm = wish.prompt_tokens, wish.warm
+    prompt: Sequence[float] = scales.mixed if caching else scales.prompt
+    costs = [tokens * rate + rest for rate, rest in zip(prompt, scales.rest, strict=True)]
+    for at in scales.timed:
+        rates = scene.rates_of(scales.endpoints[at])
+        costs[at] = cost(rates, tokens, scales.outlooks[at].cached * tokens if caching else 0, scales.outputs[at])
+    if warm is not None and (place := scales.places.get(warm.endpoint_id)) is not None:
+        rates = scene.rates_of(scales.endpoints[place])
+        costs[place] = min(costs[place], cost(rates, tokens, min(warm.tokens, tokens), scales.outputs[place]))
+    return costs
+
+
+def _by_speed(scene: Scene, pool: Pool, measures: list[float]) -> Weighing:
+    scales = _scales(scene, pool)
+    costs = _costs(scene, scales)
+    return _strict(scene, scales, costs, list(zip(measures, costs, strict=True)))
+
+
+def _strict(scene: Scene, scales: Scales, costs: list[float], measures: Sequence[Any]) -> Weighing:
+    """Put the smallest measure first. Endpoints of the same share the traffic; all others are only asked after them."""
+    count = len(measures)
+    order = sorted(drawn([1.0] * count, scene.seed), key=measures.__getitem__)
+    order, notes = _settled(scene, scales, order, _behind(scene, scales))
+    first = order[0]
+    equals = [at for at in order if measures[at] == measures[first] and notes.get(at) == notes.get(first)]
+    shares = [0.0] * count
+    for at in equals:
+        shares[at] = 1.0 / len(equals)
+    return _weighing(scales, costs, shares, order, notes)
+
+
+def _weighing(
+    scales: Scales, costs: list[float], shares: list[float], order: list[int], notes: dict[int, str]
+) -> Weighing:
+    return Weighing(
+        endpoints=scales.endpoints,
+        costs=costs,
+        waits=scales.waits,
+        totals=scales.totals,
+        penalties=scales.penalties,
+        shares=shares,
+        order=order,
+        notes=notes,
+        poor=scales.poor,
+    )
+
+
+def _behind(scene: Scene, scales: Scales) -> dict[int, str]:
+    """Return who is asked later than the others, and why."""
+    health, now_ns, endpoints = scene.health, scene.now_ns, scales.endpoints
+    notes: dict[int, str] = {}
     if scene.slow:
-        slow = scene.slow
-        ranks.sort(key=lambda at: endpoints[at].id in slow)
-    health = scene.health
-    if health.all_well():
-        return [endpoints[at] for at in ranks]
-    groups: dict[str, list[Endpoint]] = {"healthy": [], "half_open": [], "resting": []}
-    leads = False
-    for at in ranks:
-        endpoint = endpoints[at]
-        standing = health.standing(endpoint.id, scene.now_ns)
-        if standing == "half_open" and not groups["half_open"] and not groups["healthy"]:
-            leads = True
-        groups[standing].append(endpoint)
-    healthy, half_open, resting = groups.values()
-    if leads and healthy and scene.probing and health.claim_probe(half_open[0].id, scene.now_ns):
-        return [half_open[0], *healthy, *half_open[1:], *resting]
-    return [*healthy, *half_open, *resting]
+        notes = {at: "slow" for at, endpoint in enumerate(endpoints) if endpoint.id in scene.slow}
+    for at in scales.limited:
+        if health.is_full(endpoints[at].id, now_ns):
+            notes[at] = "full"
+    if not health.all_well():
+        for at, endpoint in enumerate(endpoints):
+            standing = health.standing(endpoint.id, now_ns)
+            if standing != "healthy":
+                notes[at] = standing
+    return notes
+
+
+def _settled(scene: Scene, scales: Scales, order: list[int], notes: dict[int, str]) -> tuple[list[int], dict[int, str]]:
+    """Put those with a note behind the others, and first of all who leads for another reason than the ranker's."""
+    wish = scene.wish
+    leads: dict[int, str] = {}
+    if wish.warm is not None or wish.sealed_by is not None:
+        leads = _bound(wish, scales, order, notes)
+    if notes:
+        leads = leads or _probed(scene, scales, order, notes)
+        order = sorted(order, key=lambda at: _BEHIND.get(notes.get(at, ""), 0))
+    if leads:
+        return [*leads, *(at for at in order if at not in leads)], {**notes, **leads}
+    return order, notes
+
+
+def _bound(wish: Wish, scales: Scales, order: list[int], notes: Mapping[int, str]) -> dict[int, str]:
+    """Return where the conversation should stay: with who sealed its thinking, and where it is cached if all is well.
+
+    Others have to go on without the thinking. A caller who asks for the lowest price gets it: what a cache saves is in
+    the cost already.
+    """
+    preferences, endpoints = wish.preferences, scales.endpoints
+    if preferences.order:
+        return {}
+    leads: dict[int, str] = {}
+    if wish.warm is not None and preferences.sort != "price":
+        place = scales.places.get(wish.warm.endpoint_id)
+        if place is not None and place not in notes and place not in scales.poor:
+            leads[place] = "warm"
+    if wish.sealed_by is not None:
+        model = endpoints[order[0]].model
+        own = [
+            at
+            for at in order
+            if endpoints[at].provider.slug == wish.sealed_by
+            and endpoints[at].model == model
+            and notes.get(at) != "resting"
+        ]
+        leads = dict.fromkeys(sorted(own, key=lambda at: at not in leads), "sealed") | leads
+    return leads
+
+
+def _probed(scene: Scene, scales: Scales, order: list[int], notes: Mapping[int, str]) -> dict[int, str]:
+    """Return a half-open endpoint that would come first without its note: one request at a time finds out about it.
+
+    Others, on which nothing weighs, must be there to cover that request.
+    """
+    first = next((at for at in order if notes.get(at, "half_open") == "half_open"), None)
+    if first is None or first not in notes or len(notes) == len(order) or not scene.probing:
+        return {}
+    endpoint_id = scales.endpoints[first].id
+    if endpoint_id in scene.slow or not scene.health.claim_probe(endpoint_id, scene.now_ns):
+        return {}
+    return {first: "probed"}

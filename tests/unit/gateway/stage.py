@@ -13,6 +13,7 @@ from wideband.gateway.exchange import Caller, Exchange, Terms
 from wideband.gateway.session import Session
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
+from wideband.routing.policy import Policy
 from wideband.server.metrics import Metrics
 from wideband.upstream.scripted import Act, ScriptedUpstream
 from wideband.wire import jsons
@@ -151,5 +152,7 @@ def stage(script: dict[str, list[Act]], *endpoints: Endpoint, dialect: str = "op
         health=Health(),
         observer=Metrics(),
         terms=Terms(**{"first_token_s": 0.2, "inter_token_s": 0.2, **terms}),
+        # The market draws; here the first in the script is to be the first that is asked.
+        policy=Policy(ranker="price"),
     )
     return Stage(exchange, upstream, ledger, dialect)

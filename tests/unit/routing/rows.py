@@ -1,10 +1,14 @@
 """Endpoints and wishes in few words, for the routing tests."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Price, Provider, Rates
+from wideband.routing.health import Health
+from wideband.routing.outlook import Outlook
 from wideband.routing.plans import Outcome, Plan, Preferences, Wish
+from wideband.routing.policy import Policy
 from wideband.routing.preferences import decode_preferences
 
 SECOND_NS = 1_000_000_000
@@ -33,6 +37,20 @@ def endpoint(name: str, *, model: str = "m", usd: float = 1, policy: DataPolicy 
     return Endpoint(**row | over)
 
 
+class Board(Health):
+    """A board that expects of the endpoints of "m", by tag, what it is told, and of others what it would of anybody."""
+
+    def __init__(self, **expected: Outlook) -> None:
+        super().__init__()
+        self.expected = {f"m@{name}": outlook for name, outlook in expected.items()}
+
+    def outlooks(self, endpoints: Sequence[Endpoint], now_ns: int) -> Mapping[str, Outlook]:
+        return {e.id: self.expected.get(e.id, Outlook()) for e in endpoints}
+
+    def is_full(self, endpoint_id: str, now_ns: int) -> bool:
+        return self.expected.get(endpoint_id, Outlook()).is_full
+
+
 def catalogue(*endpoints: Endpoint) -> Catalogue:
     models = {e.model for e in endpoints}
     return Catalogue(
@@ -41,8 +59,14 @@ def catalogue(*endpoints: Endpoint) -> Catalogue:
 
 
 def wish(preferences: dict[str, Any] | None = None, **over: Any) -> Wish:
+    """Make a wish; unless `policy` says otherwise the cheapest endpoint comes first, so that nothing is drawn."""
     checked = decode_preferences(preferences) if preferences else Preferences()
-    fields: dict[str, Any] = {"models": ("m",), "prompt_tokens": 1000, "preferences": checked}
+    fields: dict[str, Any] = {
+        "models": ("m",),
+        "prompt_tokens": 1000,
+        "preferences": checked,
+        "policy": Policy(ranker="price"),
+    }
     return Wish(**fields | over)
 
 

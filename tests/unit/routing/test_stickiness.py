@@ -189,5 +189,5 @@ def test_a_warm_fallback_model_stays_behind_the_model_that_is_preferred() -> Non
     rows = [*ROWS, endpoint("x", model="n", usd=1), endpoint("y", model="n", usd=2)]
     asked = wish(models=("m", "n"), warm=Warm("n@y", 2000))
     assert tags(plan(asked, catalogue(*rows), Health(), NOW_NS, 1)) == ["a", "b", "c", "y", "x"]
-    together = wish({"sort": {"by": "price", "partition": "none"}}, models=("m", "n"), warm=Warm("n@y", 2000))
+    together = wish({"sort": {"by": "latency", "partition": "none"}}, models=("m", "n"), warm=Warm("n@y", 2000))
     assert tags(plan(together, catalogue(*rows), Health(), NOW_NS, 1))[0] == "y"
