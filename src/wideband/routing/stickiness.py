@@ -92,13 +92,8 @@ class Sticky:
         return _encode(newest[::-1])
 
     def restore(self, data: bytes, now_ns: int) -> None:
-        """Take a whole table in the place of this one, but what has ended. Raises `ValueError` when it is none."""
-        places = _places.decode(data)
-        self._table.clear()
-        self._fresh.clear()
-        for place in places:
-            if place.until_ns > now_ns:
-                self._put(place)
+        """Take a snapshot in, but what has ended. Raises `ValueError` when it cannot be read."""
+        self.merge(data, now_ns)
 
     def _put(self, place: _Place) -> None:
         self._table[place.key] = place

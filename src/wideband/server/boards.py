@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from wideband.routing.health import Health
 from wideband.routing.stickiness import Sticky
 from wideband.store.board import BoardFile, BoardLink, BoardRelay, Boards
 from wideband.tasks import spawn
 
 
-def boards_of(sticky: Sticky) -> Boards:
+def boards_of(health: Health, sticky: Sticky) -> Boards:
     """Name the boards of a process; the names are those in the file and on the socket."""
-    return {"warm": sticky}
+    return {"health": health, "warm": sticky}
 
 
 @asynccontextmanager
@@ -30,7 +31,7 @@ async def kept_boards(boards: Boards, home: Path) -> AsyncIterator[BoardFile]:
 @asynccontextmanager
 async def relayed_boards(home: Path) -> AsyncIterator[None]:
     """Let workers share their boards while this lasts: the parent has boards of its own only to know what they do."""
-    boards = boards_of(Sticky())
+    boards = boards_of(Health(), Sticky())
     async with kept_boards(boards, home) as file:
         relay = BoardRelay(boards, board_socket(home), file.changed)
         await relay.start()

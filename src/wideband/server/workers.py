@@ -146,7 +146,9 @@ async def work(settings: Settings, number: int, sandbox_url: str | None, ready: 
         writer = spawn(counters.keep_writing(parts.metrics, parts.exchange), name="metrics")
         stack.callback(writer.cancel)
         stack.callback(counters.forget)
-        await stack.enter_async_context(linked_boards(boards_of(parts.exchange.sticky), settings.home))
+        await stack.enter_async_context(
+            linked_boards(boards_of(parts.exchange.health, parts.exchange.sticky), settings.home)
+        )
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _parent_spoke)
         await serve_app(parts, settings, sock, ready)
 

@@ -30,8 +30,8 @@ class Shared(Protocol):
     """A board of one process.
 
     `take_delta` returns what this process learned since the last call, None when that is nothing; what was merged is
-    not among it. `merge` takes in another's delta, `snapshot` returns the whole and `restore` takes a whole in the
-    place of what is there. Both raise `ValueError` for what they cannot read.
+    not among it. `merge` adds another's delta, `snapshot` returns all there is and `restore` adds that of another.
+    Both raise `ValueError` for what they cannot read, and then add nothing.
     """
 
     def take_delta(self) -> bytes | None: ...
@@ -147,6 +147,7 @@ class BoardLink:
         self._boards = boards
         self._path = path
         self._line: _LinkLine | None = None
+        self._begun: set[str] = set()
         self._was_lost = False
 
     async def run(self) -> None:
@@ -162,8 +163,8 @@ class BoardLink:
         line = self._line
         if line is None or not line.is_open:
             return
-        for name in line.joined:
-            if (delta := self._boards[name].take_delta()) is not None:
+        for name, board in self._boards.items():
+            if (delta := board.take_delta()) is not None:
                 line.send(_encode(_Said(name, delta)))
 
     def close(self) -> None:
@@ -176,7 +177,9 @@ class BoardLink:
         self._line = None
         loop = asyncio.get_running_loop()
         try:
-            _, self._line = await loop.create_unix_connection(lambda: _LinkLine(self._boards), str(self._path))
+            _, self._line = await loop.create_unix_connection(
+                lambda: _LinkLine(self._boards, self._begun), str(self._path)
+            )
         except OSError as error:
             if not self._was_lost:
                 log.warning("this worker goes by what it sees itself: no board at `%s`: %s", self._path, error)
@@ -188,31 +191,24 @@ class BoardLink:
 
 
 class _LinkLine(Line):
-    """The connection to the parent. `joined` are the boards of which the whole has come."""
+    """The connection to the parent.
 
-    def __init__(self, boards: Boards) -> None:
+    `begun` are the boards that have had a whole: another would add the same once more, so who comes back only misses
+    what was said while it was away.
+    """
+
+    def __init__(self, boards: Boards, begun: set[str]) -> None:
         super().__init__()
-        self.joined: list[str] = []
         self._boards = boards
+        self._begun = begun
 
     def frame(self, data: bytes) -> None:
         said = _read(self._boards, data)
-        if said is not None:
-            board = self._boards[said.board]
-            if said.is_whole:
-                self._join(said, board)
-            else:
-                _take_in(board, said)
-
-    def _join(self, whole: _Said, board: Shared) -> None:
-        """Begin with what the parent knows, and add to it what it does not know yet."""
-        delta = board.take_delta()
-        _take_in(board, whole)
-        if delta is not None:
-            untold = _Said(whole.board, delta)
-            _take_in(board, untold)
-            self.send(_encode(untold))
-        self.joined.append(whole.board)
+        if said is None or (said.is_whole and said.board in self._begun):
+            return
+        if said.is_whole:
+            self._begun.add(said.board)
+        _take_in(self._boards[said.board], said)
 
 
 def _read(boards: Boards, frame: bytes) -> _Said | None:

@@ -40,8 +40,7 @@ class Tally:
         return msgspec.msgpack.encode(self.counts)
 
     def restore(self, data: bytes, now_ns: int) -> None:
-        assert now_ns > 0
-        self.counts = msgspec.msgpack.decode(data, type=dict[str, int])
+        self.merge(data, now_ns)
 
     def _add(self, counts: dict[str, int]) -> None:
         for word, count in counts.items():
