@@ -31,11 +31,10 @@ def plan(
 
     May claim the probe of a half-open endpoint on the health board; the same arguments give the same plan otherwise.
     """
-    pools = _pools(wish, catalogue, rates_of)
-    funnel = _funnel(pools)
+    pools = pools_of(wish, catalogue, rates_of)
+    funnel, fault = what_is_left(wish, pools)
     total, count = funnel[0].endpoint_count, funnel[-1].endpoint_count
-    if not count:
-        fault = _nothing_left(wish, pools, funnel)
+    if fault is not None:
         return Plan(endpoints=(), funnel=tuple(funnel), strategy=strategy(wish), total=total, fault=fault)
     if wish.apart:
         pools, repeats = _without_repeats(pools)
@@ -66,7 +65,7 @@ def plan(
     )
 
 
-def _pools(wish: Wish, catalogue: Catalogue, rates_of: RatesOf) -> Pools:
+def pools_of(wish: Wish, catalogue: Catalogue, rates_of: RatesOf) -> Pools:
     """Return what the filters leave of each model, with the wish that holds for it."""
     rows, models = catalogue.endpoints, wish.models
     if wish.apart:
@@ -76,6 +75,12 @@ def _pools(wish: Wish, catalogue: Catalogue, rates_of: RatesOf) -> Pools:
         (wish, sift(wish, rows.get(model, ()), rates_of))
         for model in (models if len(models) == 1 else dict.fromkeys(models))
     ]
+
+
+def what_is_left(wish: Wish, pools: Pools) -> tuple[list[FunnelStep], Fault | None]:
+    """Return the funnel, and what to tell a caller for whom it leaves nothing."""
+    funnel = _funnel(pools)
+    return funnel, None if funnel[-1].endpoint_count else _nothing_left(wish, pools, funnel)
 
 
 def _funnel(pools: Pools) -> list[FunnelStep]:
