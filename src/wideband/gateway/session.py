@@ -155,6 +155,8 @@ class Session:
         work = self.work
         work.watch.phase = "idle"
         account = account_for(work, trial, fault)
+        if account.outcome is not None:
+            self._learn(account.outcome, trial)
         try:
             tail = b"" if trial is None or self.sink.gone else self._tail(trial, account.closing)
         except Exception:
@@ -164,8 +166,6 @@ class Session:
                 return
             account = account_for(work, trial, INTERNAL)
             tail = self.dialect.stream_encoder(trial.envelope).close(account.closing)
-        if account.outcome is not None:
-            self._learn(account.outcome, trial)
         record = work.meter.close(account.facts)
         try:
             await self._settle(record)

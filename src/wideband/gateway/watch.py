@@ -117,11 +117,10 @@ class Watch:
             self.break_off(_fault(self._kind))
         else:
             # Bytes came since the timer was set, or the client is the slow one: look again when it could be due.
-            pause = max(self._deadline - now, 0.25 if now < self._ends else 1.0)
-            self._look_at(self._soonest(min(now + pause, max(self._ends, now + 0.25))))
-
-    def _soonest(self, when: float) -> float:
-        return when if self._reminder is None else min(when, self._remind_at)
+            when = self._deadline if self._deadline > now else now + (0.25 if now < self._ends else 1.0)
+            self._look_at(min(when, max(self._ends, now + 0.25)))
+            if self._reminder is not None:
+                self._look_at(self._remind_at)
 
 
 def _fault(kind: FaultKind) -> Fault:
