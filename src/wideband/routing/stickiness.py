@@ -5,7 +5,6 @@ All times are unix nanoseconds given from outside. The table is advice: whoever 
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import lru_cache
 from itertools import islice
 
@@ -133,11 +132,3 @@ def lifetime_s(endpoint: Endpoint, asked_s: int | None) -> int:
 def pays(rates: Rates) -> bool:
     """Say whether what an endpoint has cached costs less there than what it has not."""
     return rates.cache_read is not None and rates.cache_read < rates.prompt
-
-
-def warm_first(warm: Warm, endpoints: list[Endpoint], may_lead: Callable[[Endpoint], bool]) -> list[Endpoint]:
-    """Put the endpoint where the conversation is cached first, if it is among these and may lead them."""
-    at = next((at for at, endpoint in enumerate(endpoints) if endpoint.id == warm.endpoint_id), 0)
-    if at == 0 or not may_lead(endpoints[at]):
-        return endpoints
-    return [endpoints[at], *endpoints[:at], *endpoints[at + 1 :]]
