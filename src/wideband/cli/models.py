@@ -12,6 +12,7 @@ from wideband.cli.options import market_options, read_market
 from wideband.config import Market
 from wideband.pricing import resolve, usd_from_nano
 from wideband.pricing.shapes import model_object
+from wideband.routing.auto import ROUTERS
 from wideband.wire import jsons
 
 
@@ -24,7 +25,8 @@ def command(query: str, show_all: bool, as_json: bool, home: Path | None, config
     """List models, cheapest endpoint first. QUERY picks those whose id or name holds all its words."""
     market = read_market(home, config_file)
     shown = market.known if show_all else market.catalogue
-    models = [model for model in shown.models.values() if _fits(model, query)]
+    routers = [router.model for router in ROUTERS.values() if shown.models]
+    models = [model for model in (*shown.models.values(), *routers) if _fits(model, query)]
     models.sort(key=lambda model: model.id)
     if as_json:
         now_ns = clock.now_ns()
@@ -57,6 +59,9 @@ def _print_table(models: Sequence[Model], shown: Catalogue, market: Market) -> N
         usable = len(market.catalogue.endpoints.get(model.id, ()))
         count = str(usable) if usable == len(endpoints) else f"{usable} of {len(endpoints)}"
         name = f"{model.id} (simulated)" if model.simulated else model.id
+        if model.id in ROUTERS:
+            table.add_row(name, "", "", _tokens(model.context_length), "", "whoever serves its choice")
+            continue
         style = "" if usable else "dim"
         table.add_row(
             name, *_price(endpoints, now_ns), _tokens(model.context_length), count, _names(endpoints), style=style

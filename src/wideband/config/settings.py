@@ -10,6 +10,7 @@ from wideband.catalog.reading import unknown_tables
 from wideband.catalog.tables import Place, Problem, nearest, read_fields
 from wideband.config.errors import ConfigError, Fix, located
 from wideband.config.outside import environment, read_toml
+from wideband.routing.auto import CHOOSERS, Tier
 from wideband.routing.policy import Policy, Weights
 from wideband.routing.preferences import SORTS
 
@@ -70,6 +71,13 @@ class UpstreamChoice(msgspec.Struct, frozen=True, kw_only=True):
     client: Literal["raw", "aiohttp"] = "raw"
 
 
+class AutoModels(msgspec.Struct, frozen=True, kw_only=True):
+    """How `wideband/auto` chooses: who does, and the cost tier of requests that name none."""
+
+    chooser: str = "rules"
+    cost_tier: Tier = "low"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. Port 0 takes any free port; `home` holds databases and caches."""
 
@@ -85,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     response_cache: ResponseCache = ResponseCache()
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
+    auto: AutoModels = AutoModels()
 
 
 class _Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +111,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "response_cache": ResponseCache,
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,
+    "auto": AutoModels,
 }
 ROW_TABLES = ("provider", "model", "endpoint", "preset", "aliases")
 
@@ -148,6 +158,7 @@ def read_sections(document: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]
         else:
             values[name] = read_fields(table, kind, place)
     _check_hold(values, problems)
+    _check_chooser(values, problems)
     return values, problems
 
 
@@ -176,6 +187,13 @@ def _check_hold(values: dict[str, dict[str, Any]], problems: list[Problem]) -> N
         section = "holds" if "hold_s" in values.get("holds", {}) else "deadlines"
         text = f"a hold ({hold_s:g} s) must outlive the longest request ({total_s:g} s): raise holds.hold_s above it"
         Place(table=section, nth=0, problems=problems).note("hold_s" if section == "holds" else "total_s", text)
+
+
+def _check_chooser(values: dict[str, dict[str, Any]], problems: list[Problem]) -> None:
+    name = values.get("auto", {}).get("chooser", "rules")
+    if name not in CHOOSERS:
+        text = f"`{name}` is no chooser{nearest(name, CHOOSERS)}"
+        Place(table="auto", nth=0, problems=problems).note("chooser", text)
 
 
 def _config_file(named: Path | str | None, home: Path) -> Path | None:

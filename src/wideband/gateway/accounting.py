@@ -9,6 +9,7 @@ from wideband.dialects.base import Closing
 from wideband.gateway import metadata
 from wideband.gateway.choosing import rates_at
 from wideband.gateway.trial import Trial
+from wideband.gateway.auto import tag_of
 from wideband.gateway.turns import NOT_ITS_DOING
 from wideband.gateway.work import Work
 from wideband.metering.meter import Facts
@@ -101,6 +102,8 @@ def _outcome(work: Work, trial: Trial, fault: Fault | None, bill: Bill) -> Outco
         completion_tokens=usage.completion_tokens,
         charged_nano=bill.price.total_nano,
         cancelled=cancelled,
+        if work.routed is not None:
+            router["pipeline"] = [work.routed.stage]
     )
 
 
@@ -122,6 +125,7 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         status=499 if cancelled else 200 if trial is not None or fault is None else fault.status,
         usage=bill.usage,
         served=trial.endpoint if trial is not None else None,
+        stalls=meter.stalls,
         fault=fault,
         cancelled=cancelled,
         cost_nano=charged.total_nano,
@@ -140,3 +144,4 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         preset=work.preset.slug if work.preset is not None else None,
         is_warm=trial is not None and work.warm is not None and work.warm.endpoint_id == trial.endpoint.id,
     )
+        task_tag=tag_of(work),

@@ -1,9 +1,13 @@
 """From a request to its plan: which models its names stand for, what is wished of them, who is asked in which order."""
 
+import msgspec
+
 from wideband.canon.faults import Faulted
-from wideband.catalog.rows import Endpoint, Rates
+from wideband.canon.request import Task
+from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.dialects.seals import last_provider
 from wideband.gateway import metadata
+from wideband.gateway.auto import routed_models
 from wideband.gateway.lanes import SPEAKERS
 from wideband.gateway.warmth import find_warm
 from wideband.gateway.work import Work
@@ -25,7 +29,8 @@ def make_plan(work: Work) -> Plan:
     def rates_of(endpoint: Endpoint) -> Rates:
         return rates_at(work, endpoint, wish.prompt_tokens)
 
-    return plan(wish, exchange.catalogue, exchange.health, work.created_ns, seed(), rates_of)
+    found = plan(wish, exchange.catalogue, exchange.health, work.created_ns, seed(), rates_of)
+    return found if work.routed is None else msgspec.structs.replace(found, strategy=work.routed.strategy)
 
 
 def make_wish(work: Work) -> Wish:
@@ -56,16 +61,24 @@ def _models(work: Work) -> list[tuple[str, Preferences]]:
     preferences = decode_preferences(ask.preferences)
     chosen: list[tuple[str, Preferences]] = []
     for name in ask.models or (ask.model,):
-        named = find_model(name, catalogue)
-        if named is None:
-            raise Faulted(metadata.unknown_model(name, catalogue))
-        row = catalogue.models.get(named.model)
-        if row is not None and row.task != work.dialect.task:
-            raise Faulted(metadata.wrong_task(row))
-        choice = named.model, refined(preferences, named.variants)
+        if (routed := routed_models(work, name, preferences)) is not None:
+            chosen += [choice for choice in routed if choice not in chosen]
+            continue
+        choice = named_model(name, preferences, catalogue, work.dialect.task)
         if choice not in chosen:
             chosen.append(choice)
     return chosen
+
+
+def named_model(name: str, preferences: Preferences, catalogue: Catalogue, task: Task) -> tuple[str, Preferences]:
+    """Return the model of a name, and the preferences with what the name adds to them. Raises `Faulted`."""
+    named = find_model(name, catalogue)
+    if named is None:
+        raise Faulted(metadata.unknown_model(name, catalogue))
+    row = catalogue.models.get(named.model)
+    if row is not None and row.task != task:
+        raise Faulted(metadata.wrong_task(row))
+    return named.model, refined(preferences, named.variants)
 
 
 def most_cost(work: Work, chosen: Plan) -> int:

@@ -12,6 +12,7 @@ from wideband.catalog.rows import AuthStyle, Catalogue, Endpoint, Voice
 from wideband.dialects.base import Dialect, Draft, Target
 from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.gateway.caching import CacheWish
+from wideband.gateway.candidates import Candidates
 from wideband.metering.record import Generation
 from wideband.routing.health import Health
 from wideband.routing.hedges import Budget
@@ -118,6 +119,7 @@ class Exchange:
     terms: Terms = field(default_factory=Terms)
     policy: Policy = field(default_factory=Policy)
     presets: Presets = field(default_factory=Shelf)
+    auto: Candidates = field(default_factory=Candidates)
     sticky: Sticky = field(default_factory=Sticky)
     replies: Replies | None = None
     hedges: Budget = field(default_factory=Budget)

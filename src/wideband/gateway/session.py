@@ -11,6 +11,7 @@ from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Ask, Closing, Dialect, Envelope
 from wideband.gateway import metadata, replies
 from wideband.gateway.accounting import Account, account_for, blamed
+from wideband.gateway.auto import note_routed
 from wideband.gateway.caching import settled
 from wideband.gateway.choosing import make_plan, most_cost
 from wideband.gateway.exchange import Caller, Exchange, Terms
@@ -203,6 +204,7 @@ class Session:
         if trial is not None and outcome.fault is None:
             note_warm(self.work, trial.endpoint, outcome.prompt_tokens)
 
+            note_routed(self.work, trial.endpoint)
     def _tail(self, trial: Trial, closing: Closing) -> bytes:
         """Return the rest of the answer: of a stream its end, else the whole body."""
         if trial.writer is not None:

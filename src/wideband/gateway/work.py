@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from wideband.canon.request import Loss
 from wideband.catalog.presets import Preset
@@ -21,6 +24,15 @@ CONTENT_TYPES: dict[Framing, str] = {
 }
 # What keeps an array open: white space may stand anywhere in it.
 BLANK = b"\n"
+
+
+class Routed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a router model decided: its id, how it is told of, the kind of work, and its part of the pipeline."""
+
+    router: str
+    strategy: str
+    tag: str | None
+    stage: dict[str, Any]
 
 
 @dataclass
@@ -44,6 +56,7 @@ class Work:
     first_token_s: float
     preset: Preset | None = None
     preset_losses: tuple[Loss, ...] = ()
+    routed: Routed | None = None
     plan: Plan | None = None
     warm: Warm | None = None
     conversation: int | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wideband.catalog.presets import Shelf
 from wideband.config import Market, Settings
+from wideband.gateway.candidates import Candidates
 from wideband.gateway.exchange import Exchange, Terms
 from wideband.routing.health import Health
 from wideband.server.app import App
@@ -14,6 +15,7 @@ from wideband.server.metrics import Metrics
 from wideband.store.base import Ledger
 from wideband.store.presets import PresetRoom
 from wideband.store.replies import Replies
+from wideband.store.shares import ShareFile
 from wideband.upstream.base import Upstream
 
 
@@ -49,6 +51,7 @@ def build(
         policy=settings.routing,
         replies=replies(settings),
         presets=presets,
+        auto=Candidates(ShareFile(settings.home), settings.auto.chooser, settings.auto.cost_tier),
     )
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)

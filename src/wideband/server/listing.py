@@ -1,6 +1,6 @@
 """Lists of the catalogue: filters, order and pages, as OpenRouter's queries ask for them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.gateway import metadata
 from wideband.pricing.shapes import architecture_object, endpoint_object, model_object, provider_object
+from wideband.routing.auto import ROUTERS, find_router
 from wideband.routing.health import Health
 from wideband.routing.variants import find_model, listed
 
@@ -54,8 +55,8 @@ _SORTS: dict[str, tuple[Callable[[Row], Any], bool]] = {
 }
 
 
-def models(catalogue: Catalogue, query: Query, at_ns: int) -> list[Row]:
-    """Return the models a query asks for, those that answer with text unless it says otherwise.
+def models(catalogue: Catalogue, query: Query, at_ns: int, routers: Iterable[Model] = ()) -> list[Row]:
+    """Return the models a query asks for, those that answer with text unless it says otherwise, and then routers.
 
     Raises `Faulted` (invalid_request) for a value that cannot be read.
     """
@@ -65,6 +66,8 @@ def models(catalogue: Catalogue, query: Query, at_ns: int) -> list[Row]:
         for name, model in catalogue.models.items()
         if catalogue.endpoints.get(name)
     ]
+    # Nobody has named a price for what may turn out to be any of them.
+    rows += [model_object(router, (), at_ns) for router in routers if rows]
     for name, keep in _FILTERS.items():
         if text := query.get(name):
             try:
@@ -145,6 +148,8 @@ def providers(catalogue: Catalogue) -> list[Row]:
 
 def _listed(catalogue: Catalogue, name: str) -> tuple[Model, str, Sequence[Endpoint]]:
     """Return the model of a name, its id with the variant that is listed apart, and the endpoints under that id."""
+    if (router := find_router(name, catalogue)) is not None:
+        return ROUTERS[router[0]].model, router[0], ()
     named = find_model(name, catalogue)
     if named is None:
         message = metadata.unknown_model(name, catalogue).message

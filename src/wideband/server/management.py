@@ -1,5 +1,6 @@
 """The routes that are not inference: catalogue, records, keys, health and metrics, on Starlette."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,12 +22,14 @@ from wideband.gateway.exchange import Exchange
 from wideband.gateway.session import INTERNAL
 from wideband.ids import key_secret
 from wideband.metering.record import Generation
+from wideband.routing.auto import ROUTERS
 from wideband.server import listing, modellists, shapes
 from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.server.presets import SOURCES, PresetRoutes
+from wideband.server.shares import classifications
 from wideband.store.presets import PresetRoom
 from wideband.wire import jsons
 
@@ -34,6 +37,7 @@ log = logging.getLogger("wideband.server")
 
 MAX_FORM_BYTES = 64 * 1024
 FORM_S = 10.0
+ROUTER_MODELS = tuple(router.model for router in ROUTERS.values())
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -66,6 +70,7 @@ class Management:
             ("GET", "/keys/{hash}", self.key),
             ("PATCH", "/keys/{hash}", self.change_key),
             ("DELETE", "/keys/{hash}", self.delete_key),
+            ("GET", "/classifications/task", self.classifications),
             ("GET", "/presets", self._preset(self._presets.all)),
             ("GET", "/presets/{slug}", self._preset(self._presets.one)),
             ("GET", "/presets/{slug}/versions", self._preset(self._presets.versions)),
@@ -108,7 +113,7 @@ class Management:
         if modellists.asks_in(request) == "gemini_generate":
             # Of every model Google's list says by which methods it is asked.
             query.setdefault("output_modalities", "all")
-        rows = listing.models(self._exchange.catalogue, query, now_ns())
+        rows = listing.models(self._exchange.catalogue, query, now_ns(), ROUTER_MODELS)
         return _json(modellists.shown_models(rows, self._exchange.catalogue, request))
 
     async def embedding_models(self, request: Request) -> Response:
@@ -117,7 +122,7 @@ class Management:
         return _json(modellists.openai_models(rows, request.url.path, request.query_params))
 
     async def models_count(self, request: Request) -> Response:
-        count = len(listing.models(self._exchange.catalogue, request.query_params, now_ns()))
+        count = len(listing.models(self._exchange.catalogue, request.query_params, now_ns(), ROUTER_MODELS))
         return _json({"data": {"count": count}})
 
     async def model(self, request: Request) -> Response:
@@ -144,6 +149,11 @@ class Management:
             message = f"`{code}` is no code of `error.availability`. They are {', '.join(AVAILABILITY)}."
             raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
         return _json({"data": next(row for row in rows if row["code"] == code)})
+
+    async def classifications(self, request: Request) -> Response:
+        self._key(request)
+        shares = await asyncio.to_thread(self._exchange.auto.task_shares)
+        return _json(classifications(shares, request.query_params))
 
     # -- records and money ---------------------------------------------------------------------------------------
 

@@ -23,10 +23,12 @@ from wideband.server.child import Sandbox
 from wideband.server.clients import CLIENTS
 from wideband.server.localkey import local_key
 from wideband.server.metrics import Metrics, render
+from wideband.server.shares import keep_shares
 from wideband.server.uvicorns import Server, listen, make_server
 from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
 from wideband.store.serverlock import HomeError
+from wideband.tasks import spawn
 from wideband.wire import jsons
 
 CANCELLED_S = 2.0
@@ -72,6 +74,7 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
         hub = Hub(ledger)
         hub.start()
         stack.push_async_callback(hub.close)
+        stack.callback(spawn(keep_shares(ledger), name="shares of spend").cancel)
         market, sandbox = await open_market(settings)
         if sandbox is not None:
             stack.push_async_callback(sandbox.stop)

@@ -107,7 +107,7 @@ def generation_object(record: Generation) -> dict[str, Any]:
         "created_at": iso(record.created_ns),
         "api_type": record.api_type,
         "model": record.model,
-        "router": None,
+        "router": record.requested_model if record.strategy in ("auto", "free") else None,
         "provider_name": record.provider_name,
         "provider_responses": _provider_responses(record),
         "service_tier": None,

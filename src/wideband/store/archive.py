@@ -135,6 +135,23 @@ class Archive:
 
         return self._use(look)
 
+    def spent_by_task(self, since_ns: int) -> list[tuple[str, str, int, int, int]]:
+        """Return of each kind of work and model since then: requests, cost in nano-dollars and tokens, dearest first.
+
+        Simulated answers count as well: they are all the traffic that a sandbox has.
+        """
+
+        def add_up(db: "DuckDBPyConnection") -> list[tuple[str, str, int, int, int]]:
+            return db.execute(
+                "SELECT task_tag, model, count(*), sum(cost_nano)::BIGINT,"
+                " sum(prompt_tokens + completion_tokens)::BIGINT"
+                " FROM generation WHERE created_ns >= ? AND task_tag IS NOT NULL AND endpoint_id IS NOT NULL"
+                " GROUP BY ALL ORDER BY 4 DESC, 3 DESC, 1, 2",
+                (since_ns,),
+            ).fetchall()
+
+        return self._use(add_up)
+
     def totals(self, besides: list[str]) -> tuple[int, int, int]:
         """Return how many records there are, how many of them twice, and the cost in nano-dollars.
 

@@ -37,7 +37,7 @@ def test_presets_are_set_shown_used_and_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"temprature": 1}', "no preset says `temprature`"),
+        ('{"temperatures": 1}', "no preset says `temperatures`"),
         ('{"temperature": 9}', "Expected `float` <= 2.0"),
         ("[]", "one object"),
         ("{", "cannot be read"),

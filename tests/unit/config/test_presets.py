@@ -32,7 +32,7 @@ cache_enabled = true
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("temprature = 0.2", ":4: [[preset]] number 1 `temprature`: unknown field; did you mean `temperature`?"),
+        ("temperatures = 0.2", ":4: [[preset]] number 1 `temperatures`: unknown field; did you mean `temperature`?"),
         ("temperature = 9", ":4: [[preset]] number 1 `temperature`: expected `float` <= 2.0"),
         ('model = "@preset/other"', ":4: [[preset]] number 1 `model`: names another preset"),
         ('provider = { sort = "luck" }', ":4: [[preset]] number 1 `provider.sort`: provider.sort must be one of"),

@@ -176,7 +176,7 @@ def test_json_that_can_only_be_said_in_words_joins_the_system_prompt() -> None:
 
 def test_an_unknown_preset_is_not_found_and_the_nearest_name_is_told() -> None:
     with pytest.raises(Faulted) as caught:
-        applied("openai_chat", {"model": "@preset/suport", **ASKED["openai_chat"]})
+        applied("openai_chat", {"model": "@preset/supports", **ASKED["openai_chat"]})
     assert caught.value.fault.kind is FaultKind.NOT_FOUND
     assert "`support`" in caught.value.fault.message
 

@@ -53,7 +53,7 @@ async def test_an_inference_body_makes_versions_that_are_shown(http: httpx.Async
 
 async def test_what_is_not_there_is_told_with_the_nearest_name(http: httpx.AsyncClient) -> None:
     await http.post("/presets/support/responses", json={"model": "acme/m1", "input": "Hi"})
-    missing = await http.get("/presets/suport")
+    missing = await http.get("/presets/supports")
     assert (missing.status_code, "`support`" in missing.json()["error"]["message"]) == (404, True)
     assert (await http.get("/presets/support/versions/7")).status_code == 404
     assert (await http.post("/presets/My Preset/responses", json={"model": "acme/m1"})).status_code == 400
