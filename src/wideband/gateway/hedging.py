@@ -87,13 +87,12 @@ class Race:
 
     def _next(self) -> Endpoint | None:
         """Take the endpoint for a second try, if there is one that is well, a need, and something in the budget."""
-        work = self._work
-        if self.winner is not None or self._is_first_over or work.sink.gone:
+        health, at_ns, ahead = self._work.exchange.health, now_ns(), next(self._flow.ahead(), None)
+        if ahead is None or self.winner is not None or self._is_first_over or self._work.sink.gone:
             return None
-        ahead = next(self._flow.ahead(), None)
-        if ahead is None or not work.exchange.health.is_healthy(ahead.id, now_ns()) or not work.exchange.hedges.take():
+        if not health.is_healthy(ahead.id, at_ns) or health.is_full(ahead.id, at_ns):
             return None
-        return self._flow.next()
+        return self._flow.next() if self._work.exchange.hedges.take() else None
 
     async def _run(self) -> tuple[Trial, Fault | None] | None:
         """Run second tries until one wins or is the only one left; that one is returned with its fault, not booked."""

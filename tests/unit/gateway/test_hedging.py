@@ -230,7 +230,9 @@ async def test_hedges_count_as_tries() -> None:
     assert_sound(on)
 
 
-async def test_a_defect_in_the_second_is_not_the_firsts(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_in_the_second_is_not_the_firsts(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     on = hedged({"a": [says("from a", Wait(0.06))], "b": [Act()]})
     send = on.upstream.send
 
@@ -239,7 +241,7 @@ async def test_a_defect_in_the_second_is_not_the_firsts(caplog: pytest.LogCaptur
             raise RuntimeError("a defect")
         return await send(call)
 
-    on.exchange.upstream.send = defective  # type: ignore[method-assign]  # the defect
+    monkeypatch.setattr(on.upstream, "send", defective)
     client = await on.ask(STREAM)
     assert text_of(client) == "from a"
     assert "a defect" in caplog.text
@@ -381,6 +383,13 @@ async def test_nobody_is_asked_for_speed_who_is_not_well() -> None:
     assert on.exchange.hedges.saved == 5.0 + on.exchange.policy.hedge_share
 
 
+async def test_nobody_is_asked_for_speed_who_has_enough_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = hedged({"a": [says("from a", Wait(0.06))], "b": [says("from b")]})
+    monkeypatch.setattr(on.exchange.health, "is_full", lambda endpoint_id, _: endpoint_id == B)
+    assert text_of(await on.ask(STREAM)) == "from a"
+    assert len(on.upstream.sent) == 1
+
+
 async def test_a_long_answer_that_comes_whole_is_not_late() -> None:
     late = Act(before=[Wait(0.1)], body=whole().body)
     on = hedged({"a": [late], "b": [whole()]}, slowest_tokens_per_s=1000.0)
@@ -430,6 +439,28 @@ async def test_what_failed_of_itself_wastes_nothing() -> None:
     on = hedged({"a": [says("from a", Wait(0.06))], "b": [failure(503)]})
     await on.ask(STREAM)
     assert [one.wasted_nano for one in the_record(on).tries] == [0, 0]
+
+
+# -- what it is for --------------------------------------------------------------------------------------------------
+
+
+async def waits_ms(*, hedge: bool) -> list[float]:
+    """Return the waits for the first token, sorted, where a twentieth of the tries takes ten times as long."""
+    on = hedged({slug: [says(slug, Wait(0.15 if nth % 20 == 7 else 0.005)) for nth in range(200)] for slug in "ab"})
+    on.exchange.policy = Policy(ranker="price", hedge=hedge, hedge_share=0.1)
+
+    async def one(nth: int) -> None:
+        await asyncio.sleep(nth * 0.002)
+        await on.session(Client()).answer(jsons.encode(STREAM))
+
+    await asyncio.gather(*(one(nth) for nth in range(160)))
+    return sorted(record.latency_ms or 1e9 for record in on.ledger.records)
+
+
+async def test_the_slowest_waits_are_cut_short() -> None:
+    alone, two = await waits_ms(hedge=False), await waits_ms(hedge=True)
+    assert alone[-4] > 140
+    assert two[-4] < 100
 
 
 # -- storms ----------------------------------------------------------------------------------------------------------

@@ -116,13 +116,13 @@ async def test_a_try_ends_once_though_nobody_waits_for_it(act: Act, how: str) ->
     assert board(on).outcomes[0].cancelled
 
 
-async def test_a_try_ends_once_though_a_defect_of_ours_ends_it() -> None:
+async def test_a_try_ends_once_though_a_defect_of_ours_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     on = watched({"a": [GOOD]})
 
     async def defective(call: object) -> None:
         raise RuntimeError
 
-    on.exchange.upstream.send = defective  # type: ignore[method-assign,assignment]  # the defect
+    monkeypatch.setattr(on.upstream, "send", defective)
     await on.ask(STREAM)
     assert board(on).told == [("began", A), ("ended", A)]
     assert board(on).outcomes[0].fault is None
