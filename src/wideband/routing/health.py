@@ -339,8 +339,9 @@ class Health:
     def _qualities_of(self, model: str, endpoints: Sequence[Endpoint], now_ns: int) -> dict[str, Quality]:
         until_ns, known = self._qualities.get(model, (0, {}))
         if now_ns >= until_ns or any(e.id not in known for e in endpoints):
-            speed = [self.total(e.id, SPEED_MINUTES, now_ns) for e in endpoints]
-            tools = [self.total(e.id, TOOL_MINUTES, now_ns) for e in endpoints]
+            seen = [None if (record := self._settled(e.id)) is None else record.minutes for e in endpoints]
+            speed = [() if minutes is None else minutes.since(SPEED_MINUTES, now_ns) for minutes in seen]
+            tools = [() if minutes is None else minutes.since(TOOL_MINUTES, now_ns) for minutes in seen]
             known = {e.id: quality for e, quality in zip(endpoints, qualities(speed, tools), strict=True)}
             self._qualities[model] = now_ns + _QUALITIES_KEPT_NS, known
         return known

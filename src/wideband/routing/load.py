@@ -5,8 +5,9 @@ from math import exp
 SECOND_NS = 1_000_000_000
 # Starts and rate limits are counted as of about the last two seconds.
 _FADING_S = 2.0
-# Rate limits that are so many of the tries come from load; fewer may come from chance.
+# Rate limits that are so many of the tries, and more than one, come from load; fewer may come from chance.
 HEAVY_SHARE = 0.2
+HEAVY_LIMITS = 1.5
 LEAST_CAP = 0.2
 _CUT = 0.8
 # All rate limits of one overload come at once and are one reason to cut. Where they may be chance, time must pass in
@@ -45,9 +46,11 @@ class Load:
         if self._starts <= 0.0:
             return 1.0
         share = min(1.0, self._limits / self._starts)
-        pause_s = _BETWEEN_HEAVY_CUTS_S if share >= HEAVY_SHARE else _BETWEEN_LIGHT_CUTS_S
+        is_heavy = share >= HEAVY_SHARE and self._limits >= HEAVY_LIMITS
+        pause_s = _BETWEEN_HEAVY_CUTS_S if is_heavy else _BETWEEN_LIGHT_CUTS_S
         if not self._from or at_ns - self._cut_ns >= pause_s * SECOND_NS:
-            self._cut(at_ns, share)
+            # What a heavy overload let pass says more than how much was asked for.
+            self._cut(at_ns, 1.0 - share if is_heavy else 1.0)
         return share
 
     def cap(self, now_ns: int) -> float | None:
@@ -66,10 +69,9 @@ class Load:
         cap = self.cap(now_ns)
         return cap is not None and self._rate(now_ns) >= cap
 
-    def _cut(self, at_ns: int, share: float) -> None:
+    def _cut(self, at_ns: int, passed: float) -> None:
         rate = self._starts / _FADING_S
-        # What a heavy overload let pass says more than how much was asked for.
-        self._from = max(LEAST_CAP, _CUT * rate * (1.0 - share))
+        self._from = max(LEAST_CAP, _CUT * rate * passed)
         self._cut_rate = max(rate, LEAST_CAP)
         self._cut_ns = at_ns
 

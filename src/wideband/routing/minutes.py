@@ -224,13 +224,13 @@ class Minutes:
     def total(self, window_minutes: int, now_ns: int) -> Minute:
         """Return the sum of the last minutes, at most two hours back; its histograms stay empty."""
         total = Minute(0)
-        for minute in self._since(window_minutes, now_ns):
+        for minute in self.since(window_minutes, now_ns):
             total.add_counts(minute)
         return total
 
     def speeds(self, window_minutes: int, now_ns: int) -> Speeds:
         """Return the percentiles of the last minutes, at most half an hour back."""
-        recent = list(self._since(window_minutes, now_ns))
+        recent = list(self.since(window_minutes, now_ns))
         tps = histogram.merged(m.tps for m in recent)
         waits = histogram.merged(m.ttft_ms for m in recent)
         return Speeds(
@@ -241,7 +241,8 @@ class Minutes:
             late_ms=histogram.points(waits, (95,))[0] if waits else None,
         )
 
-    def _since(self, window_minutes: int, now_ns: int) -> Iterator[Minute]:
+    def since(self, window_minutes: int, now_ns: int) -> Iterator[Minute]:
+        """Yield the last minutes, in parts, at most two hours back."""
         first = now_ns // MINUTE_NS - window_minutes + 1
         return (m for m in chain(self._told.values(), self._untold.values()) if m.number >= first)
 

@@ -1,6 +1,6 @@
 """Who does markedly worse than its peers: at tool calls, or in speed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from wideband.routing.minutes import Minute
@@ -21,24 +21,30 @@ _LEAST_SPEED_SIGMA = 0.1
 _LEAST_TOOL_SIGMA = 0.02
 
 
-def qualities(speed: Sequence[Minute], tools: Sequence[Minute]) -> list[Quality]:
-    """Judge the endpoints of a model by their sums of the last half hour and of the last two hours."""
-    by_speed = _judged([_throughput(total) for total in speed], SPEED_SIGMAS, _LEAST_SPEED_SIGMA, relative=True)
-    by_tools = _judged([_tool_success(total) for total in tools], TOOL_SIGMAS, _LEAST_TOOL_SIGMA, relative=False)
+def qualities(speed: Sequence[Iterable[Minute]], tools: Sequence[Iterable[Minute]]) -> list[Quality]:
+    """Judge the endpoints of a model by their minutes of the last half hour and of the last two hours."""
+    by_speed = _judged([_throughput(minutes) for minutes in speed], SPEED_SIGMAS, _LEAST_SPEED_SIGMA, relative=True)
+    by_tools = _judged([_tool_success(minutes) for minutes in tools], TOOL_SIGMAS, _LEAST_TOOL_SIGMA, relative=False)
     return [_worse(*pair) for pair in zip(by_speed, by_tools, strict=True)]
 
 
-def _throughput(total: Minute) -> float | None:
+def _throughput(minutes: Iterable[Minute]) -> float | None:
     """Return tokens a second over the whole time of the tries."""
-    took_ns = total.wait_ns + total.span_ns + total.whole_ns
-    if total.tries < LEAST_TRIES or not total.completion_tokens or not took_ns:
-        return None
-    return total.completion_tokens * 1e9 / took_ns
+    tries = tokens = took_ns = 0
+    for minute in minutes:
+        tries += minute.tries
+        tokens += minute.completion_tokens
+        took_ns += minute.wait_ns + minute.span_ns + minute.whole_ns
+    return tokens * 1e9 / took_ns if tries >= LEAST_TRIES and tokens and took_ns else None
 
 
-def _tool_success(total: Minute) -> float | None:
-    judged = sum(total.tool_calls.values())
-    return None if judged < LEAST_TOOL_ANSWERS else total.tool_calls.get("valid", 0) / judged
+def _tool_success(minutes: Iterable[Minute]) -> float | None:
+    valid = judged = 0
+    for minute in minutes:
+        if calls := minute.tool_calls:
+            valid += calls.get("valid", 0)
+            judged += sum(calls.values())
+    return valid / judged if judged >= LEAST_TOOL_ANSWERS else None
 
 
 def _judged(measures: Sequence[float | None], sigmas: float, floor: float, *, relative: bool) -> list[Quality]:

@@ -116,13 +116,8 @@ def test_a_long_answer_that_began_before_the_trouble_does_not_end_it() -> None:
 
 def test_an_answer_that_breaks_off_after_it_began_before_the_trouble_does_not_lengthen_it() -> None:
     health = broken()
-    cut = Outcome(
-        endpoint_id=ID,
-        at_ns=at(20),
-        fault=fault(FaultKind.PROVIDER_CUT),
-        ttft_ns=SECOND_NS,
-        generation_ns=at(20) - at(0),
-    )
+    cut = down("a", at(20), FaultKind.PROVIDER_CUT)
+    cut = msgspec.structs.replace(cut, ttft_ns=SECOND_NS, generation_ns=20 * SECOND_NS)
     health.observe(cut)
     assert health.standing(ID, at(20)) == "half_open"
     health.observe(msgspec.structs.replace(cut, generation_ns=SECOND_NS))

@@ -1,0 +1,132 @@
+"""Tries under way on the health board: when one is overdue, what two of them do, and how a slow endpoint comes back."""
+
+import pytest
+from tests.unit.routing.rows import NOW_NS, SECOND_NS, down, endpoint, success
+
+from wideband.canon.faults import FaultKind
+from wideband.routing.health import Health
+
+ID = "m@a"
+ROW = (endpoint("a"),)
+
+
+def at(seconds: float) -> int:
+    return NOW_NS + int(seconds * SECOND_NS)
+
+
+def hung(tries: int = 2) -> Health:
+    """Begin tries at 0 of which two are overdue at 1."""
+    health = Health()
+    for _ in range(tries):
+        health.began(ID, at(0))
+    health.overdue(ID, at(1))
+    assert health.is_healthy(ID, at(1))
+    health.overdue(ID, at(1))
+    return health
+
+
+def test_two_overdue_tries_open_the_breaker_and_count_for_no_uptime() -> None:
+    health = hung()
+    assert health.standing(ID, at(1)) == "resting"
+    assert health.standing(ID, at(3)) == "half_open"
+    assert health.version == 1
+    assert health.total(ID, 5, at(1)).tries == 0
+
+
+def test_a_first_token_since_takes_overdue_tries_back() -> None:
+    health = Health()
+    health.overdue(ID, at(1))
+    health.observe(success("a", at(4), ttft_ms=2000, took_ms=1000))
+    health.overdue(ID, at(5))
+    assert health.is_healthy(ID, at(5))
+    health.overdue(ID, at(5))
+    assert not health.is_healthy(ID, at(5))
+
+
+def test_an_answer_that_had_begun_before_takes_nothing_back() -> None:
+    health = Health()
+    health.overdue(ID, at(1))
+    health.observe(success("a", at(2), ttft_ms=100, took_ms=10_000))
+    health.overdue(ID, at(3))
+    assert not health.is_healthy(ID, at(3))
+    health.observe(success("a", at(3.5), ttft_ms=100, took_ms=10_000))
+    assert not health.is_healthy(ID, at(3.5))
+
+
+def test_a_slow_endpoint_is_back_with_its_first_answer_whatever_its_rest() -> None:
+    health = hung()
+    health.observe(success("a", at(1.8), ttft_ms=1500, took_ms=300))
+    assert health.is_healthy(ID, at(1.8))
+    assert health.all_well()
+    health.overdue(ID, at(2))
+    health.overdue(ID, at(2))
+    assert health.standing(ID, at(4)) == "half_open", "and its next rest is no longer"
+
+
+def test_an_overdue_probe_lengthens_the_rest() -> None:
+    health = hung()
+    health.overdue(ID, at(3.5))
+    assert health.standing(ID, at(3.5)) == "half_open", "that was a try from before"
+    assert health.claim_probe(ID, at(3.5))
+    health.overdue(ID, at(4))
+    assert health.standing(ID, at(4)) == "half_open", "nor can this be the probe"
+    health.overdue(ID, at(4.5))
+    assert health.standing(ID, at(8.4)) == "resting"
+    assert health.standing(ID, at(8.5)) == "half_open"
+
+
+def test_timeouts_of_tries_that_were_overdue_say_nothing_new_while_it_is_open() -> None:
+    health = hung(tries=2)
+    health.observe(down("a", at(60), FaultKind.PROVIDER_TIMEOUT))
+    health.observe(down("a", at(60), FaultKind.PROVIDER_TIMEOUT))
+    assert health.standing(ID, at(60)) == "half_open"
+    assert health.total(ID, 5, at(60)).downs == 2, "but they are downs"
+
+
+def test_timeouts_of_an_outage_that_is_over_do_not_begin_another() -> None:
+    health = hung(tries=4)
+    for _ in range(2):
+        health.overdue(ID, at(2))
+    health.began(ID, at(3))
+    health.observe(success("a", at(4), ttft_ms=200, took_ms=500))
+    assert health.is_healthy(ID, at(4))
+    for _ in range(4):
+        health.observe(down("a", at(60), FaultKind.PROVIDER_TIMEOUT))
+    assert health.is_healthy(ID, at(60))
+    assert health.total(ID, 5, at(60)).downs == 4
+    assert health.outlooks(ROW, at(60))[ID].errors < 0.01
+    health.observe(down("a", at(61), FaultKind.PROVIDER_TIMEOUT))
+    health.observe(down("a", at(61), FaultKind.PROVIDER_TIMEOUT))
+    assert not health.is_healthy(ID, at(61)), "these were not overdue in that outage"
+
+
+def test_tries_under_way_end_with_their_outcomes() -> None:
+    health = Health()
+    assert health.under_way(ID) == 0
+    health.began(ID, at(0))
+    health.began(ID, at(0))
+    health.observe(success("a", at(1)))
+    assert health.under_way(ID) == 1
+    health.observe(down("a", at(1)))
+    health.observe(down("a", at(1)))
+    assert health.under_way(ID) == 0
+
+
+@pytest.mark.parametrize(("ttft_ms", "patience_s"), [(100, 1.0), (2000, 6.0), (20_000, 30.0)])
+def test_patience_goes_by_what_was_usual(ttft_ms: float, patience_s: float) -> None:
+    health = Health()
+    assert health.patience_s(ID, at(0)) == 10.0
+    health.observe(success("a", at(0), ttft_ms=ttft_ms))
+    assert health.patience_s(ID, at(0)) == pytest.approx(patience_s, rel=0.05)
+    assert health.patience_s(ID, at(600)) == 10.0
+
+
+def test_late_is_known_from_twenty_first_tokens_on() -> None:
+    health = Health()
+    for number in range(20):
+        assert health.late_s(ID, at(number)) is None
+        health.observe(success("a", at(number), ttft_ms=3000 if number == 7 else 200))
+    assert health.late_s(ID, at(20)) == pytest.approx(0.2, rel=0.05)
+    health.observe(success("a", at(21), ttft_ms=3000))
+    assert health.late_s(ID, at(22)) == pytest.approx(3.0, rel=0.05)
+    assert health.late_s("nobody", at(22)) is None
