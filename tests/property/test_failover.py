@@ -4,7 +4,7 @@ from hypothesis import given, settings, strategies as st
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Endpoint, Price, Provider, Rates
-from wideband.routing.failover import tries
+from wideband.routing.failover import Failover, tries
 from wideband.routing.plans import Committed, Plan, Refused
 
 PROVIDER = Provider(slug="p", name="P", dialect="openai_chat", base_url="http://p")
@@ -48,5 +48,35 @@ def test_failover(rows: list[Endpoint], given_: list[Fault | None], limit: int) 
     assert len({e.id for e in tried}) == len(tried) <= limit
     assert (last is None) is committed
     if faults and last is not None:
+        assert last.kind is faults[-1].kind
+        assert len(last.details.get("previous_errors", [])) == len(faults) - 1
+
+
+@settings(max_examples=100)
+@given(
+    rows=endpoints,
+    given_=st.lists(st.builds(Fault, kind=st.sampled_from(FaultKind), message=st.just("x")), min_size=10, max_size=10),
+    two=st.lists(st.booleans(), min_size=10, max_size=10),
+    limit=st.integers(0, 6),
+)
+def test_failover_two_at_once(rows: list[Endpoint], given_: list[Fault], two: list[bool], limit: int) -> None:
+    flow = Failover(Plan(endpoints=tuple(rows), funnel=(), strategy="price", total=len(rows)), limit)
+    under_way: list[Endpoint] = []
+    asked: list[Endpoint] = []
+    faults: list[Fault] = []
+    for fault, beside in zip(given_, two, strict=True):
+        for _ in range(1 + beside - len(under_way)):
+            ahead = next(flow.ahead(), None)
+            endpoint = flow.next()
+            assert endpoint == ahead
+            if endpoint is not None:
+                asked.append(endpoint)
+                under_way.append(endpoint)
+        if under_way:
+            flow.refused(under_way.pop(0), fault)
+            faults.append(fault)
+    assert len({one.id for one in asked}) == len(asked) <= limit
+    last = flow.last_word()
+    if faults:
         assert last.kind is faults[-1].kind
         assert len(last.details.get("previous_errors", [])) == len(faults) - 1

@@ -5,7 +5,7 @@ from tests.unit.routing.rows import endpoint, fault
 
 from wideband.canon.faults import RULES, Fault, FaultKind
 from wideband.catalog.rows import Endpoint
-from wideband.routing.failover import tries
+from wideband.routing.failover import Failover, tries
 from wideband.routing.plans import Committed, Plan, Refused
 
 A, B, C = endpoint("a"), endpoint("b"), endpoint("c")
@@ -56,6 +56,34 @@ def test_a_rejected_request_goes_on_to_the_next_model_only() -> None:
 def test_the_limit_and_repeats_are_kept_out() -> None:
     assert play(plan_of(A, B, C), fault(), fault(), fault(), limit=2)[0] == ["a", "b"]
     assert play(plan_of(A, A, B), fault(), fault(), fault())[0] == ["a", "b"]
+
+
+def test_two_may_be_under_way_at_once() -> None:
+    flow = Failover(plan_of(A, B, C), 10)
+    assert (flow.next(), flow.next()) == (A, B)
+    flow.refused(B, fault(FaultKind.PROVIDER_TIMEOUT))
+    assert [one.tag for one in flow.ahead()] == ["c"]
+    flow.refused(A, fault(FaultKind.PROVIDER_OVERLOADED))
+    assert flow.next() == C
+    assert flow.next() is None
+    flow.refused(C, fault())
+    assert [one["provider"] for one in flow.last_word().details["previous_errors"]] == ["B", "A"]
+
+
+def test_looking_ahead_takes_nothing_and_knows_the_limit() -> None:
+    flow = Failover(plan_of(A, B, C), 2)
+    assert [one.tag for one in flow.ahead()] == ["a", "b", "c"]
+    assert flow.next() == A
+    assert next(flow.ahead()) == flow.next() == B
+    assert list(flow.ahead()) == []
+    assert flow.next() is None
+
+
+def test_what_is_under_way_when_a_request_is_rejected_keeps_its_place() -> None:
+    flow = Failover(plan_of(A, B, C, Z), 10)
+    assert (flow.next(), flow.next()) == (A, B)
+    flow.refused(A, fault(FaultKind.PROVIDER_REJECTED))
+    assert flow.next() == Z
 
 
 def test_an_empty_plan_says_its_fault() -> None:
