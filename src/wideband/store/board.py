@@ -12,11 +12,13 @@ from typing import Protocol
 
 import msgspec
 
-from wideband.clock import now_ns
+from wideband.clock import monotonic_ns, now_ns
 from wideband.store.lines import Line, bind_at
 
 TELL_EVERY_S = 0.3
 KEEP_EVERY_S = 10.0
+# Requests wait while the boards are put into bytes: for at most this part of the time.
+MOST_TIME = 0.001
 RECONNECT_S = 1.0
 # A worker that takes nothing for so long that this much waits for it is hung up on; it gets the whole when it is back.
 MOST_BACKLOG_BYTES = 4 * 1024 * 1024
@@ -265,11 +267,14 @@ class BoardFile:
                 log.warning("`%s` holds no `%s` that can be read: %s", self._path, name, error)
 
     async def keep(self) -> None:
-        """Write now and then, when something changed, until cancelled."""
+        """Write now and then, when something changed, until cancelled; no request waits for the disk."""
+        pause_s = KEEP_EVERY_S
         while True:
-            await asyncio.sleep(KEEP_EVERY_S)
+            await asyncio.sleep(pause_s)
             if self._has_news():
+                began_ns = monotonic_ns()
                 data = self._whole()
+                pause_s = max(KEEP_EVERY_S, (monotonic_ns() - began_ns) / 1e9 / MOST_TIME)
                 await asyncio.to_thread(self._write, data)
 
     def close(self) -> None:

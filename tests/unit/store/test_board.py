@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards_module, "TELL_EVERY_S", 0.01)
     monkeypatch.setattr(boards_module, "RECONNECT_S", 0.01)
     monkeypatch.setattr(boards_module, "KEEP_EVERY_S", 0.01)
+    monkeypatch.setattr(boards_module, "MOST_TIME", 0.5)
     monkeypatch.setattr(boards_module, "LAST_WORDS_S", 0.1)
 
 
@@ -265,6 +267,29 @@ async def test_a_board_that_changed_is_written_while_the_process_runs(tmp_path: 
         assert not path.exists(), f"what changed it {told} is written once"
         file.changed()
     task.cancel()
+
+
+async def test_a_board_that_takes_long_to_put_into_bytes_is_written_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boards_module, "MOST_TIME", 0.1)
+    tally = Tally()
+    calls = 0
+
+    def snapshot() -> bytes:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.01)
+        return b"\x80"
+
+    monkeypatch.setattr(tally, "snapshot", snapshot)
+    file = BoardFile({"tally": tally}, tmp_path / "board.bin")
+    task = spawn(file.keep(), name="keep")
+    for _ in range(20):
+        file.changed()
+        await asyncio.sleep(0.01)
+    task.cancel()
+    assert 1 <= calls <= 3, "a tenth of a fifth of a second, by a hundredth"
 
 
 @pytest.mark.parametrize(
