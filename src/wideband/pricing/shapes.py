@@ -31,7 +31,19 @@ _UNPRICED = {"prompt": "-1", "completion": "-1"}
 # Protocols in which nothing is cached unless the caller marks it.
 _EXPLICIT_CACHING = frozenset({"anthropic_messages"})
 _NO_STATS: Mapping[str, Any] = {}
-_STATS = ("uptime_last_5m", "uptime_last_30m", "uptime_last_1d", "latency_last_30m", "throughput_last_30m")
+_STATS = (
+    "uptime_last_5m",
+    "uptime_last_30m",
+    "uptime_last_1d",
+    "latency_last_30m",
+    "throughput_last_30m",
+    # What OpenRouter's row has no room for.
+    "tool_call_error_rate_30m",
+    "structured_output_error_rate_30m",
+    "cache_hit_rate_30m",
+    "rate_limited_30m",
+    "effective_pricing_30m",
+)
 _TOOL_CHOICES = ("auto", "function", "none", "required")
 
 
@@ -98,8 +110,9 @@ def endpoint_object(
 ) -> dict[str, Any]:
     """Show an endpoint at an instant.
 
-    `stats` may hold `status`, `uptime_last_5m|30m|1d` (percent), `latency_last_30m` (milliseconds to the first token)
-    and `throughput_last_30m` (tokens a second); what is missing is shown as null.
+    `stats` may hold `status`, `uptime_last_5m|30m|1d` (percent), `latency_last_30m` (milliseconds to the first token),
+    `throughput_last_30m` (tokens a second), shares (0 to 1) of bad tool calls and structured answers, of cached prompt
+    tokens and of rate-limited tries, and what a token was really charged; what is missing is shown as null.
     """
     stats = stats or _NO_STATS
     parameters = sorted(endpoint.supported_parameters or ())

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
+from wideband.catalog.money import usd_per_token
 from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.gateway import metadata
 from wideband.pricing.shapes import architecture_object, endpoint_object, model_object, provider_object
@@ -129,7 +130,7 @@ def endpoints(catalogue: Catalogue, health: Health, name: str, at_ns: int) -> Ro
 
 def _stats(health: Health, endpoint_id: str, at_ns: int) -> Row:
     """Return what the health board knows, in the public names; percentiles are over the last half hour."""
-    speeds = health.percentiles(endpoint_id, 30, at_ns)
+    speeds, total = health.percentiles(endpoint_id, 30, at_ns), health.total(endpoint_id, 30, at_ns)
     return {
         "status": _STATUS[health.standing(endpoint_id, at_ns)],
         "uptime_last_5m": health.uptime(endpoint_id, 5, at_ns),
@@ -137,7 +138,26 @@ def _stats(health: Health, endpoint_id: str, at_ns: int) -> Row:
         "uptime_last_1d": health.uptime(endpoint_id, 24 * 60, at_ns),
         "latency_last_30m": None if speeds.latency_ms is None else msgspec.structs.asdict(speeds.latency_ms),
         "throughput_last_30m": None if speeds.throughput is None else msgspec.structs.asdict(speeds.throughput),
+        "tool_call_error_rate_30m": _bad_share(total.tool_calls),
+        "structured_output_error_rate_30m": _bad_share(total.structured),
+        "cache_hit_rate_30m": _share(total.cached_tokens, total.prompt_tokens),
+        "rate_limited_30m": _share(total.limits, total.tries + total.limits),
+        "effective_pricing_30m": _effective(total.charged_nano, total.prompt_tokens + total.completion_tokens),
     }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _bad_share(verdicts: Mapping[str, int]) -> float | None:
+    judged = sum(verdicts.values())
+    return _share(judged - verdicts.get("valid", 0), judged)
+
+
+def _effective(charged_nano: int, tokens: int) -> Row | None:
+    """Return what a token, of a prompt or of an answer, was charged on the average, in USD."""
+    return {"per_token": usd_per_token(charged_nano * 1_000_000 // tokens)} if tokens else None
 
 
 def providers(catalogue: Catalogue) -> list[Row]:

@@ -37,7 +37,12 @@ ENDPOINT = Endpoint(
     max_output=64_000,
     supported_parameters=frozenset({"tools", "tool_choice", "seed"}),
 )
-STATS = {"uptime_last_30m": 99.5, "latency_last_30m": {"p50": 1.0, "p75": 2.0, "p90": 3.0, "p99": 4.0}}
+STATS = {
+    "uptime_last_30m": 99.5,
+    "latency_last_30m": {"p50": 1.0, "p75": 2.0, "p90": 3.0, "p99": 4.0},
+    "tool_call_error_rate_30m": 0.01,
+    "effective_pricing_30m": {"per_token": "0.0000003"},
+}
 
 
 def at(hour: int) -> int:
@@ -83,6 +88,7 @@ def test_simulated_rows_say_so_and_real_ones_do_not() -> None:
 def test_figures_that_are_not_known_are_null() -> None:
     shown = endpoint_object(ENDPOINT, at(0))
     assert (shown["uptime_last_1d"], shown["latency_last_30m"], shown["status"]) == (None, None, 0)
+    assert (shown["cache_hit_rate_30m"], shown["effective_pricing_30m"]) == (None, None)
 
 
 def test_nothing_shown_holds_a_key() -> None:

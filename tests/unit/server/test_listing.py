@@ -4,9 +4,10 @@ import msgspec
 import pytest
 from tests.unit.gateway.stage import catalogue, endpoint
 
-from wideband.canon.faults import Faulted
+from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.catalog.rows import Price, Rates
 from wideband.routing.health import Health
+from wideband.routing.plans import Outcome
 from wideband.server import listing
 
 ROWS = catalogue(endpoint("a", "acme/cheap"), endpoint("a", "acme/dear", dearer=9_000_000_000), endpoint("b", "zen/m"))
@@ -95,3 +96,20 @@ def test_variants_in_look_ups() -> None:
         with pytest.raises(Faulted) as caught:
             listing.model(rows, name, 0)
         assert caught.value.fault.status == 404
+
+
+def test_endpoints_tell_how_well_they_did_in_the_last_half_hour() -> None:
+    health, now_ns = Health(), 10**18
+    (row,) = ROWS.endpoints["acme/cheap"]
+    limit = Fault(kind=FaultKind.PROVIDER_RATE_LIMITED, message="Slow down.")
+    health.observe(Outcome(endpoint_id=row.id, at_ns=now_ns, fault=limit))
+    for verdict in ("valid", "valid", "valid", "invalid_json"):
+        tried = Outcome(endpoint_id=row.id, at_ns=now_ns, prompt_tokens=1500, cached_tokens=600, completion_tokens=500)
+        tried = msgspec.structs.replace(tried, charged_nano=3_000, tool_calls=verdict, structured="valid")
+        health.observe(tried)
+    (shown,) = listing.endpoints(ROWS, health, "acme/cheap", now_ns)["endpoints"]
+    names = ("tool_call_error_rate_30m", "structured_output_error_rate_30m", "cache_hit_rate_30m", "rate_limited_30m")
+    assert [shown[name] for name in names] == [0.25, 0.0, 0.4, 0.2]
+    assert shown["effective_pricing_30m"] == {"per_token": "0.0000000015"}
+    later = listing.endpoints(ROWS, health, "acme/cheap", now_ns + 31 * 60 * 10**9)["endpoints"][0]
+    assert [later[name] for name in (*names, "effective_pricing_30m")] == [None] * 5
