@@ -149,7 +149,10 @@ def _weights(text: str) -> Weights:
             raise click.UsageError(f"--weights: `{pair}` is not NAME=NUMBER.") from None
         if name.strip() not in known:
             raise click.UsageError(f"--weights: there is no weight `{name.strip()}`; there are {', '.join(known)}.")
-    return msgspec.structs.replace(Weights(), **changes)
+    try:
+        return msgspec.convert(msgspec.structs.asdict(Weights()) | changes, Weights)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(f"--weights: {error}.") from None
 
 
 def _cycle(asked: Asked) -> Rates | None:

@@ -19,7 +19,9 @@ _POSITIVE = (
     *("agent_turns", "agent_prompt_tokens", "agent_turn_tokens", "agent_output_tokens", "chat_prompt_tokens"),
     *("chat_output_tokens", "factor", "slower", "block_tokens", "agent_pause_s"),
 )
-_NOT_NEGATIVE = ("ttft_spread", "speed_spread", "retry_after_s", "lifetime_s", "min_tokens", "at_s", "start_hour")
+_NOT_NEGATIVE = (
+    *("ttft_spread", "speed_spread", "retry_after_s", "lifetime_s", "min_tokens", "at_s", "start_hour", "warm_up_s"),
+)
 _SHARES = ("bad_tool_calls", "agent_share", "swing", "share", "hit")
 
 

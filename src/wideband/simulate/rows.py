@@ -109,13 +109,15 @@ class Modelled(msgspec.Struct, frozen=True, kw_only=True):
 class Demand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asks: requests a second on average, when, and how much of it is agents at work.
 
-    `swing` is how far the built-in daily cycle goes up and down around the average. `agent_share` is the share of the
-    requests that are turns of agents' conversations; the rest are single questions.
+    Before anything counts, every provider is asked alike for `warm_up_s`, so that all rankers begin with a board that
+    knows all providers. `swing` is how far the built-in daily cycle goes up and down around the average. `agent_share`
+    is the share of the requests that are turns of agents' conversations; the rest are single questions.
     """
 
     requests_per_s: float = 20.0
     start_hour: float = 12.0
     hours: float = 1.0
+    warm_up_s: float = 120.0
     swing: float = 0.4
     agent_share: float = 0.5
     agent_turns: float = 18.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from heapq import heappop, heappush
+from itertools import chain
 from random import Random
 
 import msgspec
@@ -12,7 +13,7 @@ from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.clock import monotonic_s
 from wideband.pricing import charge, resolve
 from wideband.routing.failover import tries
-from wideband.routing.health import Health
+from wideband.routing.health import LEAST_PATIENCE_S, Health
 from wideband.routing.plan import plan
 from wideband.routing.plans import Committed, Outcome, Preferences, Refused, Wish
 from wideband.routing.policy import Policy, Weights
@@ -30,6 +31,7 @@ MOST_TRIES = 6
 FIRST_TOKEN_S = 60.0
 _HOUR_NS = 3600 * SECOND_NS
 _LOOK_UP_EVERY = 2000
+_LEAST_PATIENCE_NS = int(LEAST_PATIENCE_S * SECOND_NS)
 _TOOLS, _NOTHING = frozenset({"tools"}), frozenset[str]()
 
 Flow = Generator[Endpoint, Committed | Refused, Fault | None]
@@ -63,6 +65,15 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
             return (self.trace[-1][0] + SECOND_NS) / _HOUR_NS
         return self.world.demand.hours
 
+    def warm_up(self) -> Traffic:
+        """Return what is asked of all providers in turn before anything counts; the numbers are negative."""
+        demand = self.world.demand
+        cycle = self.cycle or daily(demand.requests_per_s, demand.swing)
+        begin_ns = self.start_ns - int(demand.warm_up_s * SECOND_NS)
+        for talk in conversations(demand, cycle, begin_ns, demand.warm_up_s / 3600, self.seed):
+            talk.number = ~talk.number
+            yield talk
+
     def traffic(self) -> Traffic:
         """Return the requests, the same for every ranker."""
         if self.trace:
@@ -75,13 +86,13 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 class _Request:
     """One request on its way: the turn that is up in a conversation."""
 
-    __slots__ = ("answer", "asked_ns", "begun_ns", "endpoint", "flow", "talk", "tried", "wish")
+    __slots__ = ("answer", "asked_ns", "begun_ns", "endpoint", "flow", "score", "talk", "tried")
 
-    def __init__(self, talk: Conversation, asked_ns: int, wish: Wish, flow: Flow) -> None:
+    def __init__(self, talk: Conversation, asked_ns: int, flow: Flow, score: Score) -> None:
         self.talk = talk
         self.asked_ns = asked_ns
-        self.wish = wish
         self.flow = flow
+        self.score = score
         self.tried = 0
         self.endpoint: Endpoint
         self.begun_ns = 0
@@ -99,32 +110,36 @@ class Run:
         endpoints = tuple(each.endpoint for each in staff)
         self._catalogue = Catalogue(providers={}, models={}, endpoints={MODEL: endpoints})
         self._policy = Policy(ranker=setup.ranker, weights=setup.weights)
-        self._preferences = Preferences(sort=setup.ranker)
+        self._preferences = Preferences()
         self._draw = Random(f"run {setup.seed}")
         self.health = Health()
         self._sticky = Sticky() if setup.sticky else None
         self.score = Score(self._staff)
-        self._agenda: list[tuple[int, int, Conversation | _Request]] = []
+        self._unscored = Score(self._staff)
+        # What is due when: a conversation's next turn, the end of a try, a try (by its endpoint) overdue.
+        self._agenda: list[tuple[int, int, Conversation | _Request | str]] = []
         self._count = 0
         self.now_ns = setup.start_ns
 
     def go(self, watch: Watch | None = None) -> Result:
         """Run to the end, or until told to stop."""
         setup, agenda, began_s = self.setup, self._agenda, monotonic_s()
-        traffic, steps, stopped = setup.traffic(), 0, False
+        traffic, steps, stopped = chain(setup.warm_up(), setup.traffic()), 0, False
         span_ns = setup.hours * _HOUR_NS
         self._next_of(traffic)
         while agenda:
             self.now_ns, _, what = heappop(agenda)
             if isinstance(what, _Request):
                 self._ended(what)
+            elif isinstance(what, str):
+                self.health.overdue(what, self.now_ns)
             else:
                 if not what.at:
                     self._next_of(traffic)
                 self._asked(what)
             steps += 1
             if watch is not None and not steps % _LOOK_UP_EVERY:
-                stopped = not watch(min(1.0, (self.now_ns - setup.start_ns) / span_ns))
+                stopped = not watch(min(1.0, max(0.0, (self.now_ns - setup.start_ns) / span_ns)))
                 if stopped:
                     break
         result = self.score.result(
@@ -137,7 +152,7 @@ class Run:
         if talk is not None:
             self._at(talk.begins_ns, talk)
 
-    def _at(self, at_ns: int, what: Conversation | _Request) -> None:
+    def _at(self, at_ns: int, what: Conversation | _Request | str) -> None:
         self._count += 1
         heappush(self._agenda, (at_ns, self._count, what))
 
@@ -145,7 +160,6 @@ class Run:
         """Plan a request that comes in, and begin its first try."""
         now_ns, turn = self.now_ns, talk.turns[talk.at]
         prompt_tokens = turn.prompt_tokens
-        self.score.requests += 1
         wish = Wish(
             models=(MODEL,),
             prompt_tokens=prompt_tokens,
@@ -158,25 +172,36 @@ class Run:
         def rates_of(endpoint: Endpoint) -> Rates:
             return resolve(endpoint.price, now_ns, prompt_tokens)
 
-        chosen = plan(wish, self._catalogue, self.health, now_ns, turn.seed, rates_of)
-        request = _Request(talk, now_ns, wish, tries(chosen, MOST_TRIES))
+        chosen, score = plan(wish, self._catalogue, self.health, now_ns, turn.seed, rates_of), self.score
+        if talk.number < 0:
+            score, first = self._unscored, turn.seed % len(chosen.endpoints)
+            rotated = chosen.endpoints[first:] + chosen.endpoints[:first]
+            chosen = msgspec.structs.replace(chosen, endpoints=rotated)
+        score.requests += 1
+        request = _Request(talk, now_ns, tries(chosen, MOST_TRIES), score)
         self._begin(request, next(request.flow))
 
     def _begin(self, request: _Request, endpoint: Endpoint) -> None:
         """Ask an endpoint."""
         now_ns, id_ = self.now_ns, endpoint.id
-        self.score.try_begins(id_, now_ns)
+        request.score.try_begins(id_, now_ns)
         request.endpoint, request.begun_ns = endpoint, now_ns
         request.answer = answer = self._staff[id_].ask(
             request.talk, now_ns, int(FIRST_TOKEN_S * SECOND_NS), self._draw, again=request.tried > 0
         )
         request.tried += 1
+        self.health.began(id_, now_ns)
+        waits_ns = answer.ends_ns if answer.first_ns is None else answer.first_ns
+        if waits_ns > _LEAST_PATIENCE_NS:
+            patience_ns = int(self.health.patience_s(id_, now_ns) * SECOND_NS)
+            if waits_ns > patience_ns:
+                self._at(now_ns + patience_ns, id_)
         self._at(now_ns + answer.ends_ns, request)
 
     def _ended(self, request: _Request) -> None:
         """End a try: tell the health board, then the failover generator, unless something reached the client."""
         answer, endpoint = request.answer, request.endpoint
-        self.score.try_ends(endpoint.id, request.begun_ns, answer.fault)
+        request.score.try_ends(endpoint.id, request.begun_ns, answer.fault)
         if answer.first_ns is not None:
             self._served(request)
             return
@@ -188,7 +213,7 @@ class Run:
         except StopIteration as stop:
             self._closed(request, stop.value or fault)
             return
-        self.score.failovers += 1
+        request.score.failovers += 1
         self._begin(request, again)
 
     def _served(self, request: _Request) -> None:
@@ -219,11 +244,11 @@ class Run:
                 tool_calls=("schema_mismatch" if answer.bad_call else "valid") if turn.calls_tools else None,
             )
         )
-        self.score.charged(endpoint, prompt, answer, charged)
+        request.score.charged(endpoint, prompt, answer, charged)
         if answer.fault is None:
             cacheable = talk.turns[talk.at - 1].prompt_tokens if talk.at else 0
             waited_ns = request.begun_ns - request.asked_ns + first_ns
-            self.score.finished(endpoint.id, turn, answer, waited_ns, cacheable)
+            request.score.finished(endpoint.id, turn, answer, waited_ns, cacheable)
             if self._sticky is not None and prompt >= LEAST_TOKENS and pays(rates):
                 self._sticky.note(talk.number, endpoint.id, prompt, now_ns, lifetime_s(endpoint, None))
         self._closed(request, answer.fault)
@@ -231,11 +256,11 @@ class Run:
     def _closed(self, request: _Request, fault: Fault | None) -> None:
         """End a request for its client; a conversation goes on after a pause, whatever came of this turn."""
         if fault is not None:
-            self.score.client_faults[fault.kind.value] += 1
+            request.score.client_faults[fault.kind.value] += 1
         talk = request.talk
         pause_ns = talk.turns[talk.at].pause_ns
         talk.at += 1
-        if talk.at < len(talk.turns):
+        if talk.at < len(talk.turns) and not (talk.number < 0 and self.now_ns >= self.setup.start_ns):
             self._at(self.now_ns + pause_ns, talk)
         elif talk.at > 1:
             for staff in self._staff.values():

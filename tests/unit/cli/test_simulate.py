@@ -85,8 +85,9 @@ def test_a_trace_of_replay_is_taken_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nowhere",), "nowhere is neither a file nor one of broken, caching,"),
+        (("nowhere",), "nowhere is neither a file nor one of alike, broken,"),
         (("--weights", "tme=1"), "there is no weight `tme`; there are time, edge,"),
+        (("--weights", "edge=100"), "--weights: Expected `float` <= 64.0 - at `$.edge`"),
         (("--weights", "time"), "`time` is not NAME=NUMBER"),
         (("--show", "nowhere"), "There is no market `nowhere`"),
     ],

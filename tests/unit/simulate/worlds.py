@@ -15,7 +15,9 @@ def provider(name: str, usd: float = 0.2, **over: Any) -> Modelled:
 
 
 def world(*providers: Modelled, **demand: Any) -> World:
-    return World(name="test", about="A test.", demand=Demand(**{"hours": 0.1} | demand), providers=providers)
+    return World(
+        name="test", about="A test.", demand=Demand(**{"hours": 0.1, "warm_up_s": 10.0} | demand), providers=providers
+    )
 
 
 def simulate(world: World, ranker: str = "price", **over: Any) -> Result:
