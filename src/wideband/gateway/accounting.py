@@ -1,22 +1,26 @@
 """What came of a request: its charge, what the caller is told of it, its record, and what it says of its endpoint."""
 
+from functools import partial
+
 import msgspec
 
-from wideband.canon.faults import Fault, FaultKind
+from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.canon.usage import Usage
 from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Closing
 from wideband.gateway import metadata
+from wideband.gateway.auto import tag_of
 from wideband.gateway.choosing import rates_at
 from wideband.gateway.trial import Trial
-from wideband.gateway.auto import tag_of
 from wideband.gateway.turns import NOT_ITS_DOING
 from wideband.gateway.work import Work
 from wideband.metering.meter import Facts
 from wideband.pricing import Charge, charge
-from wideband.routing.plans import Outcome
+from wideband.routing.plans import Outcome, Verdict
 
 NOTHING = Charge(0, 0, 0)
+# Of the ranking a record keeps so many, best first.
+WEIGHED_KEPT = 8
 # Finishes that say why there are no words: such an answer is what was asked for.
 _EXPLAINED = frozenset({"length", "content_filter"})
 
@@ -48,8 +52,27 @@ def account_for(work: Work, trial: Trial | None, fault: Fault | None) -> Account
     price = charge(rates, usage, work.ask.images)
     insured = _is_insured(work, trial, usage)
     bill = Bill(usage=usage, price=price, charged=NOTHING if insured else price, is_insured=insured)
-    facts = msgspec.structs.replace(_facts(work, trial, fault, bill), rates=msgspec.structs.asdict(rates))
-    return Account(closing=_closing(work, trial, fault, bill), facts=facts, outcome=_outcome(work, trial, fault, bill))
+    tools, structured = _verdicts(work, trial, fault)
+    facts = msgspec.structs.replace(
+        _facts(work, trial, fault, bill),
+        rates=msgspec.structs.asdict(rates),
+        tool_verdict=tools,
+        structured_verdict=structured,
+    )
+    outcome = msgspec.structs.replace(_outcome(work, trial, fault, bill), tool_calls=tools, structured=structured)
+    return Account(closing=_closing(work, trial, fault, bill), facts=facts, outcome=outcome)
+
+
+def _verdicts(work: Work, trial: Trial, fault: Fault | None) -> tuple[Verdict | None, Verdict | None]:
+    """Judge what the model wrote for programs in an answer that is whole: its calls, and text under a schema."""
+    offered, ask = work.dialect.offered, work.ask
+    if offered is None or fault is not None or trial.broke is not None:
+        return None, None
+    try:
+        return work.meter.verdicts(partial(offered, ask))
+    except Faulted:
+        # The fast lane carries tools that nobody here can read: the provider could.
+        return None, None
 
 
 def _is_insured(work: Work, trial: Trial, usage: Usage) -> bool:
@@ -79,6 +102,8 @@ def _closing(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -
     if work.caller.metadata and work.plan is not None:
         served = trial.endpoint if trial is not None else None
         router = metadata.router_metadata(work.ask.model, work.plan, tuple(work.meter.tries), served, work.losses)
+        if work.routed is not None:
+            router["pipeline"] = [work.routed.stage]
     return Closing(
         usage=bill.usage,
         cost_nano=bill.charged.total_nano,
@@ -100,10 +125,9 @@ def _outcome(work: Work, trial: Trial, fault: Fault | None, bill: Bill) -> Outco
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
+        stalls=meter.stalls,
         charged_nano=bill.price.total_nano,
         cancelled=cancelled,
-        if work.routed is not None:
-            router["pipeline"] = [work.routed.stage]
     )
 
 
@@ -125,7 +149,6 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         status=499 if cancelled else 200 if trial is not None or fault is None else fault.status,
         usage=bill.usage,
         served=trial.endpoint if trial is not None else None,
-        stalls=meter.stalls,
         fault=fault,
         cancelled=cancelled,
         cost_nano=charged.total_nano,
@@ -136,12 +159,14 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         is_insured=bill.is_insured,
         held_nano=work.held_nano,
         losses=tuple(sorted({loss.feature for loss in (*work.preset_losses, *work.losses)})),
+        strategy=None if work.plan is None else work.plan.strategy,
+        weighed=() if work.plan is None else work.plan.weighed[:WEIGHED_KEPT],
         session_id=ask.session_id or caller.session_id,
         user=ask.user,
         app_url=caller.app_url,
         app_title=caller.app_title,
         user_agent=caller.user_agent,
         preset=work.preset.slug if work.preset is not None else None,
+        task_tag=tag_of(work),
         is_warm=trial is not None and work.warm is not None and work.warm.endpoint_id == trial.endpoint.id,
     )
-        task_tag=tag_of(work),

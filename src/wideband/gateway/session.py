@@ -15,7 +15,7 @@ from wideband.gateway.auto import note_routed
 from wideband.gateway.caching import settled
 from wideband.gateway.choosing import make_plan, most_cost
 from wideband.gateway.exchange import Caller, Exchange, Terms
-from wideband.gateway.presets import NAMED, apply_preset
+from wideband.gateway.presets import read_body
 from wideband.gateway.sink import Sink
 from wideband.gateway.trial import Trial
 from wideband.gateway.turns import Turns
@@ -24,6 +24,7 @@ from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
 from wideband.metering.meter import Meter
 from wideband.metering.record import Generation
+from wideband.metering.verdicts import Heard
 from wideband.routing.plans import Outcome, Plan
 from wideband.tasks import spawn
 from wideband.wire import jsons
@@ -46,11 +47,8 @@ class Session:
 
     async def answer(self, body: bytes) -> None:
         """Answer the request. Raises `Faulted` only for a body that could not be understood, before any record."""
-        account_id, presets = self.caller.key.account_id, self.exchange.presets
-        applied = apply_preset(self.dialect, body, presets, account_id) if NAMED in body else None
-        if applied is not None:
-            body = applied.body
-        ask = self.dialect.read(body)
+        ask, applied = read_body(self.dialect, body, self.exchange.presets, self.caller.key.account_id)
+        body = body if applied is None else applied.body
         terms = self.exchange.terms
         watch = Watch(terms.total_s)
         self.sink.on_gone(watch.client_gone)
@@ -64,7 +62,7 @@ class Session:
             body=body,
             sink=self.sink,
             watch=watch,
-            meter=Meter(self.began_ns),
+            meter=Meter(self.began_ns, Heard.of(ask)),
             first_token_s=_first_token_s(terms, ask),
         )
         if applied is not None:
@@ -203,8 +201,8 @@ class Session:
         self.exchange.health.observe(outcome)
         if trial is not None and outcome.fault is None:
             note_warm(self.work, trial.endpoint, outcome.prompt_tokens)
-
             note_routed(self.work, trial.endpoint)
+
     def _tail(self, trial: Trial, closing: Closing) -> bytes:
         """Return the rest of the answer: of a stream its end, else the whole body."""
         if trial.writer is not None:

@@ -196,7 +196,9 @@ class Trial:
         while chunk is not None and self.broke is None:
             watch.phase = "reading"
             chunk = await self._next(answer)
-            await self._send(reader.take(chunk, monotonic_ns()))
+            came_ns = monotonic_ns()
+            await self._send(reader.take(chunk, came_ns))
+            self.meter.kept_waiting(monotonic_ns() - came_ns)
             if self.committed:
                 watch.arm(terms.inter_token_s if self._choices_left > 0 else terms.tail_s, FaultKind.PROVIDER_STALLED)
             elif not self.heard:

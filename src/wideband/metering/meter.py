@@ -26,11 +26,18 @@ from wideband.canon.events import (
 from wideband.canon.faults import Fault
 from wideband.canon.usage import Usage
 from wideband.catalog.rows import Endpoint
+from wideband.dialects.base import Offer
 from wideband.metering.record import Generation, Try
-from wideband.routing.plans import Weighed
+from wideband.metering.verdicts import Heard, judge
+from wideband.routing.plans import Verdict, Weighed
 
 # What a token is worth in characters when the provider does not count: right within a fifth for English and code.
 CHARS_A_TOKEN = 4
+
+# A wait between two events that a reader would notice.
+STALL_NS = 2_000_000_000
+# Finishes of answers that are whole: the others were cut off, by a limit or a guard.
+_WHOLE = frozenset({"stop", "tool_calls"})
 
 _COUNTS = tuple(name for name in Usage.__struct_fields__ if name != "source")
 
@@ -102,15 +109,19 @@ class _Open:
 class Meter:
     """Feed it in the order of things; it keeps the counts of the newest try and the history of all."""
 
-    def __init__(self, at_ns: int) -> None:
-        """Begin at the arrival of the request."""
+    def __init__(self, at_ns: int, heard: Heard | None = None) -> None:
+        """Begin at the arrival of the request; what `heard` wants of answers is kept there."""
         self.tries: list[Try] = []
+        self._heard = heard or Heard()
         self._began_ns = at_ns
         self._try: _Open | None = None
         self._forget(at_ns)
 
     def _forget(self, at_ns: int) -> None:
+        self._heard.forget()
         self.tool_calls = 0
+        self.stalls = 0
+        self._quiet_ns = at_ns
         self._try_ns = at_ns
         self._first_ns: int | None = None
         self._last_ns = at_ns
@@ -156,7 +167,7 @@ class Meter:
 
     def beside(self) -> "Meter":
         """Return a meter for a try beside the one that this counts; both write into one history."""
-        other = Meter(self._began_ns)
+        other = Meter(self._began_ns, self._heard.beside())
         other.tries = self.tries
         return other
 
@@ -200,28 +211,41 @@ class Meter:
 
     def saw(self, events: Iterable[Event], at_ns: int) -> None:
         """Take events of the current try that came at this time."""
+        if at_ns - self._quiet_ns >= STALL_NS and self._first_ns is not None:
+            self.stalls += 1
+        self._quiet_ns = at_ns
+        hears_text = self._heard.wants_text
         for event in events:
             kind = type(event)
             if self._first_ns is None and kind in MEANINGFUL:
                 self._first_ns = at_ns
             if kind is TextDelta:
                 self._chars += len(event.text)  # type: ignore[union-attr]  # kind says so
+                if hears_text:
+                    self._heard.said(event)
             elif (take := _TAKE.get(kind)) is not None:
                 take(self, event)
         self._last_ns = at_ns
+
+    def kept_waiting(self, ns: int) -> None:
+        """Note for how long nobody listened, because the caller took its time: that is no stall of the endpoint."""
+        self._quiet_ns += ns
 
     def _take_reasoning(self, event: ReasoningDelta) -> None:
         self._reasoning_chars += len(event.text)
 
     def _take_refusal(self, event: RefusalDelta) -> None:
         self._chars += len(event.text)
+        self._heard.refused = True
 
     def _take_tool(self, event: ToolOpened) -> None:
         self.tool_calls += 1
         self._chars += len(event.name)
+        self._heard.opened(event)
 
     def _take_args(self, event: ToolArgs) -> None:
         self._chars += len(event.fragment)
+        self._heard.argued(event)
 
     def _take_unread(self, _event: OpaqueDelta | ReasoningSealed) -> None:
         self._said_unread = True
@@ -238,6 +262,13 @@ class Meter:
             self._try.upstream_id = event.id
 
     # Results.
+
+    def verdicts(self, offered: Callable[[], Offer]) -> tuple[Verdict | None, Verdict | None]:
+        """Judge the calls and the text of an answer that came to its end; what was offered is read only if need be."""
+        reason = self.finish_reason
+        calls = self._heard.calls if reason in _WHOLE else ()
+        text = self._heard.text if reason == "stop" and not self.tool_calls else None
+        return judge(offered(), calls, text) if calls or text is not None else (None, None)
 
     def usage(self, prompt_chars: int) -> Usage:
         """Return the tokens to charge for: the provider's counts, completed by estimates where it gave none.
@@ -291,6 +322,7 @@ class Meter:
             "finish_reason": finish.reason if finish else None,
             "native_finish_reason": finish.native if finish else None,
             "tool_calls": self.tool_calls,
+            "stalls": self.stalls,
             "latency_ms": _ms(self._began_ns, self._first_ns),
             "ttft_ms": _ms(self._try_ns, self._first_ns),
             "generation_ms": _ms(self._first_ns, self._last_ns),
@@ -314,6 +346,7 @@ _NO_ANSWER = {
     "finish_reason": None,
     "native_finish_reason": None,
     "tool_calls": 0,
+    "stalls": 0,
     "latency_ms": None,
     "ttft_ms": None,
     "generation_ms": None,

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from wideband.canon.events import ToolArgs, ToolOpened
-from wideband.dialects.base import Offer
+from wideband.canon.events import Event, TextDelta, ToolArgs, ToolOpened
+from wideband.dialects.base import Ask, Offer
 from wideband.metering.schemas import compiled
 from wideband.routing.plans import Verdict
 from wideband.wire import jsons
@@ -31,36 +31,47 @@ class Call(msgspec.Struct, gc=False):
 class Heard:
     """What is kept of an answer to be judged: its calls, or its text, as far as either is wanted; bounded."""
 
-    __slots__ = ("_calls", "_chars", "_text", "_text_chars", "wants_calls", "wants_text")
+    __slots__ = ("_calls", "_chars", "_text", "_text_chars", "refused", "wants_calls", "wants_text")
 
     def __init__(self, *, wants_calls: bool = False, wants_text: bool = False) -> None:
         self.wants_calls, self.wants_text = wants_calls, wants_text
         self.forget()
 
+    @classmethod
+    def of(cls, ask: Ask) -> "Heard":
+        """Want what a request gives something to judge by."""
+        return cls(wants_calls="tools" in ask.needs, wants_text="structured_outputs" in ask.needs)
+
+    def beside(self) -> "Heard":
+        """Return another that wants the same."""
+        return Heard(wants_calls=self.wants_calls, wants_text=self.wants_text)
+
     def forget(self) -> None:
         """Begin anew, with another answer."""
+        self.refused = False
         self._calls: dict[tuple[int, int], Call] = {}
         self._text: list[str] = []
         self._chars = self._text_chars = 0
 
     def opened(self, event: ToolOpened) -> None:
         """Take the beginning of a call; what a tool for free text is given fits no schema."""
-        if not event.custom:
+        if self.wants_calls and not event.custom:
             self._calls[event.choice, event.index] = Call(event.name, [])
             self._chars += len(event.name)
 
     def argued(self, event: ToolArgs) -> None:
         """Take more of a call's arguments."""
-        call = self._calls.get((event.choice, event.index))
-        self._chars += len(event.fragment)
-        if call is not None and self._chars <= MOST_CHARS:
-            call.pieces.append(event.fragment)
+        if (call := self._calls.get((event.choice, event.index))) is not None:
+            self._chars += len(event.fragment)
+            if self._chars <= MOST_CHARS:
+                call.pieces.append(event.fragment)
 
-    def said(self, text: str) -> None:
+    def said(self, event: Event) -> None:
         """Take more of the first choice's text."""
-        self._text_chars += len(text)
-        if self._text_chars <= MOST_CHARS:
-            self._text.append(text)
+        if isinstance(event, TextDelta) and event.choice == 0:
+            self._text_chars += len(event.text)
+            if self._text_chars <= MOST_CHARS:
+                self._text.append(event.text)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -69,8 +80,9 @@ class Heard:
 
     @property
     def text(self) -> str | None:
-        """The text; None where it is not wanted, or too long to be judged."""
-        return "".join(self._text) if self.wants_text and self._text_chars <= MOST_CHARS else None
+        """The text; None where it is not wanted, was refused, or is too long to be judged."""
+        is_judged = self.wants_text and not self.refused and self._text_chars <= MOST_CHARS
+        return "".join(self._text) if is_judged else None
 
 
 def judge(offer: Offer, calls: Iterable[Call], text: str | None) -> tuple[Verdict | None, Verdict | None]:

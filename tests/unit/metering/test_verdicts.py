@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wideband.canon.events import ToolArgs, ToolOpened
+from wideband.canon.events import TextDelta, ToolArgs, ToolOpened
 from wideband.dialects.base import Offer
 from wideband.metering.schemas import MOST_SCHEMA_BYTES, compiled
 from wideband.metering.verdicts import MOST_CHARS, Call, Heard, judge
@@ -196,7 +196,7 @@ def test_what_is_heard_is_what_is_wanted() -> None:
     heard.argued(ToolArgs(0, ': "Rome"}'))
     heard.opened(ToolOpened(0, "c3", "patch", choice=1, custom=True))
     heard.argued(ToolArgs(0, "*** free text", choice=1))
-    heard.said("not wanted")
+    heard.said(TextDelta("not wanted"))
     assert [(one.name, one.arguments) for one in heard.calls] == [("weather", '{"city": "Rome"}'), ("clock", "")]
     assert heard.text is None
     heard.forget()
@@ -208,7 +208,7 @@ def test_no_more_is_kept_than_is_judged() -> None:
     heard.opened(ToolOpened(0, "c1", "weather"))
     for _ in range(MOST_CHARS // 1000 + 1):
         heard.argued(ToolArgs(0, "x" * 1000))
-        heard.said("y" * 1000)
+        heard.said(TextDelta("y" * 1000))
     assert (heard.calls, heard.text) == ((), None)
 
 
