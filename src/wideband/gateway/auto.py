@@ -85,7 +85,7 @@ def routed_models(work: Work, name: str, preferences: Preferences) -> list[tuple
         choices = free_models(features, figures, seed(), fits)
     choices = _kept(work, router, choices, restrictions, fits)
     if not choices:
-        raise Faulted(_no_match(router))
+        raise Faulted(_no_match(router, strategy))
     work.routed = Routed(router=router, strategy=strategy, tag=tag, stage=_stage(strategy, tag, choices))
     return [(choice.model, own) for choice in choices]
 
@@ -192,6 +192,7 @@ def _stage(strategy: str, tag: str | None, choices: list[Choice]) -> dict[str, A
     return {"type": "plugin", "name": f"{strategy}-router", "summary": summary, "data": data}
 
 
-def _no_match(router: str) -> Fault:
+def _no_match(router: str, strategy: str) -> Fault:
+    message = NO_MATCH if strategy == "auto" else "No model can take your request for free"
     availability = {"code": "constraint_filtered", "retryable": False, "requested_models": [router]}
-    return Fault(kind=FaultKind.NO_ENDPOINTS, message=NO_MATCH, param="model", details={"availability": availability})
+    return Fault(kind=FaultKind.NO_ENDPOINTS, message=message, param="model", details={"availability": availability})

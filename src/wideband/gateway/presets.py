@@ -9,14 +9,14 @@ import msgspec
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.canon.request import Loss, Message, Request, Sampling, ServerTool, Text, Tool
 from wideband.catalog.presets import FIELDS, MARK, Preset, make_preset
-from wideband.dialects.base import Dialect, Target
+from wideband.dialects.base import Ask, Dialect, Target
 from wideband.dialects.registry import DIALECTS
 from wideband.gateway.shells import SHELLS, Fields, Shell, raw, said, system_text
 from wideband.routing.preferences import decode_preferences
 from wideband.store.base import Presets
 from wideband.wire import jsons
 
-# What a body holds that names a preset; looking for it is all that other requests pay.
+# What a body holds that names a preset.
 NAMED = b"preset"
 _CHAT = DIALECTS["openai_chat"]
 # What canonical fields of a request a preset may fill, beside the knobs of the draw and the tools.
@@ -41,6 +41,22 @@ class _Naming(msgspec.Struct, gc=False):
 
 
 _read_naming = jsons.Reader(_Naming)
+
+
+def read_body(dialect: Dialect, body: bytes, presets: Presets, account_id: str) -> tuple[Ask, Applied | None]:
+    """Read a body, with the preset written into it that it names. Raises `Faulted`.
+
+    Who names none pays for two look-ups: a body is looked through for one only when it cannot be read without.
+    """
+    try:
+        ask = dialect.read(body)
+        if "preset" not in ask.fields and MARK not in ask.model:
+            return ask, None
+    except Faulted:
+        if NAMED not in body:
+            raise
+    applied = apply_preset(dialect, body, presets, account_id)
+    return dialect.read(body if applied is None else applied.body), applied
 
 
 def apply_preset(dialect: Dialect, body: bytes, presets: Presets, account_id: str) -> Applied | None:

@@ -6,7 +6,7 @@ same kind of work; one that learned to choose takes the same values and has its 
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol
 from zlib import crc32
@@ -37,7 +37,8 @@ MOST_MODELS = 4
 MOST_GLOBS = 1024
 # So many requests of a kind weigh as much as the rules.
 _RULES_WORTH = 50
-_LONG_PROMPT, _LONG_CONTEXT = 20_000, 200_000
+# Longer contexts than this say nothing more of a model.
+_LONG_CONTEXT = 256_000
 # Kinds of work for which thinking first pays.
 _DEEP = frozenset({"math", "research_report", "data:analysis", "data:sql"})
 # What a model has to be able to do where it is asked for: others would answer without it.
@@ -89,7 +90,8 @@ def find_router(name: str, catalogue: Catalogue) -> tuple[str, tuple[str, ...]] 
 class Figures(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A model as a candidate. `price_nano` is of a million tokens, three of four of them prompt, at its cheapest.
 
-    `percentile` is its place by price among all models that cost something, from 0. None is unknown.
+    `percentile` is its place by price among all models that cost something, from 0; `providers` is how many serve it,
+    `is_latest` says that it is the newest of its family. None is unknown.
     """
 
     model: str
@@ -101,6 +103,8 @@ class Figures(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     modalities: frozenset[str] | None = None
     context_length: int | None = None
     created_s: int = 0
+    is_latest: bool = False
+    providers: int = 1
 
 
 class TaskRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -137,9 +141,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chooser(Protocol):
-    """Puts candidates in order, best first, with a reason each. Pure: the same arguments give the same order."""
+    """Puts candidates in order, best first, with a reason each; of the order only the beginning may be asked for.
 
-    def __call__(self, question: Question, candidates: Sequence[Figures], /) -> list[Choice]: ...
+    Pure: the same arguments give the same order.
+    """
+
+    def __call__(self, question: Question, candidates: Sequence[Figures], /) -> Iterable[Choice]: ...
 
 
 class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +155,11 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
     allowed: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     tier: str = "low"
+
+    @property
+    def are_any(self) -> bool:
+        """Say whether there is a model that may not be asked."""
+        return bool(self.allowed or self.excluded)
 
     def permit(self, model: str) -> bool:
         """Say whether a model may be asked."""
@@ -158,8 +170,9 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
 
 def figures_of(catalogue: Catalogue) -> tuple[Figures, ...]:
     """Return every model that answers with text and is served, by price; it holds as long as the catalogue does."""
+    newest = frozenset(catalogue.latest.values())
     found = [
-        _figures(model, endpoints)
+        _figures(model, endpoints, is_latest=name in newest)
         for name, model in catalogue.models.items()
         if model.task == "generate"
         and "text" in model.output_modalities
@@ -173,7 +186,7 @@ def figures_of(catalogue: Catalogue) -> tuple[Figures, ...]:
     )
 
 
-def _figures(model: Model, endpoints: Sequence[Endpoint]) -> Figures:
+def _figures(model: Model, endpoints: Sequence[Endpoint], *, is_latest: bool) -> Figures:
     plain = [each for each in endpoints if tier_of(each) is None] or endpoints
     lengths = [each.context_length for each in plain if each.context_length is not None]
     taken = [each.supported_parameters for each in plain]
@@ -187,6 +200,8 @@ def _figures(model: Model, endpoints: Sequence[Endpoint]) -> Figures:
         modalities=_united(kinds),
         context_length=max(lengths) if lengths else model.context_length,
         created_s=model.created_s,
+        is_latest=is_latest,
+        providers=len({each.provider.slug for each in plain}),
     )
 
 
@@ -218,11 +233,12 @@ def auto_models(
     `fits` says whether an endpoint of a model passes the request's filters. Where nobody can do what is demanded, the
     others are candidates; where nobody is in the cost tier, those of the nearest are.
     """
-    permitted = [each for each in market if restrictions.permit(each.model)]
-    able = [each for each in permitted if is_able(each, question.features)]
-    for pool in (able, permitted):
+    permitted = [each for each in market if restrictions.permit(each.model)] if restrictions.are_any else market
+    for has_to_be_able in (True, False):
         for low, high in _tiers_from(restrictions.tier):
-            inside = [each for each in pool if low <= each.percentile < high]
+            inside = [each for each in permitted if low <= each.percentile < high]
+            if has_to_be_able:
+                inside = [each for each in inside if is_able(each, question.features)]
             chosen = _fitting(chooser(question, inside), fits) if inside else []
             if chosen:
                 return chosen
@@ -255,39 +271,41 @@ def _tiers_from(tier: str) -> list[tuple[float, float]]:
     return [TIERS[name] for name in sorted(names, key=lambda name: (abs(names.index(name) - at), names.index(name)))]
 
 
-def by_rules(question: Question, candidates: Sequence[Figures], /) -> list[Choice]:
+def by_rules(question: Question, candidates: Sequence[Figures], /) -> Iterator[Choice]:
     """Rank by what callers of this exchange spent on the same kind of work, and by rules while that is little."""
     own = question.own
     spent = {each.model: own.by_model.get(each.model, 0.0) for each in candidates}
     total = sum(spent.values())
     weight = own.requests / (own.requests + _RULES_WORTH) if total else 0.0
     rules = _prior(question, candidates)
-    choices = [
-        Choice(
-            model=each.model,
-            score=weight * spent[each.model] / (total or 1) + (1 - weight) * rules[each.model],
-            reason=f"{spent[each.model]:.1%} of what was spent on {question.tag}, {rules[each.model]:.1%} by rules",
-        )
-        for each in candidates
-    ]
-    return sorted(choices, key=lambda choice: (-choice.score, choice.model))
+    scores = {model: weight * share / (total or 1) + (1 - weight) * rules[model] for model, share in spent.items()}
+    for model in sorted(scores, key=lambda model: (-scores[model], model)):
+        reason = f"{spent[model]:.1%} of what was spent on {question.tag}, {rules[model]:.1%} by rules"
+        yield Choice(model=model, score=scores[model], reason=reason)
 
 
 def _prior(question: Question, candidates: Sequence[Figures]) -> Mapping[str, float]:
-    """Return each candidate's share by rules: what is newer, dearer within the tier and fit for the work is better."""
-    features, tag = question.features, question.tag
-    deep = tag in _DEEP or TAGS[tag].macro in ("code", "agent")
+    """Return each candidate's share by rules.
+
+    Better is what is the newest of its family or newer than others, what more providers care to serve, what reads
+    longer prompts, calls tools and costs more within the tier; where thinking first pays, what thinks.
+    """
+    tag = question.tag
+    thinking = 1.5 if tag in _DEEP or TAGS[tag].macro in ("code", "agent") else 0.5
     born = [each.created_s for each in candidates if each.created_s]
-    oldest, newest = (min(born), max(born)) if born else (0, 0)
-    dearest = max((each.price_nano for each in candidates), default=0)
-    points: dict[str, float] = {}
+    oldest, span_s = (min(born), max(max(born) - min(born), 1)) if born else (0, 1)
+    prices = sorted(each.price_nano for each in candidates)
+    powers: dict[str, float] = {}
     for each in candidates:
-        age = (each.created_s - oldest) / (newest - oldest) if newest > oldest and each.created_s else 0.0
-        price = each.price_nano / dearest if dearest else 0.0
-        knows_tools = each.parameters is not None and "tools" in each.parameters
-        long = features.prompt_tokens > _LONG_PROMPT and (each.context_length or 0) >= _LONG_CONTEXT
-        points[each.model] = 2 * age + price + 1.5 * (deep and each.reasoning) + 0.5 * knows_tools + long
-    powers = {model: math.exp(2 * count) for model, count in points.items()}
+        points = bisect_left(prices, each.price_nano) / len(prices) + each.is_latest + min(each.providers, 8) / 8
+        points += min(each.context_length or 0, _LONG_CONTEXT) / _LONG_CONTEXT
+        if each.created_s:
+            points += (each.created_s - oldest) / span_s
+        if each.parameters is not None and "tools" in each.parameters:
+            points += 0.5
+        if each.reasoning:
+            points += thinking
+        powers[each.model] = math.exp(2 * points)
     total = sum(powers.values())
     return {model: power / total for model, power in powers.items()}
 

@@ -8,7 +8,7 @@ from tests.unit.gateway.stage import endpoint, stage
 from wideband.canon.faults import Faulted, FaultKind
 from wideband.catalog.presets import Preset, Shelf, make_preset
 from wideband.dialects.registry import DIALECTS
-from wideband.gateway.presets import Applied, apply_preset, check_preset, preset_from_body
+from wideband.gateway.presets import Applied, apply_preset, check_preset, preset_from_body, read_body
 from wideband.upstream.scripted import Act
 from wideband.wire import jsons
 
@@ -238,3 +238,24 @@ async def test_a_request_with_a_preset_goes_upstream_whole_and_is_recorded_under
     sent = jsons.decode(play.upstream.sent[0].call.body)
     assert (sent["model"], sent["temperature"], sent["messages"][0]["content"]) == ("north-m1", 0.2, "Be kind.")
     assert play.ledger.records[0].preset == "support"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("openai_chat", {"preset": "support", "messages": [{"role": "user", "content": "Hi"}]}),
+        ("anthropic_messages", {"model": "@preset/support", "messages": [{"role": "user", "content": "Hi"}]}),
+    ],
+)
+def test_a_body_that_only_its_preset_makes_whole_is_read(dialect: str, body: dict[str, Any]) -> None:
+    ask, found = read_body(DIALECTS[dialect], jsons.encode(body), Shelf({"support": SUPPORT}), "local")
+    assert found is not None
+    assert (ask.model, ask.max_tokens) == ("acme/m1", 900)
+
+
+def test_a_body_that_nothing_makes_whole_is_refused() -> None:
+    with pytest.raises(Faulted, match="model"):
+        read_body(DIALECTS["openai_chat"], jsons.encode(ASKED["openai_chat"]), Shelf(), "local")
+    with pytest.raises(Faulted, match="temperature"):
+        wrong = jsons.encode({"model": "@preset/support", "temperature": 9, **ASKED["openai_chat"]})
+        read_body(DIALECTS["openai_chat"], wrong, Shelf({"support": SUPPORT}), "local")

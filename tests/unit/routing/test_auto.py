@@ -58,17 +58,36 @@ def test_what_callers_spend_on_a_kind_of_work_decides_where_there_is_much_of_it(
 
 def test_scores_add_up_to_one_and_say_why() -> None:
     own = Shares(requests=100, by_model={"a/small": 0.5, "c/huge": 0.5})
-    choices = by_rules(question(own=own), MARKET)
+    choices = list(by_rules(question(own=own), MARKET))
     assert sum(choice.score for choice in choices) == pytest.approx(1)
     assert choices[0].reason.startswith("50.0% of what was spent on qa_knowledge")
 
 
-def test_rules_prefer_what_is_newer_thinks_and_calls_tools() -> None:
-    plain, thinks = figures("a/plain"), figures("b/thinks", reasoning=True)
-    assert by_rules(question("code:debugging"), (plain, thinks))[0].model == "b/thinks"
-    assert by_rules(question("conversation"), (plain, thinks))[0].model == "a/plain"
-    calls = figures("b/calls", parameters=frozenset({"tools"}))
-    assert by_rules(question("agent:tool_use"), (plain, calls))[0].model == "b/calls"
+@pytest.mark.parametrize(
+    "better",
+    [
+        {"reasoning": True},
+        {"is_latest": True},
+        {"providers": 5},
+        {"context_length": 200_000},
+        {"parameters": frozenset({"tools"})},
+        {"price_nano": 2000},
+    ],
+)
+def test_rules_prefer(better: dict[str, Any]) -> None:
+    market = figures("a/plain"), figures("b/better", **better)
+    assert next(by_rules(question(), market)).model == "b/better"
+
+
+def test_rules_prefer_what_is_newer() -> None:
+    market = figures("a/old", created_s=100), figures("b/new", created_s=900)
+    assert next(by_rules(question(), market)).model == "b/new"
+
+
+def test_thinking_counts_for_more_where_it_pays() -> None:
+    market = figures("a/plain"), figures("b/thinks", reasoning=True)
+    code, talk = (next(by_rules(question(tag), market)).score for tag in ("code:debugging", "conversation"))
+    assert code > talk
 
 
 @pytest.mark.parametrize(
