@@ -267,6 +267,7 @@ _CODE_TAGS = ("code:general_impl", "code:debugging", "code:review", "code:refact
 _MOST_TOOL_BYTES = 4_096
 _HEAD_CHARS, _TAIL_CHARS, _HARNESS_CHARS = 700, 300, 400
 _LEAST_POINTS = 2
+_NO_TOOLS: frozenset[str] = frozenset()
 
 
 def _split(words: str) -> Iterable[tuple[str, int]]:
@@ -309,10 +310,19 @@ def task_tag(features: Features) -> str:
     asked = features.asking or features.opening
     if len(asked) > _HEAD_CHARS + _TAIL_CHARS:
         asked = f"{asked[:_HEAD_CHARS]} {asked[-_TAIL_CHARS:]}"
+    if "tools" not in features.needs:
+        return _tag(asked, features.needs, "", _NO_TOOLS)
+    return _tag(
+        asked, features.needs, features.opening[:_HARNESS_CHARS], _spoken_for(features.tools[:_MOST_TOOL_BYTES])
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def _tag(asked: str, needs: frozenset[str], head: str, spoken_for: frozenset[str]) -> str:
+    """Return the tag; kept, because an agent's newest words stay the same from one call of a tool to the next."""
     points = _points_of(asked)
-    needs = features.needs
     if "tools" in needs:
-        _count_tools(points, features)
+        _count_tools(points, head, spoken_for)
     else:
         # Without a tool nobody moves a file or clicks.
         points.pop("agent:file_operations", None)
@@ -353,12 +363,12 @@ def _spoken_for(tools: bytes) -> frozenset[str]:
     return frozenset(tag for word, tag in _TOOLS if word in names)
 
 
-def _count_tools(points: dict[str, int], features: Features) -> None:
+def _count_tools(points: dict[str, int], head: str, spoken_for: frozenset[str]) -> None:
     """Count what the tools speak for: with them a request is an agent's, unless it is plainly something else."""
     points["agent:tool_use"] = points.get("agent:tool_use", 0) + 3
-    for name in _spoken_for(features.tools[:_MOST_TOOL_BYTES]):
+    for name in spoken_for:
         points[name] = points.get(name, 0) + _TOOL_POINTS[name]
-    if any(map(features.opening[:_HARNESS_CHARS].lower().__contains__, _HARNESS)):
+    if any(map(head.lower().__contains__, _HARNESS)):
         points["agent:coding"] = points.get("agent:coding", 0) + 4
     if "agent:coding" in points:
         # Whatever is asked of a coding agent, it is code that it works on.
