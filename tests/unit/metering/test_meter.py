@@ -224,3 +224,17 @@ def test_a_request_that_nobody_served_has_a_record_without_a_provider() -> None:
 def test_a_request_without_a_try_has_a_record_too() -> None:
     record = Meter(0).close(facts(Usage(), status=402, fault=Fault(kind=FaultKind.PAYMENT_REQUIRED, message="Pay.")))
     assert (record.tries, record.provider, record.duration_ms) == ((), None, 1000)
+
+
+def test_waits_of_seconds_after_the_first_token_are_stalls() -> None:
+    counting = Meter(0)
+    counting.try_started(A, 0, 0)
+    second = 1_000_000_000
+    for at in (5, 6.9, 8.9, 10, 15):
+        counting.saw([TextDelta("x")], int(at * second))
+    assert counting.stalls == 2
+    counting.kept_waiting(3 * second)
+    counting.saw([TextDelta("x")], 19 * second)
+    assert counting.stalls == 2
+    counting.try_started(A, 20 * second, 0)
+    assert counting.stalls == 0
