@@ -24,8 +24,8 @@ PRICE = '{ prompt = "1", completion = "2" }'
 
 
 def config(url: str) -> str:
-    """Return a market: a model at each dialect, and one that is at two places, the first of them cheaper."""
-    rows = ["[limits]", "max_body_bytes = 67108864", "[sandbox]", 'mode = "off"']
+    """Return a market: a model at each dialect, and one that is at two places, the cheaper of which comes first."""
+    rows = ["[limits]", "max_body_bytes = 67108864", "[sandbox]", 'mode = "off"', "[routing]", 'ranker = "price"']
     for dialect, version in UPSTREAMS.items():
         for host in ("main", "spare"):
             rows += ["[[provider]]", f'slug = "{host}-{dialect}"', f'name = "{host}"', f'dialect = "{dialect}"']

@@ -312,11 +312,11 @@ def wire(faults: dict[str, Fault]) -> Iterator[Peer]:
 
 
 def market(port: int, faults: list[str], nobody_port: int) -> str:
-    """Write the rows: of each model, the faulty endpoint is the cheapest and the sound one stands behind it.
+    """Write the rows: of each model, the faulty endpoint is the cheapest, hence the first, and a sound one behind it.
 
     A model is called `wire/DIALECT-N`, N counting the faults; every ask has one of its own, so that no breaker opens.
     """
-    rows = []
+    rows = ['[routing]\nranker = "price"']
     for dialect, short in SHORT.items():
         for slug, at in ("bad", port), ("sound", port), ("nobody", nobody_port):
             rows.append(

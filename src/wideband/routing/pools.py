@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
+from functools import cache
 
 from wideband.catalog.rows import Endpoint
 from wideband.routing.filters import FILTERS, RatesOf
@@ -13,6 +14,11 @@ INITIAL = "Initial Endpoints"
 # Callers write the lists of `provider.only` and the like, so what is remembered for them is bounded.
 _MOST_POOLS = 256
 _MOST_MODELS = 4096
+
+
+@cache
+def _step(at: int, count: int) -> FunnelStep:
+    return FunnelStep(FILTERS[at - 1].step if at else INITIAL, count)
 
 
 class Pool:
@@ -29,8 +35,7 @@ class Pool:
         self.endpoints = stages[-1]
         self.families = families
         self.cuts = [at for at in range(len(stages) - 1) if len(stages[at + 1]) < len(stages[at])]
-        names = (INITIAL, *(row.step for row in FILTERS))
-        self.steps = [FunnelStep(name, len(stage)) for name, stage in zip(names, stages, strict=False)]
+        self.steps = [_step(at, len(stage)) for at, stage in enumerate(stages)]
         self.shelf = Shelf()
 
 
