@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from wideband.catalog.joining import catalogue
 from wideband.catalog.reading import Sheet, read_sheet
 from wideband.catalog.rows import EndpointRow, Override, Price, Provider, Rates
 from wideband.catalog.voices import Words
@@ -112,6 +113,13 @@ def test_a_known_endpoint_keeps_what_its_row_does_not_change() -> None:
     assert (row.upstream_model, row.price.base.prompt) == ("gpt-5", 9_000_000_000)
 
 
+def test_how_long_prompts_stay_cached_is_said_by_provider_and_endpoint() -> None:
+    sheet = read(ROW.replace("\n[[endpoint]]", "\ncache_ttl_s = 7200\n[[endpoint]]") + "cache_ttl_s = 300\n")
+    assert sheet.providers["box"].cache_ttl_s == 7200
+    [joined] = catalogue(sheet).endpoints["acme/m1"]
+    assert (joined.cache_ttl_s, joined.provider.cache_ttl_s) == (300, 7200)
+
+
 def test_aliases_are_other_names_for_models_that_are_there() -> None:
     assert read('[aliases]\nfast = "openai/gpt-5"\n').aliases == {"fast": "openai/gpt-5"}
     # Models of the simulated market only show while it runs.
@@ -143,6 +151,7 @@ def test_every_fault_of_every_row_is_told_at_once() -> None:
         (ROW + '[[endpoint]]\nprovider = "box"\nmodel = "acme/m1"\n', "model", "stands twice"),
         ('[[endpoint]]\nprovider = "opanai"\nmodel = "a/b"\n', "provider", "did you mean `openai`?"),
         (ROW.replace("acme/m1", "m1"), "model", "author/slug"),
+        (BOX + "cache_ttl_s = 0\n", "cache_ttl_s", ">= 1"),
         (ROW + 'tag = "openai/x"\n', "tag", "begin with `box/`"),
         (BOX + 'key = "k"\nkey_env = "K"\n', "key", "not both"),
         (BOX.replace("http://", "http://user:pw@"), "base_url", "no user"),
