@@ -117,22 +117,25 @@ def test_no_secret_and_nothing_readable_by_others_is_in_a_home(tmp_path: Path) -
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    database.connect(tmp_path).close()
+    db = database.connect(tmp_path)
+    applied = [name for (name,) in db.execute("SELECT name FROM migration ORDER BY number").fetchall()]
+    db.close()
     migrations = tmp_path / "migrations"
     migrations.mkdir()
-    (migrations / "0001_ledger.sql").write_text("applied already, so it is not read")
-    (migrations / "0002_good.sql").write_text("CREATE TABLE good (id TEXT); CREATE TABLE better (id TEXT);")
-    (migrations / "0003_bad.sql").write_text("CREATE TABLE bad (id TEXT); THIS IS NOT SQL;")
+    for name in applied:
+        (migrations / name).write_text("applied already, so it is not read")
+    (migrations / "9998_good.sql").write_text("CREATE TABLE good (id TEXT); CREATE TABLE better (id TEXT);")
+    (migrations / "9999_bad.sql").write_text("CREATE TABLE bad (id TEXT); THIS IS NOT SQL;")
     monkeypatch.setattr(database, "_MIGRATIONS", migrations)
     with pytest.raises(apsw.SQLError):
         database.connect(tmp_path)
     reader = database.connect_reader(tmp_path)
     assert not reader.table_exists(None, "good")
     reader.close()
-    (migrations / "0003_bad.sql").unlink()
+    (migrations / "9999_bad.sql").unlink()
     db = database.connect(tmp_path)
-    assert db.execute("SELECT name FROM migration ORDER BY number").fetchall() == [
-        ("0001_ledger.sql",),
-        ("0002_good.sql",),
+    assert [name for (name,) in db.execute("SELECT name FROM migration ORDER BY number").fetchall()] == [
+        *applied,
+        "9998_good.sql",
     ]
     db.close()
