@@ -1,6 +1,6 @@
 """The run: requests in simulated time through the gateway's own planner, failover, health board and stickiness."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import chain
 from random import Random
@@ -12,10 +12,10 @@ from wideband.canon.usage import Usage
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.clock import monotonic_s
 from wideband.pricing import charge, resolve
-from wideband.routing.failover import tries
+from wideband.routing.failover import Failover
 from wideband.routing.health import LEAST_PATIENCE_S, Health
 from wideband.routing.plan import plan
-from wideband.routing.plans import Committed, Outcome, Preferences, Refused, Wish
+from wideband.routing.plans import Outcome, Preferences, Wish
 from wideband.routing.policy import Policy, Weights
 from wideband.routing.rankers import RANKERS
 from wideband.routing.stickiness import LEAST_TOKENS, Sticky, lifetime_s, pays
@@ -34,7 +34,6 @@ _LOOK_UP_EVERY = 2000
 _LEAST_PATIENCE_NS = int(LEAST_PATIENCE_S * SECOND_NS)
 _TOOLS, _NOTHING = frozenset({"tools"}), frozenset[str]()
 
-Flow = Generator[Endpoint, Committed | Refused, Fault | None]
 # Told how much of the run is done, a share; says whether to go on.
 Watch = Callable[[float], bool]
 
@@ -88,7 +87,7 @@ class _Request:
 
     __slots__ = ("answer", "asked_ns", "begun_ns", "endpoint", "flow", "score", "talk", "tried")
 
-    def __init__(self, talk: Conversation, asked_ns: int, flow: Flow, score: Score) -> None:
+    def __init__(self, talk: Conversation, asked_ns: int, flow: Failover, score: Score) -> None:
         self.talk = talk
         self.asked_ns = asked_ns
         self.flow = flow
@@ -174,12 +173,14 @@ class Run:
 
         chosen, score = plan(wish, self._catalogue, self.health, now_ns, turn.seed, rates_of), self.score
         if talk.number < 0:
-            score, first = self._unscored, turn.seed % len(chosen.endpoints)
-            rotated = chosen.endpoints[first:] + chosen.endpoints[:first]
+            score, at = self._unscored, turn.seed % len(chosen.endpoints)
+            rotated = chosen.endpoints[at:] + chosen.endpoints[:at]
             chosen = msgspec.structs.replace(chosen, endpoints=rotated)
         score.requests += 1
-        request = _Request(talk, now_ns, tries(chosen, MOST_TRIES), score)
-        self._begin(request, next(request.flow))
+        request = _Request(talk, now_ns, Failover(chosen, MOST_TRIES), score)
+        first = request.flow.next()
+        assert first is not None
+        self._begin(request, first)
 
     def _begin(self, request: _Request, endpoint: Endpoint) -> None:
         """Ask an endpoint."""
@@ -208,10 +209,10 @@ class Run:
         fault = answer.fault
         assert fault is not None
         self.health.observe(Outcome(endpoint_id=endpoint.id, at_ns=self.now_ns, fault=fault))
-        try:
-            again = request.flow.send(Refused(fault))
-        except StopIteration as stop:
-            self._closed(request, stop.value or fault)
+        request.flow.refused(endpoint, fault)
+        again = request.flow.next()
+        if again is None:
+            self._closed(request, request.flow.last_word())
             return
         request.score.failovers += 1
         self._begin(request, again)
@@ -219,7 +220,6 @@ class Run:
     def _served(self, request: _Request) -> None:
         """Charge an answer, or the beginning of one that broke off, and learn from it."""
         answer, endpoint, talk, now_ns = request.answer, request.endpoint, request.talk, self.now_ns
-        request.flow.close()
         turn = talk.turns[talk.at]
         prompt, cached, first_ns = turn.prompt_tokens, answer.cached_tokens, answer.first_ns or 0
         rates = resolve(endpoint.price, request.asked_ns, prompt)

@@ -13,8 +13,8 @@ from wideband.simulate.score import Result
 RANKER = "market"
 # What is tried for each weight; each is multiplied with all others.
 GRID: dict[str, tuple[float, ...]] = {
-    "time": (0.0, 0.25, 0.5, 1.0, 4.0),
-    "edge": (8.0, 16.0, 32.0),
+    "time": (0.25, 0.5, 1.0, 4.0),
+    "edge": (16.0, 32.0),
     "explore": (0.001, 0.01),
 }
 
