@@ -1,10 +1,13 @@
 """Tables of several processes that tell each other everything agree in the end, however the telling is mixed."""
 
 from hypothesis import given, settings, strategies as st
+from tests.unit.routing.rows import NOW_NS, SECOND_NS, catalogue, down, endpoint, wish
 
+from wideband.routing.health import Health
+from wideband.routing.plan import plan
+from wideband.routing.plans import Warm
 from wideband.routing.stickiness import Sticky
 
-SECOND_NS = 1_000_000_000
 TTL_S = 100
 
 # Who does what: a table notes a key, or tells the others what it knows.
@@ -52,3 +55,36 @@ def test_a_table_is_bounded_and_never_finds_what_has_ended(notes: list[tuple[int
     back = Sticky(capacity)
     back.restore(sticky.snapshot(), now * SECOND_NS)
     assert {key for key in range(10) if back.find(key, now * SECOND_NS) is not None} == found
+
+
+NAMES = ["a", "b", "c", "d"]
+ROWS = [endpoint(name, usd=usd) for usd, name in enumerate(NAMES, 1)]
+
+
+@given(
+    warm=st.sampled_from([*NAMES, "gone"]),
+    ignored=st.sets(st.sampled_from(NAMES), max_size=3),
+    broken=st.sets(st.sampled_from(NAMES)),
+    sort=st.sampled_from([None, "throughput", "latency", "exacto"]),
+    seed=st.integers(0, 2**32),
+)
+def test_warmth_lets_nobody_in_or_out_and_leads_only_where_all_is_well(
+    warm: str, ignored: set[str], broken: set[str], sort: str | None, seed: int
+) -> None:
+    def planned(place: Warm | None) -> tuple[list[str], dict[str, str | None]]:
+        health = Health()
+        for name in broken:
+            for _ in range(10):
+                health.observe(down(name))
+        preferences = {"ignore": sorted(ignored), **({"sort": sort} if sort else {})}
+        made = plan(wish(preferences, warm=place), catalogue(*ROWS), health, NOW_NS, seed)
+        return [one.tag for one in made.endpoints], {one.tag: one.note for one in made.weighed}
+
+    cold, _ = planned(None)
+    order, notes = planned(Warm(f"m@{warm}", 900))
+    assert sorted(order) == sorted(cold)
+    if warm in order and warm not in broken:
+        assert (order[0], notes[warm]) == (warm, "warm")
+    elif warm in order:
+        assert {name for name in order if name not in broken} == set(order[: len(set(order) - broken)])
+        assert notes[warm] != "warm"
