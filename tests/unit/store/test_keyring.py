@@ -118,7 +118,7 @@ def test_no_secret_and_nothing_readable_by_others_is_in_a_home(tmp_path: Path) -
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     db = database.connect(tmp_path)
-    applied = [name for (name,) in db.execute("SELECT name FROM migration ORDER BY number").fetchall()]
+    applied = [str(name) for (name,) in db.execute("SELECT name FROM migration ORDER BY number").fetchall()]
     db.close()
     migrations = tmp_path / "migrations"
     migrations.mkdir()
