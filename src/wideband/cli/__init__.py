@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "keys": "wideband.cli.keys",
     "connect": "wideband.cli.connect",
     "credits": "wideband.cli.credits",
+    "explain": "wideband.cli.explain",
     "models": "wideband.cli.models",
     "outage": "wideband.cli.outage",
     "presets": "wideband.cli.presets",
