@@ -208,6 +208,31 @@ def test_a_change_of_the_outlook_is_seen_at_once() -> None:
     assert shares(plan(asking(), known, board, NOW_NS, 1))["b"] > 0.9
 
 
+def test_the_example_of_the_reference() -> None:
+    """The table in docs/reference/routing.md."""
+
+    def priced(name: str, prompt: float, completion: float, cache_read: float | None = None) -> Endpoint:
+        cached = None if cache_read is None else int(cache_read * 1e9)
+        rates = Rates(prompt=int(prompt * 1e9), completion=int(completion * 1e9), cache_read=cached)
+        return endpoint(name, price=Price(base=rates))
+
+    board = Board(
+        a=Outlook(wait_s=0.8, token_s=0.016),
+        b=Outlook(wait_s=0.5, token_s=0.008),
+        c=Outlook(wait_s=1.2, token_s=0.02, errors=0.04),
+        d=Outlook(wait_s=0.6, token_s=0.014, cached=0.6),
+    )
+    four = priced("a", 0.5, 2), priced("b", 0.6, 2.4), priced("c", 0.45, 1.8), priced("d", 0.55, 2.2, 0.14)
+    found = rows(planned(asking(prompt_tokens=8000), *four, board=board))
+    table = {name: (row.cost_nano, row.total_ms, row.penalty, row.share) for name, row in found.items()}
+    assert table == {
+        "a": pytest.approx((5_000_000, 8800, 1.08, 0.091), abs=1e-3),
+        "b": pytest.approx((6_000_000, 4500, 1.08, 0.117), abs=1e-3),
+        "c": pytest.approx((4_500_000, 11_200, 1.32, 0.019), abs=1e-3),
+        "d": pytest.approx((3_532_000, 7600, 1.08, 0.772), abs=1e-3),
+    }
+
+
 # -- health, speed and warmth --------------------------------------------------------------------------------------
 
 
