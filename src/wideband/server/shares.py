@@ -18,7 +18,8 @@ log = logging.getLogger("wideband.server")
 FIRST_S = 5.0
 EVERY_S = 600.0
 
-WINDOW = "7d"
+WINDOW_DAYS = 7
+WINDOW = f"{WINDOW_DAYS}d"
 MACROS = {"code": "Code", "data": "Data", "agent": "Agent", "general": "General"}
 
 Row = dict[str, Any]
@@ -62,10 +63,15 @@ def classifications(shares: TaskShares, query: Mapping[str, str]) -> Row:
     ]
     shown.sort(key=lambda row: -row["usage_share"])
     macros = [
-        {"key": macro, "display_name": name, "usage_share": _usage(own, rows), "token_share": _tokens(own, rows)}
+        {"key": macro, "label": name, "usage_share": _usage(own, rows), "token_share": _tokens(own, rows)}
         for (macro, own), name in zip(by_macro.items(), MACROS.values(), strict=True)
     ]
-    data = {"classifications": shown, "macro_categories": macros, "window": window, "as_of": iso(shares.made_ns)}
+    data = {
+        "classifications": shown,
+        "macro_categories": macros,
+        "window_days": WINDOW_DAYS,
+        "as_of": iso(shares.made_ns),
+    }
     return {"data": data}
 
 
