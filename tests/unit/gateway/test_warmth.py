@@ -1,5 +1,6 @@
 """An agent's conversation over providers that cache prompts: it stays where it is cached, and moves once at most."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from wideband.metering.record import Generation
 from wideband.sandbox.prefix_cache import PrefixCache
 from wideband.sandbox.prose import CHARS_PER_TOKEN
 from wideband.upstream.base import Call
-from wideband.upstream.scripted import Act, ScriptedAnswer, Sent
+from wideband.upstream.scripted import Act, Hang, ScriptedAnswer, Sent, stream
 from wideband.wire import jsons
 
 TURNS = 18
@@ -226,3 +227,30 @@ async def test_who_answers_cold_is_not_called_warm(set_up: Stage, providers: Cac
     second = await ask_shortly(set_up, session_id="one")
     assert providers.asked[-2] == first.provider, "the warm one is asked first"
     assert not second.is_warm
+
+
+async def test_a_failure_is_no_use_of_a_cache(set_up: Stage, providers: CachingUpstream) -> None:
+    first = await ask_shortly(set_up, session_id="one")
+    noted = set_up.exchange.sticky.snapshot()
+    providers.broken = set(SLUGS)
+    client = await set_up.ask({**SHORT, "session_id": "one"})
+    assert client.status >= 500
+    assert set_up.exchange.sticky.snapshot() == noted, "it neither renews the place nor ends it"
+    providers.broken = {slug for slug in SLUGS if slug != first.provider}
+    assert (await ask_shortly(set_up, session_id="one")).provider == first.provider
+
+
+@pytest.mark.parametrize(("ending", "places"), [("leaves", 1), ("breaks", 0)])
+async def test_a_caller_who_leaves_midway_has_the_prompt_cached_but_a_broken_answer_tells_nothing(
+    ending: str, places: int
+) -> None:
+    hello = b'data: {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}\n\n'
+    made = stage({"a": [stream(hello, Hang()) if ending == "leaves" else stream(hello)]}, caching("a"))
+    client = Client()
+    body = jsons.encode({**SHORT, "stream": True, "session_id": "one"})
+    task = asyncio.ensure_future(made.session(client).answer(body))
+    await client.first.wait()
+    if ending == "leaves":
+        client.leave()
+    await asyncio.wait_for(task, 1)
+    assert len(made.exchange.sticky) == places
