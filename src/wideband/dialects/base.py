@@ -76,6 +76,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     supported_parameters: frozenset[str] | None = None
     # Which `Reasoning.format` the endpoint can read back; reasoning sealed for another is left out and recorded.
     reasoning_format: str | None = None
+    # The class of service that the endpoint is priced for (flex, priority), which the body has to ask for.
+    service_tier: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +93,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway says about an answer, whoever gave it.
 
     `model` is the public id that served; `provider` the display name of who served it. `asked` is `Ask.fields`, for
-    protocols whose answers repeat the request or depend on it.
+    protocols whose answers repeat the request or depend on it. `service_tier` is the class of service that was given
+    (default, flex, priority); None where it is no matter, and the provider's word stands.
     """
 
     id: str
@@ -102,6 +105,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     asked: dict[str, msgspec.Raw] = {}
     include_usage: bool = False
     hides_reasoning: bool = False
+    service_tier: str | None = None
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

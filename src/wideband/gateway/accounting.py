@@ -56,6 +56,7 @@ def account_for(work: Work, trial: Trial | None, fault: Fault | None) -> Account
     facts = msgspec.structs.replace(
         _facts(work, trial, fault, bill),
         rates=msgspec.structs.asdict(rates),
+        service_tier=trial.envelope.service_tier,
         tool_verdict=tools,
         structured_verdict=structured,
     )

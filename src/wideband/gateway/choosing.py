@@ -16,7 +16,7 @@ from wideband.metering.meter import CHARS_A_TOKEN
 from wideband.pricing import hold_amount, resolve
 from wideband.routing.plan import plan
 from wideband.routing.plans import Plan, Preferences, Wish
-from wideband.routing.preferences import decode_preferences
+from wideband.routing.preferences import decode_preferences, in_service_tier
 from wideband.routing.variants import find_model, refined
 
 
@@ -58,7 +58,7 @@ def make_wish(work: Work) -> Wish:
 def _models(work: Work) -> list[tuple[str, Preferences]]:
     """Return the models that are asked for, each with the preferences that hold for it."""
     ask, catalogue = work.ask, work.exchange.catalogue
-    preferences = decode_preferences(ask.preferences)
+    preferences = in_service_tier(decode_preferences(ask.preferences), ask.service_tier)
     chosen: list[tuple[str, Preferences]] = []
     for name in ask.models or (ask.model,):
         if (routed := routed_models(work, name, preferences)) is not None:

@@ -17,6 +17,7 @@ from wideband.metering.record import Generation
 from wideband.routing.health import Health
 from wideband.routing.hedges import Budget
 from wideband.routing.policy import Policy
+from wideband.routing.preferences import tier_of
 from wideband.routing.stickiness import Sticky
 from wideband.store.base import Ledger, Presets
 from wideband.store.replies import Replies
@@ -148,6 +149,7 @@ class Exchange:
                     max_output=endpoint.max_output,
                     supported_parameters=endpoint.supported_parameters,
                     reasoning_format=dialect.reasoning_format,
+                    service_tier=tier_of(endpoint),
                 ),
                 packing=CARRIAGES[provider.carriage].get(dialect.name) if provider.carriage else None,
                 authorizer=None if key else self._authorizer(auth),

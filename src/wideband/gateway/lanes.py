@@ -11,6 +11,8 @@ from wideband.catalog.rows import Endpoint
 from wideband.dialects import seals
 from wideband.dialects.base import Ask, Closing, Dialect, Draft, Envelope, Relay, StreamEncoder, Target
 from wideband.dialects.registry import DIALECTS
+from wideband.routing.preferences import tier_of
+from wideband.wire import jsons
 from wideband.wire.sse import Frame
 
 # The dialects that can stand in for each other, by what they do.
@@ -55,6 +57,32 @@ class Lane(Protocol):
     def reply(self, body: bytes, reply: Reply, envelope: Envelope, closing: Closing) -> bytes: ...
 
 
+# What a class of service is called in a body, by dialect; where it is not called, it cannot be asked for.
+_TIER_FIELDS: dict[str, str] = {"gemini_generate": "serviceTier"}
+_TIER_WORDS: dict[str, dict[str, str]] = {"anthropic_messages": {"priority": "auto"}}
+
+
+def _tier_word(dialect: Dialect, target: Target) -> str | None:
+    tier = target.service_tier
+    return None if tier is None else _TIER_WORDS.get(dialect.name, {tier: tier}).get(tier)
+
+
+def told_tier(ask: Ask, endpoint: Endpoint) -> str | None:
+    """Return the service tier that an answer says was given; None where it is no matter: nobody asked or got any."""
+    return tier_of(endpoint) or (None if ask.service_tier is None else "default")
+
+
+def in_tier(ask: Ask, dialect: Dialect, target: Target) -> Ask:
+    """Return the request for the class of service that its endpoint is priced for, whatever the caller's body says."""
+    if target.service_tier is None and ask.fields.keys().isdisjoint(("service_tier", "serviceTier")):
+        return ask
+    fields = {name: raw for name, raw in ask.fields.items() if name not in ("service_tier", "serviceTier")}
+    word = _tier_word(dialect, target)
+    if word is not None:
+        fields[_TIER_FIELDS.get(dialect.name, "service_tier")] = jsons.Raw(jsons.encode(word))
+    return msgspec.structs.replace(ask, fields=fields)
+
+
 class FastLane:
     """Same dialect on both sides: values stay the bytes they were."""
 
@@ -65,7 +93,7 @@ class FastLane:
         self.losses: list[Loss] = []
 
     def draft(self, target: Target) -> Draft:
-        return self.outward.splice(self._ask, target)
+        return self.outward.splice(in_tier(self._ask, self.outward, target), target)
 
     def writer(self, envelope: Envelope) -> Relay:
         return self.outward.relay(envelope)
@@ -85,6 +113,9 @@ class TranslatedLane:
 
     def draft(self, target: Target) -> Draft:
         request, losses = seals.for_provider(only_allowed_tools(self._request), self._provider)
+        tier = _tier_word(self.outward, target)
+        if request.service_tier != tier:
+            request = msgspec.structs.replace(request, service_tier=tier)
         draft = self.outward.encode_request(request, target)
         return msgspec.structs.replace(draft, losses=(*losses, *draft.losses)) if losses else draft
 

@@ -14,7 +14,7 @@ from wideband.catalog.rows import Endpoint
 from wideband.clock import monotonic_ns
 from wideband.dialects.base import Envelope
 from wideband.dialects.carriages import Frames, Packing
-from wideband.gateway.lanes import EncodedWriter, Lane, Writer
+from wideband.gateway.lanes import EncodedWriter, Lane, Writer, told_tier
 from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
 from wideband.metering.meter import Meter
@@ -93,6 +93,7 @@ class Trial:
             created_s=work.created_ns // 1_000_000_000,
             include_usage=work.ask.include_usage,
             hides_reasoning=work.ask.hides_reasoning,
+            service_tier=told_tier(work.ask, endpoint),
         )
         self.committed = False
         self.broke: Fault | None = None

@@ -64,6 +64,9 @@ def _ignore(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
 def _tier(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
     if not any("/" in e.tag and tier_of(e) for e in endpoints):
         return endpoints
+    if wish.preferences.tier == "flex" and (cheap := [e for e in endpoints if tier_of(e) == "flex"]):
+        # Who asks for the cheap service would rather wait than pay more.
+        return cheap
     named = {slug.casefold() for slug in (*wish.preferences.only, *wish.preferences.order)}
     admitted = (None, *wish.preferences.tiers)
     return [e for e in endpoints if tier_of(e) in admitted or e.tag.casefold() in named]
@@ -197,7 +200,11 @@ FILTERS: tuple[Filter, ...] = (
     Filter(
         step="Filter by Service Tier",
         keep=_tier,
-        reason=lambda _: "service tiers are used only when they are named",
+        reason=lambda wish: (
+            "service_tier asks for flex, and falls back on nothing else"
+            if wish.preferences.tier == "flex"
+            else "service tiers are used only when they are named"
+        ),
         message=lambda _, had: f"only service tiers serve them ({_served_by(had)}): name one in provider.only",
         excluded_by="allowed_providers",
     ),

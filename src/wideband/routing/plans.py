@@ -52,8 +52,9 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `sort_partition` "none" sorts the endpoints of all models together. `min_throughput` (tokens a second) and
     `max_latency_s` are by the percentage of tries that must be as fast ("p50"...): who misses them is asked last.
     `hedge` allows or forbids a second try beside a late one; None leaves it to the house.
-    `options` (by provider slug) are kept as asked for. `tiers` are service tiers that need no naming; `free` permits
-    only endpoints without a price.
+    `options` (by provider slug) are kept as asked for. `tiers` are service tiers that need no naming, `tier`
+    the one that the request asks for: flex alone where there is any, priority before all others. `free` permits only
+    endpoints without a price.
     """
 
     order: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     hedge: bool | None = None
     options: dict[str, Json] = {}
     tiers: frozenset[str] = frozenset()
+    tier: str | None = None
     free: bool = False
 
 

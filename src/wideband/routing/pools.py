@@ -72,6 +72,7 @@ class _Table:
             preferences.zdr,
             preferences.quantizations,
             preferences.tiers,
+            preferences.tier,
             preferences.free,
             tuple(preferences.max_price.items()),
         )

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from wideband.canon.faults import invalid
 from wideband.canon.request import Json
 from wideband.catalog.rows import NANO, Endpoint
@@ -51,6 +53,21 @@ def tier_of(endpoint: Endpoint) -> str | None:
     """Return the service tier that an endpoint is, if any: it is used only by those who ask for it."""
     suffix = endpoint.tag.rpartition("/")[2].casefold()
     return suffix if suffix in TIERS else None
+
+
+# The word that a request says -> the service tier that it asks for; every other word is the usual service.
+_ASKED = {"fast": "priority", "flex": "flex", "priority": "priority", "ultrafast": "priority"}
+_TIER_SORTS = {"flex": "price", "priority": "throughput"}
+
+
+def in_service_tier(preferences: Preferences, word: str | None) -> Preferences:
+    """Return the preferences with what a request's `service_tier` adds: a caller who orders providers has chosen."""
+    tier = _ASKED.get((word or "").lower())
+    if tier is None or preferences.order:
+        return preferences
+    return msgspec.structs.replace(
+        preferences, tier=tier, tiers=preferences.tiers | {tier}, sort=preferences.sort or _TIER_SORTS[tier]
+    )
 
 
 def _slugs(field: str, value: Json) -> tuple[str, ...]:

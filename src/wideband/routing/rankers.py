@@ -11,7 +11,7 @@ from wideband.routing.health import Health
 from wideband.routing.market import adjusted_costs, drawn, inverse_square_shares, market_shares
 from wideband.routing.plans import Weighed, Weighing, Wish
 from wideband.routing.pools import Pool
-from wideband.routing.preferences import names
+from wideband.routing.preferences import names, tier_of
 from wideband.routing.scales import Scales, cost
 
 _UNKNOWN = float("inf")
@@ -97,7 +97,12 @@ def by_order(scene: Scene, pool: Pool) -> Weighing:
 def by_throughput(scene: Scene, pool: Pool) -> Weighing:
     """Most tokens a second first, by the median; unknown ones after that, by price."""
     speeds = [scene.health.speeds(e.id, scene.now_ns).throughput for e in pool.endpoints]
-    return _by_speed(scene, pool, [_UNKNOWN if s is None else -s.p50 for s in speeds])
+    paces = [_UNKNOWN if s is None else -s.p50 for s in speeds]
+    tier = scene.wish.preferences.tier
+    if tier is None:
+        return _by_speed(scene, pool, paces)
+    # Who asks for a service tier is asked there first.
+    return _by_speed(scene, pool, [(tier_of(e) != tier, pace) for e, pace in zip(pool.endpoints, paces, strict=True)])
 
 
 def by_latency(scene: Scene, pool: Pool) -> Weighing:
@@ -153,7 +158,7 @@ def _costs(scene: Scene, scales: Scales, *, caching: bool = False) -> list[float
     return costs
 
 
-def _by_speed(scene: Scene, pool: Pool, measures: list[float]) -> Weighing:
+def _by_speed(scene: Scene, pool: Pool, measures: Sequence[Any]) -> Weighing:
     scales = _scales(scene, pool)
     costs = _costs(scene, scales)
     return _strict(scene, scales, costs, list(zip(measures, costs, strict=True)))
@@ -231,7 +236,8 @@ def _bound(wish: Wish, scales: Scales, order: list[int], notes: Mapping[int, str
     leads: dict[int, str] = {}
     if wish.warm is not None and preferences.sort != "price":
         place = scales.places.get(wish.warm.endpoint_id)
-        if place is not None and place not in notes and place not in scales.poor:
+        left_tier = place is not None and preferences.tier not in (None, tier_of(endpoints[place]))
+        if place is not None and place not in notes and place not in scales.poor and not left_tier:
             leads[place] = "warm"
     if wish.sealed_by is not None:
         model = endpoints[order[0]].model

@@ -92,7 +92,7 @@ def refined(preferences: Preferences, variants: Iterable[str]) -> Preferences:
         if row.sort is not None:
             changes["sort"] = row.sort
         if row.admits is not None and not preferences.order:
-            changes["tiers"] = changes.get("tiers", frozenset()) | {row.admits}
+            changes["tiers"] = changes.get("tiers", preferences.tiers) | {row.admits}
         if row.free:
             changes["free"] = True
     return msgspec.structs.replace(preferences, **changes) if changes else preferences

@@ -88,7 +88,7 @@ class Relay:
         delta = self._delta
         if "delta" not in delta:
             delta["delta"] = {"stop_reason": self._stop_reason(), "stop_sequence": None}
-        delta["usage"] = relay_usage(delta.get("usage"), closing)
+        delta["usage"] = relay_usage(delta.get("usage"), closing) | words.tier_field(self._envelope)
         delta.pop("type", None)
         return write_frame("message_delta", delta) + self._last(closing)
 
@@ -110,6 +110,8 @@ class Relay:
         fields = _fields(data)
         message = _fields(bytes(fields.get("message", b"")))
         message |= {"id": self._envelope.id, "model": self._envelope.model, "provider": self._envelope.provider}
+        if self._envelope.service_tier is not None:
+            message["usage"] = _fields(bytes(message.get("usage", b""))) | words.tier_field(self._envelope)
         fields["message"] = message
         return sse.encode(jsons.encode(fields), "message_start")
 

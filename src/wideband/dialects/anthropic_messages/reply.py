@@ -82,7 +82,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
         "content": content,
         "stop_reason": reason,
         "stop_sequence": choice.stop_sequence,
-        "usage": words.encode_usage(closing.usage) | words.cost_fields(closing),
+        "usage": words.encode_usage(closing.usage) | words.cost_fields(closing) | words.tier_field(envelope),
         "provider": envelope.provider,
     }
     if closing.metadata is not None:
@@ -96,7 +96,7 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
         return encode_fault(closing.fault, envelope.id)
     try:
         fields: dict[str, Any] = dict(jsons.fields(body))
-        fields["usage"] = relay_usage(fields.get("usage"), closing)
+        fields["usage"] = relay_usage(fields.get("usage"), closing) | words.tier_field(envelope)
     except jsons.DecodeError as error:
         raise garbled(f"The provider's answer cannot be read: {error}") from None
     fields |= {"id": envelope.id, "model": envelope.model, "provider": envelope.provider}

@@ -9,7 +9,7 @@ from wideband.canon.events import FinishReason
 from wideband.canon.faults import invalid
 from wideband.canon.usage import Usage
 from wideband.dialects import bodies
-from wideband.dialects.base import Closing
+from wideband.dialects.base import Closing, Envelope
 from wideband.wire import jsons
 
 NAME = "anthropic_messages"
@@ -193,6 +193,12 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     if usage.reasoning_tokens:
         counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
     return counts
+
+
+def tier_field(envelope: Envelope) -> dict[str, Any]:
+    """Return what a usage object says of the class of service that was given, where it is a matter."""
+    tier = envelope.service_tier
+    return {} if tier is None else {"service_tier": "standard" if tier == "default" else tier}
 
 
 def cost_fields(closing: Closing) -> dict[str, Any]:

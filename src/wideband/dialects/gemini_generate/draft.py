@@ -62,7 +62,7 @@ def encode_request(request: Request, target: Target) -> Draft:
         "tools": tools,
         "toolConfig": _tool_config(request, names, losses),
         "generationConfig": {**_knobs(request, target, losses), **output},
-        "serviceTier": request.service_tier if request.dialect == words.NAME else None,
+        "serviceTier": request.service_tier if request.dialect == words.NAME or target.service_tier else None,
     }
     config = body["generationConfig"]
     config["thinkingConfig"] = thinking_config(request, target, config.get("maxOutputTokens"), losses)
@@ -213,7 +213,7 @@ def _note_unsaid(request: Request, target: Target, losses: list[Loss]) -> None:
         value = getattr(request.sampling, name)
         if value is not None and value != neutral:
             note(losses, name)
-    is_own = request.dialect == words.NAME
+    is_own = request.dialect == words.NAME or target.service_tier is not None
     told = {
         "cache_control": request.cache,
         "cache_key": request.cache_key,

@@ -91,7 +91,7 @@ class StreamEncoder:
             "model": told.model,
             "provider": told.provider,
         }
-        return top | self.extras
+        return top | self.extras | words.tier_field(told)
 
     def _opening(self, choice: int) -> bytes:
         return self._head + b'{"index":%d,"delta":' % choice

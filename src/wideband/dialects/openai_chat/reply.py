@@ -53,7 +53,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
     choices = [_choice(choice, losses) for choice in reply.choices or (Choice(),)]
     _finish(choices, reply, envelope, closing)
     body["choices"] = choices
-    return jsons.encode(body | _end(closing)), losses
+    return jsons.encode(body | words.tier_field(envelope) | _end(closing)), losses
 
 
 def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
@@ -91,6 +91,7 @@ def _top(envelope: Envelope) -> dict[str, Json]:
         "model": envelope.model,
         "provider": envelope.provider,
         "system_fingerprint": None,
+        **words.tier_field(envelope),
     }
 
 

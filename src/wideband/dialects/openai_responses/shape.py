@@ -57,6 +57,7 @@ def response(
         **_ECHOED,
         **asked,
         **extras,
+        **({} if envelope.service_tier is None else {"service_tier": envelope.service_tier}),
         **_FIXED,
         **rest,
     }
