@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
+from wideband.catalog.latest import latest_names
 from wideband.catalog.money import usd_per_token
 from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.gateway import metadata
@@ -39,7 +40,7 @@ _FILTERS: dict[str, Callable[[Row, str], bool]] = {
     "output_modalities": lambda row, text: (
         text == "all" or bool(_words(text) & set(row["architecture"]["output_modalities"]))
     ),
-    "model_authors": lambda row, text: row["id"].partition("/")[0] in _words(text),
+    "model_authors": lambda row, text: row["id"].partition("/")[0].removeprefix("~") in _words(text),
     "context": lambda row, text: (row["context_length"] or 0) >= float(text),
     "min_price": lambda row, text: _price(row, "prompt") >= float(text),
     "max_price": lambda row, text: _price(row, "prompt") <= float(text),
@@ -56,10 +57,13 @@ _SORTS: dict[str, tuple[Callable[[Row], Any], bool]] = {
 }
 
 
-def models(catalogue: Catalogue, query: Query, at_ns: int, routers: Iterable[Model] = ()) -> list[Row]:
+def models(
+    catalogue: Catalogue, query: Query, at_ns: int, routers: Iterable[Model] = (), *, latest: bool = False
+) -> list[Row]:
     """Return the models a query asks for, those that answer with text unless it says otherwise, and then routers.
 
-    Raises `Faulted` (invalid_request) for a value that cannot be read.
+    With `latest` the names follow that stand for the newest of several. Raises `Faulted` (invalid_request) for a value
+    that cannot be read.
     """
     query = {"output_modalities": "text", **query}
     rows = [
@@ -68,7 +72,8 @@ def models(catalogue: Catalogue, query: Query, at_ns: int, routers: Iterable[Mod
         if catalogue.endpoints.get(name)
     ]
     # Nobody has named a price for what may turn out to be any of them.
-    rows += [model_object(router, (), at_ns) for router in routers if rows]
+    routed = [model_object(router, (), at_ns) for router in routers if rows]
+    rows += [*routed, *(_latest(catalogue, rows) if latest else ())]
     for name, keep in _FILTERS.items():
         if text := query.get(name):
             try:
@@ -81,6 +86,26 @@ def models(catalogue: Catalogue, query: Query, at_ns: int, routers: Iterable[Mod
         key, descending = _SORTS[sort]
         rows.sort(key=key, reverse=descending)
     return rows
+
+
+def _latest(catalogue: Catalogue, rows: list[Row]) -> list[Row]:
+    """Return a row for each `~author/family-latest` whose family has more than one model here: its target's."""
+    by_id = {row["id"]: row for row in rows}
+    served = {alias: id_ for alias, id_ in catalogue.latest.items() if id_ in by_id}
+    targets = frozenset(served.values())
+    with_older = latest_names(catalogue.models[id_] for id_ in by_id if id_ not in targets)
+    return [
+        by_id[id_]
+        | {
+            "id": alias,
+            "name": f"{by_id[id_]['name']} (latest)",
+            "display_name": f"{by_id[id_]['name']} (latest)",
+            "alias_target": {"name": by_id[id_]["name"], "slug": id_},
+            "links": {"details": f"/api/v1/models/{alias}/endpoints"},
+        }
+        for alias, id_ in served.items()
+        if alias in with_older
+    ]
 
 
 def page(rows: list[Row], path: str, query: Query) -> tuple[list[Row], Row]:

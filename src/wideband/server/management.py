@@ -19,8 +19,9 @@ from wideband.clock import now_ns
 from wideband.dialects.registry import DIALECTS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Exchange
+from wideband.gateway.explaining import Market, Question, explained, explanation_object
 from wideband.gateway.session import INTERNAL
-from wideband.ids import key_secret
+from wideband.ids import key_secret, seed
 from wideband.metering.record import Generation
 from wideband.routing.auto import ROUTERS
 from wideband.server import listing, modellists, shapes
@@ -60,6 +61,7 @@ class Management:
             ("GET", "/models/{model:path}", self.model),
             ("GET", "/model/{model:path}", self.openrouter_model),
             ("GET", "/providers", self.providers),
+            ("POST", "/explain", self.explain),
             ("GET", "/availability", self.availability),
             ("GET", "/availability/{code}", self.availability),
             ("GET", "/generation", self.generation),
@@ -110,10 +112,12 @@ class Management:
 
     async def models(self, request: Request) -> Response:
         query = dict(request.query_params)
-        if modellists.asks_in(request) == "gemini_generate":
+        asks_in = modellists.asks_in(request)
+        if asks_in == "gemini_generate":
             # Of every model Google's list says by which methods it is asked.
             query.setdefault("output_modalities", "all")
-        rows = listing.models(self._exchange.catalogue, query, now_ns(), ROUTER_MODELS)
+        latest = asks_in == "openai_chat"
+        rows = listing.models(self._exchange.catalogue, query, now_ns(), ROUTER_MODELS, latest=latest)
         return _json(modellists.shown_models(rows, self._exchange.catalogue, request))
 
     async def embedding_models(self, request: Request) -> Response:
@@ -122,8 +126,9 @@ class Management:
         return _json(modellists.openai_models(rows, request.url.path, request.query_params))
 
     async def models_count(self, request: Request) -> Response:
-        count = len(listing.models(self._exchange.catalogue, request.query_params, now_ns(), ROUTER_MODELS))
-        return _json({"data": {"count": count}})
+        query = request.query_params
+        rows = listing.models(self._exchange.catalogue, query, now_ns(), ROUTER_MODELS, latest=True)
+        return _json({"data": {"count": len(rows)}})
 
     async def model(self, request: Request) -> Response:
         row = listing.model(self._exchange.catalogue, request.path_params["model"], now_ns())
@@ -139,6 +144,18 @@ class Management:
 
     async def providers(self, request: Request) -> Response:  # noqa: ARG002  a route's signature
         return _json({"data": listing.providers(self._exchange.catalogue)})
+
+    async def explain(self, request: Request) -> Response:
+        self._key(request)
+        body = await read_body(request.receive, dict(request.scope["headers"]), MAX_FORM_BYTES, FORM_S)
+        try:
+            question = jsons.decode_as(body, Question)
+        except msgspec.ValidationError as error:
+            raise invalid(f"{error}. See POST /explain in the API reference.") from None
+        except jsons.DecodeError as error:
+            raise invalid(f"The body is not valid JSON: {error}.") from None
+        market = Market(self._exchange.catalogue, self._exchange.health, self._exchange.policy)
+        return _json({"data": explanation_object(explained(question, market, now_ns(), seed()))})
 
     async def availability(self, request: Request) -> Response:
         rows = [{"code": code, **msgspec.structs.asdict(row)} for code, row in AVAILABILITY.items()]

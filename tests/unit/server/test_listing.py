@@ -5,6 +5,7 @@ import pytest
 from tests.unit.gateway.stage import catalogue, endpoint
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
+from wideband.catalog.latest import latest_names
 from wideband.catalog.rows import Price, Rates
 from wideband.routing.health import Health
 from wideband.routing.plans import Outcome
@@ -36,6 +37,23 @@ def test_without_a_query_all_models_are_listed() -> None:
 )
 def test_queries_filter_and_sort(query: dict[str, str], expected: list[str]) -> None:
     assert ids(**query) == expected
+
+
+def test_names_of_the_newest_are_listed_with_what_they_stand_for() -> None:
+    rows = catalogue(*(endpoint("a", f"acme/{name}") for name in ("big-1.5", "big-2", "small-1", "big-2-mini")))
+    known = msgspec.structs.replace(rows, latest=latest_names(rows.models.values()))
+    listed = {row["id"]: row for row in listing.models(known, {}, 0, latest=True)}
+    assert listed.keys() == {*rows.models, "~acme/big-latest"}, "what is alone in its family needs no other name"
+    alias, target = listed["~acme/big-latest"], listed["acme/big-2"]
+    assert alias["alias_target"] == {"name": "acme/big-2", "slug": "acme/big-2"}
+    assert (alias["pricing"], alias["context_length"]) == (target["pricing"], target["context_length"])
+    assert (alias["name"], alias["links"]["details"]) == (
+        "acme/big-2 (latest)",
+        "/api/v1/models/~acme/big-latest/endpoints",
+    )
+    assert "alias_target" not in target
+    assert len(listing.models(known, {"model_authors": "acme"}, 0, latest=True)) == 5
+    assert len(listing.models(known, {}, 0)) == 4
 
 
 def test_models_that_answer_with_something_else_are_listed_when_asked_for() -> None:
