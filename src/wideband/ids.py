@@ -21,6 +21,11 @@ def row_id() -> str:
     return str(uuid.uuid4())
 
 
+def random_bytes(count: int) -> bytes:
+    """Return as many random bytes, good enough for keys."""
+    return secrets.token_bytes(count)
+
+
 def seed() -> int:
     """Return a random seed for a plan."""
     return secrets.randbits(32)

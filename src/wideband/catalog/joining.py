@@ -1,6 +1,6 @@
 """Rows joined into a catalogue: every endpoint with its provider, and what it leaves unsaid taken from its model."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID, uuid5
 
 from wideband.catalog.latest import latest_names
@@ -35,6 +35,23 @@ def catalogue(sheet: Sheet, extra: Iterable[Endpoint] = (), usable: Iterable[str
         aliases=sheet.aliases,
         native=_native(by_model),
         latest=latest_names(models[id_] for id_ in by_model),
+    )
+
+
+def widened(usable: Catalogue, known: Catalogue, slugs: Collection[str]) -> Catalogue:
+    """Return a usable catalogue with what further providers (slugs) serve, of those that are known."""
+    by_model = {id_: list(endpoints) for id_, endpoints in usable.endpoints.items()}
+    for id_, endpoints in known.endpoints.items():
+        if more := [endpoint for endpoint in endpoints if endpoint.provider.slug in slugs]:
+            by_model[id_] = sorted([*by_model.get(id_, ()), *more], key=_cheapest)
+    models = {id_: usable.models.get(id_) or known.models[id_] for id_ in by_model}
+    return Catalogue(
+        providers=usable.providers | {slug: known.providers[slug] for slug in slugs},
+        models=models,
+        endpoints={id_: tuple(endpoints) for id_, endpoints in by_model.items()},
+        aliases=usable.aliases,
+        native=_native(by_model),
+        latest=latest_names(models.values()),
     )
 
 

@@ -161,7 +161,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is a UUID derived from provider, model and tag. `tag` is the routable slug, `provider[/suffix]`.
     `supported_parameters` and `input_modalities` None mean unknown: every parameter and every kind of input is let
-    through. `cache_ttl_s` None means that prompts stay cached as long as the provider says.
+    through. `cache_ttl_s` None means that prompts stay cached as long as the provider says. `own_key` is the id of the
+    account's own provider key with which it is asked: `id` is then its row's and the key's.
     """
 
     id: str
@@ -178,6 +179,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     quirks: frozenset[str] = frozenset()
     cache_ttl_s: int | None = None
     simulated: bool = False
+    own_key: str | None = None
+
+    @property
+    def row_id(self) -> str:
+        """The id by which everybody knows it, whoever's key it is asked with."""
+        return self.id if self.own_key is None else self.id[: -len(self.own_key) - 1]
 
 
 class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):

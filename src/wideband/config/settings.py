@@ -57,6 +57,12 @@ class ResponseCache(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: Natural = 256 * 1024 * 1024
 
 
+class Byok(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request costs that is asked with an account's own provider key: thousandths of the provider's price."""
+
+    fee_permille: Natural = 0
+
+
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """The simulated market: "auto" shows it while no real provider is usable."""
 
@@ -91,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     holds: Holds = Holds()
     routing: Policy = Policy()
     response_cache: ResponseCache = ResponseCache()
+    byok: Byok = Byok()
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
     auto: AutoModels = AutoModels()
@@ -109,6 +116,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "holds": Holds,
     "routing": Policy,
     "response_cache": ResponseCache,
+    "byok": Byok,
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,
     "auto": AutoModels,

@@ -10,6 +10,7 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.reply import Reply
 from wideband.canon.request import Loss, Request, Task
 from wideband.canon.usage import Usage
+from wideband.wire.jsons import dollars
 from wideband.wire.sse import Frame, comment
 
 # How a stream is cut into pieces: server-sent events, or one JSON array that grows (Gemini without `alt=sse`).
@@ -109,14 +110,35 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is only known at the end: counts, money in nano-dollars, the fault if it broke, opt-in router metadata."""
+    """What is only known at the end: counts, money in nano-dollars, the fault if it broke, opt-in router metadata.
+
+    `upstream_nano` is what the provider charges the account itself, whose own key was used; None when none was.
+    """
 
     usage: Usage
     cost_nano: int = 0
     prompt_cost_nano: int = 0
     completion_cost_nano: int = 0
+    upstream_nano: int | None = None
     fault: Fault | None = None
     metadata: dict[str, Any] | None = None
+
+    @property
+    def is_byok(self) -> bool:
+        """Whether the account's own key at the provider was used."""
+        return self.upstream_nano is not None
+
+    @property
+    def upstream_dollars(self) -> msgspec.Raw | None:
+        """What the provider charges the account itself, as JSON."""
+        return None if self.upstream_nano is None else dollars(self.upstream_nano)
+
+    @property
+    def byok_fields(self) -> dict[str, Any]:
+        """What protocols add that say nothing of it otherwise; nothing without an own key."""
+        if self.upstream_nano is None:
+            return {}
+        return {"is_byok": True, "cost_details": {"upstream_inference_cost": self.upstream_dollars}}
 
 
 class StreamDecoder(Protocol):

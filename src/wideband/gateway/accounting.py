@@ -15,7 +15,7 @@ from wideband.gateway.trial import Trial
 from wideband.gateway.turns import NOT_ITS_DOING
 from wideband.gateway.work import Work
 from wideband.metering.meter import Facts
-from wideband.pricing import Charge, charge
+from wideband.pricing import Charge, charge, fee
 from wideband.routing.plans import Outcome, Verdict
 
 NOTHING = Charge(0, 0, 0)
@@ -32,6 +32,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     price: Charge = NOTHING
     charged: Charge = NOTHING
     is_insured: bool = False
+    is_byok: bool = False
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +52,9 @@ def account_for(work: Work, trial: Trial | None, fault: Fault | None) -> Account
     rates = rates_at(work, trial.endpoint, usage.prompt_tokens)
     price = charge(rates, usage, work.ask.images)
     insured = _is_insured(work, trial, usage)
-    bill = Bill(usage=usage, price=price, charged=NOTHING if insured else price, is_insured=insured)
+    own = trial.endpoint.own_key is not None
+    charged = NOTHING if insured else _fee(work, price) if own else price
+    bill = Bill(usage=usage, price=price, charged=charged, is_insured=insured, is_byok=own)
     tools, structured = _verdicts(work, trial, fault)
     facts = msgspec.structs.replace(
         _facts(work, trial, fault, bill),
@@ -74,6 +77,11 @@ def _verdicts(work: Work, trial: Trial, fault: Fault | None) -> tuple[Verdict | 
     except Faulted:
         # The fast lane carries tools that nobody here can read: the provider could.
         return None, None
+
+
+def _fee(work: Work, price: Charge) -> Charge:
+    """Return what is charged where the account's own key was used and the provider charges it itself."""
+    return Charge(fee(price.total_nano, work.exchange.terms.byok_fee_permille), 0, 0)
 
 
 def _is_insured(work: Work, trial: Trial, usage: Usage) -> bool:
@@ -108,8 +116,10 @@ def _closing(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -
     return Closing(
         usage=bill.usage,
         cost_nano=bill.charged.total_nano,
-        prompt_cost_nano=bill.charged.prompt_nano,
-        completion_cost_nano=bill.charged.completion_nano,
+        # With an own key these two are what the provider charges, as `upstream_inference_…` says.
+        prompt_cost_nano=(bill.price if bill.is_byok else bill.charged).prompt_nano,
+        completion_cost_nano=(bill.price if bill.is_byok else bill.charged).completion_nano,
+        upstream_nano=bill.price.total_nano if bill.is_byok else None,
         fault=None if fault is None else metadata.for_caller(fault, blamed(work, fault), router),
         metadata=router,
     )
@@ -158,6 +168,7 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         cache_discount_nano=charged.cache_discount_nano,
         upstream_cost_nano=bill.price.total_nano,
         is_insured=bill.is_insured,
+        is_byok=bill.is_byok,
         held_nano=work.held_nano,
         losses=tuple(sorted({loss.feature for loss in (*work.preset_losses, *work.losses)})),
         strategy=None if work.plan is None else work.plan.strategy,
@@ -169,5 +180,5 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         user_agent=caller.user_agent,
         preset=work.preset.slug if work.preset is not None else None,
         task_tag=tag_of(work),
-        is_warm=trial is not None and work.warm is not None and work.warm.endpoint_id == trial.endpoint.id,
+        is_warm=trial is not None and work.warm is not None and work.warm.endpoint_id == trial.endpoint.row_id,
     )

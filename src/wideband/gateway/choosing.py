@@ -8,12 +8,13 @@ from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.dialects.seals import last_provider
 from wideband.gateway import metadata
 from wideband.gateway.auto import routed_models
+from wideband.gateway.byok import take_own_keys, uncut, with_own_keys
 from wideband.gateway.lanes import SPEAKERS
 from wideband.gateway.warmth import find_warm
 from wideband.gateway.work import Work
 from wideband.ids import seed
 from wideband.metering.meter import CHARS_A_TOKEN
-from wideband.pricing import hold_amount, resolve
+from wideband.pricing import fee, hold_amount, resolve
 from wideband.routing.plan import plan
 from wideband.routing.plans import Plan, Preferences, Wish
 from wideband.routing.preferences import decode_preferences, in_service_tier
@@ -22,14 +23,21 @@ from wideband.routing.variants import find_model, refined
 
 def make_plan(work: Work) -> Plan:
     """Decide who is asked. Raises `Faulted` for a model or preference that there is not."""
-    wish, exchange = make_wish(work), work.exchange
+    if keys := take_own_keys(work):
+        wish = make_wish(work)
+        return with_own_keys(_ranked(work, uncut(wish)), keys, work, wish)
+    return _ranked(work, make_wish(work))
+
+
+def _ranked(work: Work, wish: Wish) -> Plan:
+    exchange = work.exchange
     work.warm = wish.warm
     work.may_hedge = wish.policy.hedge if wish.preferences.hedge is None else wish.preferences.hedge
 
     def rates_of(endpoint: Endpoint) -> Rates:
         return rates_at(work, endpoint, wish.prompt_tokens)
 
-    found = plan(wish, exchange.catalogue, exchange.health, work.created_ns, seed(), rates_of)
+    found = plan(wish, work.catalogue, exchange.health, work.created_ns, seed(), rates_of)
     return found if work.routed is None else msgspec.structs.replace(found, strategy=work.routed.strategy)
 
 
@@ -57,7 +65,7 @@ def make_wish(work: Work) -> Wish:
 
 def _models(work: Work) -> list[tuple[str, Preferences]]:
     """Return the models that are asked for, each with the preferences that hold for it."""
-    ask, catalogue = work.ask, work.exchange.catalogue
+    ask, catalogue = work.ask, work.catalogue
     preferences = in_service_tier(decode_preferences(ask.preferences), ask.service_tier)
     chosen: list[tuple[str, Preferences]] = []
     for name in ask.models or (ask.model,):
@@ -83,19 +91,21 @@ def named_model(name: str, preferences: Preferences, catalogue: Catalogue, task:
 
 def most_cost(work: Work, chosen: Plan) -> int:
     """Return what the dearest endpoint of a plan could charge at most, in nano-dollars."""
+    return max(_most_at(work, endpoint) for endpoint in chosen.endpoints)
+
+
+def _most_at(work: Work, endpoint: Endpoint) -> int:
     ask, terms = work.ask, work.exchange.terms
     prompt_tokens = ask.prompt_chars // CHARS_A_TOKEN
     output_tokens = (ask.max_tokens or terms.default_output_tokens) * ask.n
-    return max(
-        hold_amount(
-            rates_at(work, endpoint, prompt_tokens),
-            prompt_tokens,
-            output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
-            ask.images,
-            ask.inputs if work.dialect.task == "rerank" else 0,
-        )
-        for endpoint in chosen.endpoints
+    most = hold_amount(
+        rates_at(work, endpoint, prompt_tokens),
+        prompt_tokens,
+        output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
+        ask.images,
+        ask.inputs if work.dialect.task == "rerank" else 0,
     )
+    return most if endpoint.own_key is None else fee(most, terms.byok_fee_permille)
 
 
 def rates_at(work: Work, endpoint: Endpoint, prompt_tokens: int) -> Rates:

@@ -7,8 +7,9 @@ from typing import Protocol
 import msgspec
 
 from wideband.accounts.rows import Key
+from wideband.catalog.joining import widened
 from wideband.catalog.presets import Shelf
-from wideband.catalog.rows import AuthStyle, Catalogue, Endpoint, Voice
+from wideband.catalog.rows import AuthStyle, Catalogue, Endpoint, Provider, Voice
 from wideband.dialects.base import Dialect, Draft, Target
 from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.gateway.caching import CacheWish
@@ -20,9 +21,18 @@ from wideband.routing.policy import Policy
 from wideband.routing.preferences import tier_of
 from wideband.routing.stickiness import Sticky
 from wideband.store.base import Ledger, Presets
+from wideband.store.ownkeys import OwnKeyRoom
 from wideband.store.replies import Replies
 from wideband.upstream.auth import PLATFORMS, Authorizer, headers_for
 from wideband.upstream.base import Call, Upstream
+
+NO_SECRETS: Mapping[str, str] = {}
+
+
+def has_address(provider: Provider) -> bool:
+    """Say whether a provider's URLs are whole: some have fields that only the server's environment can fill."""
+    urls = (provider.base_url, *(voice.base_url for voice in provider.also.values()))
+    return not any("{" in url for url in urls if url)
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +55,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     max_tries: int = 6
     max_reply_bytes: int = 64 * 1024 * 1024
     default_output_tokens: int = 4096
+    byok_fee_permille: int = 0
     hold_s: float = 3600.0
 
 
@@ -109,7 +120,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Exchange:
-    """The shared state of the gateway."""
+    """The shared state of the gateway.
+
+    `catalogue` is what can be asked with the server's own keys, `known` all rows there are; `own_keys` are what
+    accounts bring to open more of them.
+    """
 
     catalogue: Catalogue
     provider_keys: dict[str, str] = field(repr=False)
@@ -123,38 +138,62 @@ class Exchange:
     auto: Candidates = field(default_factory=Candidates)
     sticky: Sticky = field(default_factory=Sticky)
     replies: Replies | None = None
+    own_keys: OwnKeyRoom | None = None
+    known: Catalogue | None = None
     hedges: Budget = field(default_factory=Budget)
     open_requests: int = 0
     _authorizers: dict[AuthStyle, Authorizer] = field(default_factory=dict, repr=False)
     _addresses: dict[tuple[str, str], Address] = field(default_factory=dict, repr=False)
+    _widened: dict[frozenset[str], Catalogue] = field(default_factory=dict, repr=False)
 
-    def address(self, endpoint: Endpoint, dialect: Dialect) -> Address:
-        """Return where and as whom an endpoint is called in one of the dialects that its provider speaks."""
+    def catalogue_with(self, providers: frozenset[str]) -> Catalogue:
+        """Return the catalogue with what these providers (slugs) serve too, if they are known and have an address."""
+        if self.known is None or providers <= self.catalogue.providers.keys():
+            return self.catalogue
+        rows = self.known.providers
+        more = frozenset(
+            slug for slug in providers - self.catalogue.providers.keys() if slug in rows and has_address(rows[slug])
+        )
+        if more not in self._widened:
+            self._widened[more] = widened(self.catalogue, self.known, more)
+        return self._widened[more]
+
+    def address(self, endpoint: Endpoint, dialect: Dialect, secrets: Mapping[str, str] = NO_SECRETS) -> Address:
+        """Return where and as whom an endpoint is called in one of the dialects that its provider speaks.
+
+        `secrets` are the account's own keys by id; who is asked with one of them is remembered nowhere.
+        """
+        if endpoint.own_key is not None:
+            return self._address(endpoint, dialect, secrets[endpoint.own_key])
         found = self._addresses.get((endpoint.id, dialect.name))
         if found is None:
-            provider = endpoint.provider
-            voice = provider.also.get(dialect.name) or Voice(quirks=provider.quirks)
-            auth, key = voice.auth or provider.auth, self.provider_keys.get(provider.slug)
-            found = self._addresses[endpoint.id, dialect.name] = Address(
-                url=(voice.base_url or provider.base_url).rstrip("/"),
-                headers={
-                    "content-type": "application/json",
-                    **headers_for(auth, key),
-                    **provider.headers,
-                },
-                target=Target(
-                    model=endpoint.upstream_model,
-                    provider=provider.slug,
-                    quirks=voice.quirks | endpoint.quirks,
-                    max_output=endpoint.max_output,
-                    supported_parameters=endpoint.supported_parameters,
-                    reasoning_format=dialect.reasoning_format,
-                    service_tier=tier_of(endpoint),
-                ),
-                packing=CARRIAGES[provider.carriage].get(dialect.name) if provider.carriage else None,
-                authorizer=None if key else self._authorizer(auth),
-            )
+            key = self.provider_keys.get(endpoint.provider.slug)
+            found = self._addresses[endpoint.id, dialect.name] = self._address(endpoint, dialect, key)
         return found
+
+    def _address(self, endpoint: Endpoint, dialect: Dialect, key: str | None) -> Address:
+        provider = endpoint.provider
+        voice = provider.also.get(dialect.name) or Voice(quirks=provider.quirks)
+        auth = voice.auth or provider.auth
+        return Address(
+            url=(voice.base_url or provider.base_url).rstrip("/"),
+            headers={
+                "content-type": "application/json",
+                **headers_for(auth, key),
+                **provider.headers,
+            },
+            target=Target(
+                model=endpoint.upstream_model,
+                provider=provider.slug,
+                quirks=voice.quirks | endpoint.quirks,
+                max_output=endpoint.max_output,
+                supported_parameters=endpoint.supported_parameters,
+                reasoning_format=dialect.reasoning_format,
+                service_tier=tier_of(endpoint),
+            ),
+            packing=CARRIAGES[provider.carriage].get(dialect.name) if provider.carriage else None,
+            authorizer=None if key else self._authorizer(auth),
+        )
 
     def _authorizer(self, style: AuthStyle) -> Authorizer | None:
         """Return what makes a style's headers, one for all providers; None for styles that only show a key."""

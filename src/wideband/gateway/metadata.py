@@ -91,7 +91,7 @@ def router_metadata(
         "region": None,
         "summary": _summary(plan, tried, provider),
         "attempt": len(tried),
-        "is_byok": False,
+        "is_byok": served is not None and served.own_key is not None,
         "endpoints": {
             "total": plan.total,
             "available": [
@@ -107,6 +107,7 @@ def router_metadata(
                 "fault": one.fault,
                 "duration_ms": one.duration_ms,
                 "ttft_ms": one.ttft_ms,
+                **({"is_byok": True} if one.is_byok else {}),
                 **_hedging(one),
             }
             for one in tried
@@ -145,6 +146,11 @@ def without_secret(fault: Fault, secret: str | None) -> Fault:
     )
 
 
+def of_own_key(fault: Fault) -> Fault:
+    """Return the fault of a try that was made with the account's own key, saying so."""
+    return msgspec.structs.replace(fault, details={**fault.details, "is_byok": True})
+
+
 def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] | None) -> Fault:
     """Return the fault with what the caller may know of the router's part in it."""
     details = dict(fault.details)
@@ -163,7 +169,8 @@ def for_caller(fault: Fault, provider_name: str | None, router: dict[str, Any] |
     message = fault.message
     if fault.kind is FaultKind.PROVIDER_AUTH:
         # In the provider's words alone it would read as if the caller's own key were wrong.
-        message = f"{provider_name or 'The provider'} refused the key or account that this server has there: {message}"
+        whose = "your own key there" if "is_byok" in details else "the key or account that this server has there"
+        message = f"{provider_name or 'The provider'} refused {whose}: {message}"
     if passing and fault.status >= 500 and fault.kind not in _LASTING:
         message = f"{message.rstrip('.')}. {_RETRY}"
     return msgspec.structs.replace(fault, message=message, details=details, retry_after_s=retry_after_s)

@@ -182,7 +182,7 @@ def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
         model=endpoint.model,
         provider=endpoint.provider.name,
         provider_slug=endpoint.provider.slug,
-        endpoint_id=endpoint.id,
+        endpoint_id=endpoint.row_id,
         simulated=endpoint.simulated,
         tagged=trial.lane.name != FastLane.name or work.dialect.name not in _UNTAGGED,
         choices=[

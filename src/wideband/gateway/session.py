@@ -12,6 +12,7 @@ from wideband.dialects.base import Ask, Closing, Dialect, Envelope
 from wideband.gateway import metadata, replies
 from wideband.gateway.accounting import Account, account_for, blamed
 from wideband.gateway.auto import note_routed
+from wideband.gateway.byok import own_only
 from wideband.gateway.caching import settled
 from wideband.gateway.choosing import make_plan, most_cost
 from wideband.gateway.exchange import Caller, Exchange, Terms
@@ -85,6 +86,10 @@ class Session:
                 return
             plan = work.plan = make_plan(work)
             fault = plan.fault or await self._hold(plan)
+            if fault is not None and plan.fault is None and (own := own_only(plan)) is not None:
+                # Who cannot pay the exchange still has what its own keys open.
+                plan = work.plan = own
+                fault = await self._hold(plan)
             if fault is None:
                 self._tend_line()
                 fault = await turns.run(plan)

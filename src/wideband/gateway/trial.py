@@ -112,7 +112,7 @@ class Trial:
         answer: Answer | None = None
         try:
             watch.check()
-            address = work.exchange.address(self.endpoint, self.dialect)
+            address = work.exchange.address(self.endpoint, self.dialect, work.secrets)
             passed = work.caller.passed.get(self.dialect.name, {})
             draft = address.packed(self.lane.draft(address.target), passed, stream=work.ask.stream)
             self.losses = draft.losses

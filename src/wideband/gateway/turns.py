@@ -120,6 +120,8 @@ class Turns:
         """Return what of a try's fault may be said and recorded."""
         if fault is None:
             return None
+        if endpoint.own_key is not None:
+            return metadata.of_own_key(metadata.without_secret(fault, self._work.secrets[endpoint.own_key]))
         # A simulated provider's key is no secret, and its letters may stand anywhere.
         secret = None if endpoint.simulated else self._work.exchange.provider_keys.get(endpoint.provider.slug)
         return metadata.without_secret(fault, secret)

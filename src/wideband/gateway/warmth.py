@@ -29,7 +29,7 @@ def note_warm(work: Work, endpoint: Endpoint, prompt_tokens: int) -> None:
     if conversation is None or not pays(resolve(endpoint.price, work.created_ns, prompt_tokens)):
         return
     key, ttl_s = place_key(conversation, endpoint.model), lifetime_s(endpoint, work.ask.cache_ttl_s)
-    work.exchange.sticky.note(key, endpoint.id, prompt_tokens, now_ns(), ttl_s)
+    work.exchange.sticky.note(key, endpoint.row_id, prompt_tokens, now_ns(), ttl_s)
 
 
 def _conversation(work: Work, prompt_tokens: int) -> int | None:

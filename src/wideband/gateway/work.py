@@ -8,6 +8,7 @@ import msgspec
 
 from wideband.canon.request import Loss
 from wideband.catalog.presets import Preset
+from wideband.catalog.rows import Catalogue
 from wideband.clock import monotonic_ns
 from wideband.dialects.base import Ask, Dialect, Framing
 from wideband.gateway.caching import Slot
@@ -40,7 +41,7 @@ class Work:
     """One request under way. `created_ns` is unix time, the arrival; `first_token_s` the deadline of each try.
 
     `slot` is where its answer is to be kept, if the caller asked for that; `headers` are of the answer, beside those
-    that every one has.
+    that every one has. `catalogue` is what the account can ask, `secrets` are the keys it brings for that, by id.
     """
 
     id: str
@@ -63,10 +64,15 @@ class Work:
     may_hedge: bool = False
     held_nano: int = 0
     losses: list[Loss] = field(default_factory=list)
+    catalogue: Catalogue = field(init=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slot: Slot | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_sent: bool = False
     last_sent_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.catalogue = self.exchange.catalogue
 
     async def send(self, data: bytes) -> None:
         """Send a piece of the streamed answer, opening the response with the first."""

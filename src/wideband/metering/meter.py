@@ -190,7 +190,7 @@ class Meter:
         endpoint = current.endpoint
         self.tries.append(
             Try(
-                endpoint_id=endpoint.id,
+                endpoint_id=endpoint.row_id,
                 provider=endpoint.provider.slug,
                 provider_name=endpoint.provider.name,
                 model=endpoint.model,
@@ -203,6 +203,7 @@ class Meter:
                 ttft_ms=_ms(current.at_ns, self._first_ns),
                 duration_ms=(at_ns - current.at_ns) / 1e6,
                 upstream_id=current.upstream_id,
+                is_byok=endpoint.own_key is not None,
                 hedge=current.hedge,
             )
         )
@@ -303,7 +304,7 @@ class Meter:
             model=served.model if served else facts.requested_model,
             provider=served.provider.slug if served else None,
             provider_name=served.provider.name if served else None,
-            endpoint_id=served.id if served else None,
+            endpoint_id=served.row_id if served else None,
             simulated=served is not None and served.simulated,
             fault=fault.kind.value if fault else None,
             fault_message=fault.message if fault else None,

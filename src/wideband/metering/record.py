@@ -26,6 +26,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     upstream_id: str | None = None
     hedge: bool = False
+    is_byok: bool = False
     wasted_nano: int = 0
 
 

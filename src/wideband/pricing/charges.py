@@ -44,6 +44,11 @@ def charge(rates: Rates, usage: Usage, images: int = 0) -> Charge:
     return Charge(prompt + completion + requests, prompt, completion, discount)
 
 
+def fee(amount_nano: int, permille: int) -> int:
+    """Return what is charged for passing on a request that the provider charges this much for, rounded half up."""
+    return (amount_nano * permille + 500) // 1000
+
+
 def _prompt_nano(rates: Rates, usage: Usage) -> tuple[int, int]:
     """Return the cost of the prompt and what caching saved of it."""
     rate, tokens = rates.prompt, usage.prompt_tokens

@@ -13,6 +13,7 @@ from wideband.server.inference import Inference
 from wideband.server.management import Management
 from wideband.server.metrics import Metrics
 from wideband.store.base import Ledger
+from wideband.store.ownkeys import OwnKeyRoom
 from wideband.store.presets import PresetRoom
 from wideband.store.replies import Replies
 from wideband.store.shares import ShareFile
@@ -27,6 +28,7 @@ class Parts:
     exchange: Exchange
     metrics: Metrics
     presets: PresetRoom
+    own_keys: OwnKeyRoom
 
 
 def build(
@@ -40,6 +42,7 @@ def build(
     """Assemble the application of one process."""
     metrics = Metrics()
     presets = PresetRoom(settings.home, Shelf(market.presets))
+    own_keys = OwnKeyRoom(settings.home)
     exchange = Exchange(
         catalogue=market.catalogue,
         provider_keys=market.provider_keys,
@@ -50,13 +53,15 @@ def build(
         terms=terms(settings),
         policy=settings.routing,
         replies=replies(settings),
+        own_keys=own_keys,
+        known=market.known,
         presets=presets,
         auto=Candidates(ShareFile(settings.home), settings.auto.chooser, settings.auto.cost_tier),
     )
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
     management = Management(exchange, lambda: metrics_text(metrics, exchange), presets)
-    return Parts(App(inference, management.app()), exchange, metrics, presets)
+    return Parts(App(inference, management.app()), exchange, metrics, presets, own_keys)
 
 
 def replies(settings: Settings) -> Replies | None:
@@ -77,4 +82,5 @@ def terms(settings: Settings) -> Terms:
         max_tries=settings.limits.max_tries,
         default_output_tokens=holds.default_output_tokens,
         hold_s=holds.hold_s,
+        byok_fee_permille=settings.byok.fee_permille,
     )

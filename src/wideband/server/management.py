@@ -28,6 +28,7 @@ from wideband.server import listing, modellists, shapes
 from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
+from wideband.server.byok import ByokRoutes
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.server.presets import SOURCES, PresetRoutes
 from wideband.server.shares import classifications
@@ -49,6 +50,7 @@ class Management:
     def __init__(self, exchange: Exchange, metrics_text: Callable[[], str], presets: PresetRoom) -> None:
         self._exchange, self._metrics_text = exchange, metrics_text
         self._presets = PresetRoutes(presets)
+        self._byok = ByokRoutes(exchange)
 
     def app(self) -> Starlette:
         """Return the routes under each prefix, and those for machines that watch."""
@@ -79,6 +81,11 @@ class Management:
             ("GET", "/presets/{slug}/versions/{version}", self._preset(self._presets.version)),
             *(("POST", f"/presets/{{slug}}/{path}", self._made_of(path)) for path in SOURCES),
             ("DELETE", "/presets/{slug}", self._preset(self._presets.remove)),
+            ("GET", "/byok", self._managing(self._byok.all)),
+            ("POST", "/byok", self._managing(self._byok.add, 201)),
+            ("GET", "/byok/{id}", self._managing(self._byok.one)),
+            ("PATCH", "/byok/{id}", self._managing(self._byok.change)),
+            ("DELETE", "/byok/{id}", self._managing(self._byok.remove)),
         ]
         routes = [
             Route(prefix + path, _guarded(handler), methods=[method])
@@ -102,6 +109,14 @@ class Management:
 
         async def answer(request: Request) -> Response:
             return _json(await handler(request, self._key(request)))
+
+        return answer
+
+    def _managing(self, handler: Callable[[Request, Key], Awaitable[Any]], status: int = 200) -> Endpoint:
+        """Answer with what a handler returns, to whoever has a management key."""
+
+        async def answer(request: Request) -> Response:
+            return _json(await handler(request, self._key(request, management=True)), status)
 
         return answer
 

@@ -92,6 +92,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         stack.push_async_callback(upstream.close)
         parts = build(settings, home.market, home.ledger, upstream, metrics_text=own_metrics)
         stack.callback(parts.presets.close)
+        stack.callback(parts.own_keys.close)
         await stack.enter_async_context(
             kept_boards(boards_of(parts.exchange.health, parts.exchange.sticky), settings.home)
         )

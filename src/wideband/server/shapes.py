@@ -122,7 +122,7 @@ def generation_object(record: Generation) -> dict[str, Any]:
         "workspace_id": record.account_id,
         "streamed": record.streamed,
         "cancelled": record.cancelled,
-        "is_byok": False,
+        "is_byok": record.is_byok,
         "finish_reason": record.finish_reason,
         "native_finish_reason": record.native_finish_reason,
         "latency": record.ttft_ms if record.ttft_ms is not None else record.latency_ms,
@@ -143,7 +143,7 @@ def generation_object(record: Generation) -> dict[str, Any]:
         "web_search_engine": None,
         "total_cost": dollars(record.cost_nano),
         "usage": dollars(record.cost_nano),
-        "upstream_inference_cost": None,
+        "upstream_inference_cost": dollars(record.upstream_cost_nano) if record.is_byok else None,
         "cache_discount": dollars(record.cache_discount_nano) if record.cache_discount_nano else None,
         "response_cache_source_id": record.upstream_id if record.is_replayed else None,
         "status": record.status,
@@ -164,7 +164,7 @@ def _provider_responses(record: Generation) -> list[dict[str, Any]]:
             "model_permaslug": one.model,
             "status": one.status or None,
             "latency": one.ttft_ms if one.ttft_ms is not None else one.duration_ms,
-            "is_byok": False,
+            "is_byok": one.is_byok,
             "fault": one.fault,
         }
         for one in record.tries

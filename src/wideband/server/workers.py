@@ -143,6 +143,7 @@ async def work(settings: Settings, number: int, sandbox_url: str | None, ready: 
         counters = Counters(settings.home, number)
         parts = build(settings, market, ledger, upstream, metrics_text=counters.text)
         stack.callback(parts.presets.close)
+        stack.callback(parts.own_keys.close)
         writer = spawn(counters.keep_writing(parts.metrics, parts.exchange), name="metrics")
         stack.callback(writer.cancel)
         stack.callback(counters.forget)

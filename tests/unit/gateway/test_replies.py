@@ -38,7 +38,7 @@ from wideband.gateway.caching import CacheWish, forbids_keeping, read_wish, sett
 from wideband.gateway.exchange import Caller
 from wideband.gateway.session import Session
 from wideband.store.replies import Replies
-from wideband.upstream.scripted import Act, stream
+from wideband.upstream.scripted import Act, Wait, stream
 from wideband.wire import jsons, sse
 
 CACHED = CacheWish(enabled=True)
@@ -335,7 +335,7 @@ async def test_a_kept_answer_that_cannot_be_read_is_none(replies: Replies) -> No
 
 
 async def test_the_same_request_twice_at_once_is_asked_twice(replies: Replies) -> None:
-    on = cached(replies, {"a": [whole()]})
+    on = cached(replies, {"a": [Act(before=[Wait(0.1)], body=whole().body)]})
     sessions = [
         Session(on.exchange, DIALECTS[on.dialect], Caller(key=KEY, cache=CACHED), Client(), f"gen-{at}")
         for at in range(2)

@@ -205,9 +205,9 @@ def cost_fields(closing: Closing) -> dict[str, Any]:
     """Return what the gateway adds to a usage object: money."""
     return {
         "cost": jsons.dollars(closing.cost_nano),
-        "is_byok": False,
+        "is_byok": closing.is_byok,
         "cost_details": {
-            "upstream_inference_cost": None,
+            "upstream_inference_cost": closing.upstream_dollars,
             "upstream_inference_prompt_cost": jsons.dollars(closing.prompt_cost_nano),
             "upstream_inference_completions_cost": jsons.dollars(closing.completion_cost_nano),
         },

@@ -111,7 +111,7 @@ def _rows(scores: list[Score], envelope: Envelope) -> list[Row]:
 
 def _answer(kept: Row, ranked: list[Row], envelope: Envelope, closing: Closing) -> Row:
     counted = closing.usage
-    usage: Row = {"cost": jsons.dollars(closing.cost_nano)}
+    usage: Row = {"cost": jsons.dollars(closing.cost_nano), **closing.byok_fields}
     if counted.search_units:
         usage["search_units"] = counted.search_units
     if counted.source == "provider":

@@ -86,7 +86,8 @@ def _encoded(kept: dict[str, Any], rows: Sequence[Json], envelope: Envelope, clo
     told: dict[str, Json] = {"embeddings": rows} if "requests" in envelope.asked else {"embedding": rows[0]}
     usage = closing.usage
     counted = {"promptTokenCount": usage.prompt_tokens, "totalTokenCount": usage.total_tokens}
-    end: dict[str, Json] = {"usageMetadata": counted, "usage": {"cost": jsons.dollars(closing.cost_nano)}}
+    money: dict[str, Json] = {"cost": jsons.dollars(closing.cost_nano), **closing.byok_fields}
+    end: dict[str, Json] = {"usageMetadata": counted, "usage": money}
     if closing.metadata is not None:
         end["openrouter_metadata"] = closing.metadata
     return jsons.encode(told | kept | end)

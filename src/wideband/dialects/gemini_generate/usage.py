@@ -40,9 +40,9 @@ def closing_fields(closing: Closing) -> dict[str, Any]:
         "usageMetadata": usage_metadata(closing.usage),
         "usage": {
             "cost": jsons.dollars(closing.cost_nano),
-            "is_byok": False,
+            "is_byok": closing.is_byok,
             "cost_details": {
-                "upstream_inference_cost": None,
+                "upstream_inference_cost": closing.upstream_dollars,
                 "upstream_inference_prompt_cost": jsons.dollars(closing.prompt_cost_nano),
                 "upstream_inference_completions_cost": jsons.dollars(closing.completion_cost_nano),
             },

@@ -19,9 +19,9 @@ def encode_usage(closing: Closing) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.total_tokens,
         "cost": dollars(closing.cost_nano),
-        "is_byok": False,
+        "is_byok": closing.is_byok,
         "cost_details": {
-            "upstream_inference_cost": None,
+            "upstream_inference_cost": closing.upstream_dollars,
             "upstream_inference_input_cost": dollars(closing.prompt_cost_nano),
             "upstream_inference_output_cost": dollars(closing.completion_cost_nano),
         },
