@@ -53,20 +53,21 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 class Breaker:
     """The state of one endpoint. A breaker that opened closes only by the success of a try that began after that.
 
-    One that opened because tries were overdue closes by any first token that came since: the endpoint is slow, not
-    broken. `overdue_tries` counts those under way that were told to be overdue.
+    One that opened because all tries of late were overdue closes by any first token that came since: the endpoint is
+    slow, not broken. `overdue_tries` counts those under way that were told to be overdue.
     """
 
     __slots__ = (
         "_changed_ns",
         "_downs",
-        "_excused",
         "_first_overdue_ns",
         "_is_late",
         "_last_rest_ns",
         "_limited_ns",
         "_limits",
+        "_marks",
         "_overdue",
+        "_patience_ns",
         "_probe_until_ns",
         "_recent",
         "_rest_ns",
@@ -89,7 +90,9 @@ class Breaker:
         self._is_late = False
         self._overdue = 0
         self._first_overdue_ns = 0
-        self._excused = 0
+        self._patience_ns = LEAST_PATIENCE_NS
+        # How many tries had begun when each of the last ones was overdue that got no answer since.
+        self._marks: deque[int] = deque(maxlen=MOST_DOWNS)
         self.overdue_tries = 0
 
     @property
@@ -134,35 +137,45 @@ class Breaker:
         self._probe_until_ns = 0
         return None
 
-    def overdue(self, at_ns: int) -> Change | None:
-        """Hear that a try waits for its first token beyond all patience."""
+    def overdue(self, at_ns: int, patience_ns: int, begun: int) -> Change | None:
+        """Hear that a try waits for its first token beyond all patience; `begun` counts all tries so far."""
         self.overdue_tries += 1
+        self._patience_ns = patience_ns
+        self._marks.append(begun)
         if self._rest_ns:
             began_ns = self._probe_until_ns - PROBE_LEASE_NS
             if self._rest_until_ns <= began_ns <= at_ns - LEAST_PATIENCE_NS:
-                self._open(at_ns, is_late=self._is_late)
+                self._first_overdue_ns = at_ns
+                self._open(at_ns, is_late=True)
                 return "opened"
             return None
         if not self._overdue:
             self._first_overdue_ns = at_ns
         self._overdue += 1
-        if self._overdue < DOWNS_IN_A_ROW:
+        if self._overdue >= DOWNS_IN_A_ROW:
+            self._open(at_ns, is_late=True)
+        elif len(self._marks) == MOST_DOWNS and self._marks[0] > begun - LAST_TRIES:
+            self._open(at_ns, is_late=False)
+        else:
             return None
-        self._open(at_ns, is_late=True)
         return "opened"
 
-    def excuse(self) -> bool:
-        """Take the timeout of a try; True when it was overdue in an outage that has ended since."""
-        if not self._excused or self._rest_ns:
+    def overdue_ended(self, outcome: Outcome) -> bool:
+        """Take the end of a try where some are overdue; True when it was one of them, as far as that can be told."""
+        fault = outcome.fault
+        if fault is None:
+            if (outcome.ttft_ns or 0) <= self._patience_ns:
+                return False
+            if self._marks:
+                self._marks.popleft()
+        elif fault.kind is not FaultKind.PROVIDER_TIMEOUT:
             return False
-        self._excused -= 1
-        self.overdue_tries = max(0, self.overdue_tries - 1)
+        self.overdue_tries -= 1
         return True
 
     def only_under_way(self, tries: int) -> None:
         """Hear how many tries are under way: no more can be overdue."""
         self.overdue_tries = min(self.overdue_tries, tries)
-        self._excused = min(self._excused, tries)
 
     def mark(self) -> Mark:
         """Return the state as others take it over."""
@@ -204,11 +217,8 @@ class Breaker:
         return "paused"
 
     def _down(self, outcome: Outcome) -> Change | None:
-        at_ns, fault = outcome.at_ns, outcome.fault
+        at_ns = outcome.at_ns
         if self._rest_ns:
-            if fault is not None and fault.kind is FaultKind.PROVIDER_TIMEOUT and self.overdue_tries:
-                self.overdue_tries -= 1  # that it would end so was heard when it was overdue
-                return None
             # What was under way when the breaker opened says nothing new.
             if at_ns < self._rest_until_ns or (outcome.ttft_ns is not None and _began_ns(outcome) < self._changed_ns):
                 return None
@@ -242,29 +252,30 @@ class Breaker:
         return "closed"
 
     def _open(self, at_ns: int, *, is_late: bool) -> None:
-        if not self._rest_ns and at_ns - self._changed_ns > STEADY_NS:
-            self._last_rest_ns = 0
-        self._set(at_ns, min(self._last_rest_ns * 2, LONGEST_REST_NS) or FIRST_REST_NS, is_late=is_late)
+        last_ns = self._rest_ns
+        if not last_ns and not is_late and at_ns - self._changed_ns <= STEADY_NS:
+            last_ns = self._last_rest_ns
+        self._set(at_ns, min(last_ns * 2, LONGEST_REST_NS) or FIRST_REST_NS, is_late=is_late)
 
     def _set(self, at_ns: int, rest_ns: int, *, is_late: bool) -> None:
-        if is_late and not self._overdue:  # another process counted them
+        if not is_late:
+            self._last_rest_ns = rest_ns
+        elif not self._overdue:  # another process counted them
             self._first_overdue_ns = at_ns
         self._changed_ns = at_ns
-        self._rest_ns = self._last_rest_ns = rest_ns
+        self._rest_ns = rest_ns
         self._rest_until_ns = at_ns + rest_ns
         self._is_late = is_late
         self._probe_until_ns = 0
         self._downs = 0
         self._recent.clear()
+        self._marks.clear()
 
     def _close(self, at_ns: int) -> None:
         self._changed_ns = at_ns
         self._rest_ns = self._rest_until_ns = self._probe_until_ns = 0
-        if self._is_late:
-            self._last_rest_ns = 0
         self._is_late = False
         self._overdue = 0
-        self._excused = self.overdue_tries
 
     def _often_down(self, at_ns: int) -> bool:
         recent = [down for when_ns, down in self._recent if when_ns > at_ns - WINDOW_NS]

@@ -32,6 +32,7 @@ class _Record:
     """One endpoint. `slice` is what was seen from `since_ns` until `until_ns` and not yet folded in."""
 
     __slots__ = (
+        "begun",
         "breaker",
         "load",
         "minutes",
@@ -50,7 +51,7 @@ class _Record:
         self.minutes = Minutes()
         self.recent = Recent()
         self.load = Load()
-        self.under_way = 0
+        self.begun = self.under_way = 0
         self.slice = Minute(0)
         self.since_ns = self.until_ns = 0
         self.news = False  # whether the breaker changed since others were told
@@ -112,13 +113,16 @@ class Health:
     def began(self, endpoint_id: str, at_ns: int) -> None:
         """Hear that a try begins; `observe` with its outcome ends it."""
         record = self._record(endpoint_id)
+        record.begun += 1
         record.under_way += 1
         record.load.started(at_ns)
 
     def overdue(self, endpoint_id: str, at_ns: int) -> None:
         """Hear, once a try, that it has waited longer than `patience_s` for its first token."""
         record = self._record(endpoint_id)
-        self._note(endpoint_id, record, record.breaker.overdue(at_ns), at_ns)
+        patience_ns = int(self.patience_s(endpoint_id, at_ns) * SECOND_NS)
+        record.recent.expect_error(at_ns)
+        self._note(endpoint_id, record, record.breaker.overdue(at_ns, patience_ns, record.begun), at_ns)
 
     def observe(self, outcome: Outcome) -> None:
         """Fold in how a try went."""
@@ -129,7 +133,13 @@ class Health:
             self._untold[endpoint_id] = record
         record.slice.count(outcome)
         breaker = record.breaker
-        change = breaker.observe(outcome) if outcome.fault is None else self._failed(record, outcome)
+        was_overdue = breaker.overdue_tries > 0 and breaker.overdue_ended(outcome)
+        if outcome.fault is not None:
+            change = self._failed(record, outcome, was_overdue)
+        else:
+            change = breaker.observe(outcome)
+            if was_overdue:
+                record.recent.take_back()
         if record.under_way:
             record.under_way -= 1
         if breaker.overdue_tries:
@@ -279,17 +289,17 @@ class Health:
             record.settle()
         return record
 
-    def _failed(self, record: _Record, outcome: Outcome) -> Change | None:
+    def _failed(self, record: _Record, outcome: Outcome, was_overdue: bool) -> Change | None:
         """Tell the breaker of a fault, and the load of a rate limit."""
-        kind = outcome.fault.kind if outcome.fault is not None else None
-        if kind is FaultKind.PROVIDER_RATE_LIMITED:
+        if was_overdue:
+            # All that routing makes of it was made when it was overdue.
+            record.slice.belated += 1
+            return None
+        if outcome.fault is not None and outcome.fault.kind is FaultKind.PROVIDER_RATE_LIMITED:
             share = record.load.limited(outcome.at_ns)
             if record.load.cap(outcome.at_ns) is not None:
                 self._capped[outcome.endpoint_id] = record.load
             return record.breaker.observe(outcome, share)
-        if kind is FaultKind.PROVIDER_TIMEOUT and record.breaker.excuse():
-            record.slice.belated += 1
-            return None
         return record.breaker.observe(outcome)
 
     def _note(self, endpoint_id: str, record: _Record, change: Change | None, at_ns: int) -> None:

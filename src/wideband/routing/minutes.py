@@ -27,10 +27,11 @@ class Minute(msgspec.Struct, array_like=True):
     """One minute of an endpoint, or any other sum of outcomes. Times are nanoseconds.
 
     `number` counts minutes since 1970, `at_ns` is the newest outcome. `tries` are those that tell something about the
-    endpoint: not rate-limited (`limits`), not the caller's doing. Of the `downs`, `belated` are of an outage that was
-    already over. `waits` are first tokens, `wait_ns` the time to them, `span_ns` the time in which `span_tokens` came
-    after them. What came in one piece has no first token: `wholes`. `answers` came to their end. The `long_` tokens
-    are of prompts that can be cached. Tool calls and structured answers are counted by `Verdict`.
+    endpoint: not rate-limited (`limits`), not the caller's doing. Of the `downs`, the `belated` say nothing about what
+    is to be expected: their tries were known to be overdue, or their outage is over. `waits` are first tokens and
+    `wait_ns` the time to them, `span_ns` the time in which `span_tokens` came after them. What came in one piece has no
+    first token: `wholes`. `answers` came to their end. The `long_` tokens are of prompts that can be cached. Tool calls
+    and structured answers are counted by `Verdict`.
     """
 
     number: int

@@ -14,7 +14,7 @@ SPEED_HALF_NS = 120e9
 LENGTH_HALF_NS = 600e9
 # How much of its own an endpoint must have shown to be believed as much as its peers: tries, first tokens, tokens after
 # these, tokens of prompts, answers with tool calls, answers.
-BELIEVED_TRIES = 10.0
+BELIEVED_TRIES = 30.0
 BELIEVED_WAITS = 5.0
 BELIEVED_SPAN_TOKENS = 500.0
 BELIEVED_PROMPT_TOKENS = 20_000.0
@@ -129,6 +129,18 @@ class Recent(msgspec.Struct, array_like=True, gc=False):
         """Forget the errors: the outage is over."""
         self.tries -= self.errors
         self.errors = 0.0
+
+    def expect_error(self, now_ns: int) -> None:
+        """Count a try that is overdue as an error before it is one."""
+        self.fade(now_ns)
+        self.tries += 1.0
+        self.errors += 1.0
+
+    def take_back(self) -> None:
+        """Forget an error that became none."""
+        gone = min(self.errors, 1.0)
+        self.errors -= gone
+        self.tries -= gone
 
     def speed(self) -> Part:
         """Return the time that tokens took, and how many there were.

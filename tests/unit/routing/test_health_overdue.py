@@ -83,6 +83,59 @@ def test_timeouts_of_tries_that_were_overdue_say_nothing_new_while_it_is_open() 
     assert health.total(ID, 5, at(60)).downs == 2, "but they are downs"
 
 
+def test_a_probe_that_was_overdue_and_answers_after_all_closes_it() -> None:
+    health = Health()
+    for _ in range(2):
+        health.observe(down("a", at(0)))
+    assert health.claim_probe(ID, at(2))
+    health.began(ID, at(2))
+    health.overdue(ID, at(3.5))
+    assert not health.is_healthy(ID, at(4))
+    health.observe(success("a", at(5), ttft_ms=2500, took_ms=500))
+    assert health.is_healthy(ID, at(5))
+
+
+def test_four_overdue_tries_among_the_last_twenty_open_it_for_a_whole_rest() -> None:
+    health = Health()
+    for number in range(40):
+        health.began(ID, at(number / 10))
+        assert health.is_healthy(ID, at(number / 10))
+        if number in (8, 24, 29, 34, 39):
+            health.overdue(ID, at(number / 10))
+        else:
+            health.observe(success("a", at(number / 10), ttft_ms=50, took_ms=20))
+    assert health.standing(ID, at(3.9)) == "resting"
+    health.observe(success("a", at(4.2), ttft_ms=50, took_ms=20))
+    assert health.standing(ID, at(4.2)) == "resting", "some answer, some hang: that is no slow endpoint"
+
+
+def test_overdue_tries_that_answer_after_all_are_no_hang() -> None:
+    health = Health()
+    for _ in range(1000):
+        health.observe(success("a", at(0), ttft_ms=50))
+    for number in range(100):
+        health.began(ID, at(number / 10))
+        if number % 5 == 4:
+            health.overdue(ID, at(number / 10))
+            health.observe(success("a", at(number / 10 + 0.05), ttft_ms=1500, took_ms=1))
+        else:
+            health.observe(success("a", at(number / 10), ttft_ms=50, took_ms=20))
+        assert health.is_healthy(ID, at(number / 10))
+    assert health.outlooks(ROW, at(10))[ID].errors < 0.01
+
+
+def test_an_overdue_try_is_expected_to_fail_until_it_answers() -> None:
+    health = Health()
+    for _ in range(40):
+        health.began(ID, at(0))
+    for _ in range(38):
+        health.observe(success("a", at(0)))
+    health.overdue(ID, at(1))
+    assert health.outlooks(ROW, at(1))[ID].errors > 0.01
+    health.observe(success("a", at(5), ttft_ms=4000, took_ms=1000))
+    assert health.outlooks(ROW, at(5))[ID].errors < 0.005
+
+
 def test_timeouts_of_an_outage_that_is_over_do_not_begin_another() -> None:
     health = hung(tries=4)
     for _ in range(2):
