@@ -21,10 +21,10 @@ class Weights(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
 
     time: Weight = 0.5
-    edge: Edge = 8.0
-    explore: Explore = 0.02
-    error: Weight = 8.0
-    limit: Weight = 2.0
+    edge: Edge = 16.0
+    explore: Explore = 0.01
+    error: Weight = 20.0
+    limit: Weight = 1.0
     tool_error: Weight = 1.0
 
 
