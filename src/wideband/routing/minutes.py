@@ -269,11 +269,17 @@ class _Day:
         self._tries[number % KEPT_MINUTES] += tries
         self._downs[number % KEPT_MINUTES] += downs
 
-    def rows(self, first: int = 0) -> Iterator[tuple[int, int, int]]:
-        """Yield number, tries and downs of the minutes that had tries."""
-        for number in range(max(first, self.newest - KEPT_MINUTES + 1), self.newest + 1):
-            if tries := self._tries[number % KEPT_MINUTES]:
-                yield number, tries, self._downs[number % KEPT_MINUTES]
+    def rows(self, first: int = 0) -> list[tuple[int, int, int]]:
+        """Return number, tries and downs of the minutes that had tries, the oldest first."""
+        newest = self.newest
+        first = max(first, newest - KEPT_MINUTES + 1)
+        if first > newest:
+            return []
+        cut = (newest + 1) % KEPT_MINUTES
+        skip = KEPT_MINUTES - (newest + 1 - first)
+        tries = (self._tries[cut:] + self._tries[:cut])[skip:]
+        downs = (self._downs[cut:] + self._downs[:cut])[skip:]
+        return [row for row in zip(range(first, newest + 1), tries, downs, strict=True) if row[1]]
 
     def uptime(self, first: int) -> float | None:
         telling = [(tries, downs) for _, tries, downs in self.rows(first) if tries >= LEAST_TRIES]
