@@ -72,16 +72,16 @@ def apply_preset(dialect: Dialect, body: bytes, presets: Presets, account_id: st
             return None
         preset = _find(slug, presets, account_id)
         fields = jsons.fields(body)
-    except jsons.DecodeError:
+        _address(fields, model, preset)
+        shell = SHELLS.get(dialect.name)
+        losses: tuple[Loss, ...] = ()
+        if shell is not None:
+            if preset.system_prompt and not shell.has_system(fields):
+                shell.put_system(fields, preset.system_prompt)
+            losses = _fill(fields, preset, dialect, shell)
+        return Applied(body=jsons.encode(fields), preset=preset, losses=losses)
+    except (jsons.DecodeError, jsons.EncodeError):
         return None  # The dialect says what is wrong with it.
-    _address(fields, model, preset)
-    shell = SHELLS.get(dialect.name)
-    losses: tuple[Loss, ...] = ()
-    if shell is not None:
-        if preset.system_prompt and not shell.has_system(fields):
-            shell.put_system(fields, preset.system_prompt)
-        losses = _fill(fields, preset, dialect, shell)
-    return Applied(body=jsons.encode(fields), preset=preset, losses=losses)
 
 
 def _named(naming: _Naming) -> tuple[str | None, str | None]:

@@ -84,17 +84,18 @@ def _put_blocks(fields: Fields, text: str) -> None:
     held = jsons.plain(fields.get("system"))
     if isinstance(held, list) and held:
         fields["system"] = raw([*held, {"type": "text", "text": text}])
-    else:
+    elif isinstance(held, str | list | None):
         fields["system"] = raw(f"{held}\n\n{text}" if held else text)
 
 
 def _put_parts(fields: Fields, text: str) -> None:
     name = _spelled_by_google(fields, "systemInstruction")
     held = jsons.plain(fields.get(name))
-    held = {"parts": held} if isinstance(held, str | list) else held or {}
-    parts = held.get("parts", [])
-    parts = [{"text": parts}] if isinstance(parts, str) else parts if isinstance(parts, list) else [parts]
-    fields[name] = raw({**held, "parts": [*parts, {"text": text}]})
+    held = {"parts": held} if isinstance(held, str | list) else {} if held is None else held
+    if isinstance(held, dict):
+        parts = held.get("parts", [])
+        parts = [{"text": parts}] if isinstance(parts, str) else parts if isinstance(parts, list) else [parts]
+        fields[name] = raw({**held, "parts": [*parts, {"text": text}]})
 
 
 def system_text(value: Json) -> str:

@@ -259,3 +259,14 @@ def test_a_body_that_nothing_makes_whole_is_refused() -> None:
     with pytest.raises(Faulted, match="temperature"):
         wrong = jsons.encode({"model": "@preset/support", "temperature": 9, **ASKED["openai_chat"]})
         read_body(DIALECTS["openai_chat"], wrong, Shelf({"support": SUPPORT}), "local")
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses"])
+@pytest.mark.parametrize(
+    "choice", [{"type": []}, {"type": "allowed_tools", "allowed_tools": {"mode": {}}, "tools": [{}]}]
+)
+def test_a_choice_of_no_kind_is_no_defect(dialect: str, choice: dict[str, Any]) -> None:
+    try:
+        applied(dialect, {"model": "@preset/support", "tool_choice": choice, **ASKED[dialect]})
+    except Faulted as error:
+        assert error.fault.param == "tool_choice"

@@ -148,15 +148,16 @@ def decode_tool_choice(raw: Json) -> ToolChoice | None:
     if name is not None:
         return ToolChoice(mode="tool", name=name)
     allowed = loose.obj(told.get("allowed_tools"))
-    if allowed.get("mode") in _MODES:
+    if loose.text(allowed.get("mode")) in _MODES:
         tools = (loose.obj(tool.get(loose.text(tool.get("type")) or "")) for tool in loose.rows(allowed.get("tools")))
         names = tuple(name for tool in tools if (name := loose.text(tool.get("name"))))
         return ToolChoice(mode=_MODES[allowed["mode"]], allowed=names)
-    if told.get("type") in _MODES:
-        return ToolChoice(mode=_MODES[told["type"]])
-    if loose.text(told.get("type")):
+    kind = loose.text(told.get("type"))
+    if kind in _MODES:
+        return ToolChoice(mode=_MODES[kind])
+    if kind is not None:
         # A tool of the provider's own, named by its type.
-        return ToolChoice(mode="tool", name=told["type"])
+        return ToolChoice(mode="tool", name=kind)
     raise invalid(
         '`tool_choice` is none of "auto", "none", "required" and {"type": "function", "function": {"name": ...}}.',
         "tool_choice",

@@ -115,7 +115,7 @@ def decode_choice(raw: Json) -> ToolChoice | None:
 
 def _chosen(told: dict[str, Json]) -> str | None:
     name = loose.text(told.get("name"))
-    if told.get("type") not in _NAMED or name is None:
+    if loose.text(told.get("type")) not in _NAMED or name is None:
         return None
     return words.flat_name(loose.text(told.get("namespace")), name)
 
