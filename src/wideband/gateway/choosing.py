@@ -2,7 +2,7 @@
 
 import msgspec
 
-from wideband.canon.faults import Faulted
+from wideband.canon.faults import Faulted, invalid
 from wideband.canon.request import Task
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.dialects.seals import last_provider
@@ -10,11 +10,13 @@ from wideband.gateway import metadata
 from wideband.gateway.auto import routed_models
 from wideband.gateway.byok import take_own_keys, uncut, with_own_keys
 from wideband.gateway.lanes import SPEAKERS
+from wideband.gateway.searching import wants_search
 from wideband.gateway.warmth import find_warm
 from wideband.gateway.work import Work
 from wideband.ids import seed
 from wideband.metering.meter import CHARS_A_TOKEN
 from wideband.pricing import fee, hold_amount, resolve
+from wideband.routing.auto import find_router
 from wideband.routing.plan import plan
 from wideband.routing.plans import Plan, Preferences, Wish
 from wideband.routing.preferences import decode_preferences, in_service_tier
@@ -46,6 +48,7 @@ def make_wish(work: Work) -> Wish:
     ask, task = work.ask, work.dialect.task
     chosen = _models(work)
     own = tuple(one for _, one in chosen)
+    work.searching = frozenset([model for model, one in chosen if one.web])
     models, prompt_tokens = tuple(model for model, _ in chosen), ask.prompt_chars // CHARS_A_TOKEN
     return Wish(
         models=models,
@@ -67,6 +70,8 @@ def _models(work: Work) -> list[tuple[str, Preferences]]:
     """Return the models that are asked for, each with the preferences that hold for it."""
     ask, catalogue = work.ask, work.catalogue
     preferences = in_service_tier(decode_preferences(ask.preferences), ask.service_tier)
+    if wants_search(ask):
+        preferences = msgspec.structs.replace(preferences, web=True)
     chosen: list[tuple[str, Preferences]] = []
     for name in ask.models or (ask.model,):
         if (routed := routed_models(work, name, preferences)) is not None:
@@ -80,6 +85,9 @@ def _models(work: Work) -> list[tuple[str, Preferences]]:
 
 def named_model(name: str, preferences: Preferences, catalogue: Catalogue, task: Task) -> tuple[str, Preferences]:
     """Return the model of a name, and the preferences with what the name adds to them. Raises `Faulted`."""
+    if find_router(name, catalogue) is not None:
+        message = f"`{name}` chooses by the request itself, and only for those that generate. Name a model."
+        raise invalid(message, "model")
     named = find_model(name, catalogue)
     if named is None:
         raise Faulted(metadata.unknown_model(name, catalogue))

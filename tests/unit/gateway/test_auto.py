@@ -153,3 +153,11 @@ async def test_routers_are_asked_in_every_protocol(dialect: str, body: dict[str,
     play.dialect = dialect
     assert (await play.ask({"model": "wideband/auto", **body})).status == 200
     assert play.ledger.records[0].task_tag == "math"
+
+
+async def test_a_router_does_nothing_but_generate() -> None:
+    play = played(one=1)
+    play.dialect = "openai_embeddings"
+    client = await play.ask({"model": "wideband/auto", "input": "Hi"})
+    assert (client.status, "only for those that generate" in client.json["error"]["message"]) == (400, True)
+    assert play.ledger.records[0].task_tag is None

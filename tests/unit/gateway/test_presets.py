@@ -256,8 +256,8 @@ def test_a_body_that_only_its_preset_makes_whole_is_read(dialect: str, body: dic
 def test_a_body_that_nothing_makes_whole_is_refused() -> None:
     with pytest.raises(Faulted, match="model"):
         read_body(DIALECTS["openai_chat"], jsons.encode(ASKED["openai_chat"]), Shelf(), "local")
+    wrong = jsons.encode({"model": "@preset/support", "temperature": 9, **ASKED["openai_chat"]})
     with pytest.raises(Faulted, match="temperature"):
-        wrong = jsons.encode({"model": "@preset/support", "temperature": 9, **ASKED["openai_chat"]})
         read_body(DIALECTS["openai_chat"], wrong, Shelf({"support": SUPPORT}), "local")
 
 
