@@ -76,3 +76,10 @@ def test_a_bad_file_ends_with_its_faults(home: Path, tmp_path: Path) -> None:
     result = run(home, "--config", str(file))
     assert result.exit_code == 1
     assert f"{file}:1: [[provider]] number 1 `dialect`: a new provider needs `dialect`" in result.stderr
+
+
+def test_routers_are_listed_behind_what_they_choose_among(home: Path) -> None:
+    result = run(home, "wideband/", OPENAI_API_KEY="sk-secret")
+    assert [line.split()[0] for line in result.output.splitlines()[1:3]] == ["wideband/auto", "wideband/free"]
+    shown = json.loads(run(home, "wideband/auto", "--json", OPENAI_API_KEY="x").output)["data"]
+    assert [row["pricing"] for row in shown] == [{"prompt": "-1", "completion": "-1"}]

@@ -7,6 +7,7 @@ from tests.unit.gateway.stage import catalogue, endpoint
 from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.catalog.latest import latest_names
 from wideband.catalog.rows import Price, Rates
+from wideband.routing.auto import ROUTERS
 from wideband.routing.health import Health
 from wideband.routing.plans import Outcome
 from wideband.server import listing
@@ -131,3 +132,14 @@ def test_endpoints_tell_how_well_they_did_in_the_last_half_hour() -> None:
     assert shown["effective_pricing_30m"] == {"per_token": "0.0000000015"}
     later = listing.endpoints(ROWS, health, "acme/cheap", now_ns + 31 * 60 * 10**9)["endpoints"][0]
     assert [later[name] for name in (*names, "effective_pricing_30m")] == [None] * 5
+
+
+def test_routers_are_models_without_a_price_and_without_endpoints() -> None:
+    rows = catalogue(endpoint("north", "acme/one"))
+    routers = [router.model for router in ROUTERS.values()]
+    listed = listing.models(rows, {}, 0, routers)
+    assert [row["id"] for row in listed] == ["acme/one", "wideband/auto", "wideband/free"]
+    assert listed[1]["pricing"] == {"prompt": "-1", "completion": "-1"}
+    assert listing.models(rows, {"min_price": "0"}, 0, routers) == listing.models(rows, {}, 0)
+    assert listing.model(rows, "openrouter/auto", 0)["id"] == "wideband/auto"
+    assert listing.endpoints(rows, Health(), "wideband/free", 0)["endpoints"] == []
