@@ -1,7 +1,9 @@
 """Many runs at once, a process each; told to stop, every run ends with what it has."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from types import FrameType
@@ -52,7 +54,16 @@ def _collected(futures: Sequence[Future[Result | None]], tick: Callable[[], None
 def _in_child(done: Any, stop: Any) -> None:
     # A terminal's Ctrl-C reaches every process; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _prepare(done, stop)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has been killed: nobody would collect its results."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _prepare(done: Any, stop: Any) -> None:

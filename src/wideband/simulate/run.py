@@ -176,7 +176,6 @@ class Run:
             score, at = self._unscored, turn.seed % len(chosen.endpoints)
             rotated = chosen.endpoints[at:] + chosen.endpoints[:at]
             chosen = msgspec.structs.replace(chosen, endpoints=rotated)
-        score.requests += 1
         request = _Request(talk, now_ns, Failover(chosen, MOST_TRIES), score)
         first = request.flow.next()
         assert first is not None
@@ -255,6 +254,7 @@ class Run:
 
     def _closed(self, request: _Request, fault: Fault | None) -> None:
         """End a request for its client; a conversation goes on after a pause, whatever came of this turn."""
+        request.score.requests += 1
         if fault is not None:
             request.score.client_faults[fault.kind.value] += 1
         talk = request.talk

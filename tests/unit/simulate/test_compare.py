@@ -1,5 +1,6 @@
 """Rankers beside each other: means, verdicts, the sweep for weights, and their tables."""
 
+import signal
 from typing import Any
 
 import msgspec
@@ -67,7 +68,7 @@ def test_cheaper_counts_only_at_no_worse_success_and_p99(
 
 
 def test_a_sweep_tries_every_setting_and_the_base_first() -> None:
-    base = Weights(time=0.3)
+    base = Weights(time=0.3, edge=8)
     found = settings(base, GRID)
     assert found[0] == base
     assert [(each.time, each.edge) for each in found[1:]] == [(0.1, 8.0), (0.5, 8.0)]
@@ -81,7 +82,7 @@ def test_a_sweep_finds_the_cheapest_setting_that_is_nowhere_worse(result: Result
         spread = msgspec.structs.replace(result.ttft_ms, p99=p99)
         return name, msgspec.structs.replace(result, cost_per_1000_usd=cost, ttft_ms=spread)
 
-    base = Weights(time=0.3)
+    base = Weights(time=0.3, edge=8)
     slow, fast = (msgspec.structs.replace(base, time=time, edge=8.0) for time in (0.1, 0.5))
     named = [
         ran("price", 1.0, 200.0),
@@ -116,6 +117,24 @@ def test_runs_in_processes_give_what_they_give_alone() -> None:
     assert [msgspec.structs.replace(each, wall_s=0.0) for each in together] == strip
     assert [each.seed for each in alone] == [1, 2]
     assert shares[-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_ends_the_runs_with_what_they_have(jobs: int) -> None:
+    long = world(provider("a"), hours=9.0)
+    setups = [Setup(world=long, ranker="price", seed=seed) for seed in range(4)]
+
+    def interrupt(share: float) -> None:
+        if share > 0:
+            signal.raise_signal(signal.SIGINT)
+
+    handler = signal.getsignal(signal.SIGINT)
+    results = run_all(setups, jobs, interrupt)
+    assert 1 <= len(results) <= jobs
+    for each in results:
+        assert each.interrupted
+        assert each.requests == each.answered > 0
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_comparison_has_a_column_for_each_ranker_and_leaves_out_what_nobody_measured(result: Result) -> None:
