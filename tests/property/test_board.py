@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Endpoint, Price, Provider, Rates
 from wideband.routing.health import Health
-from wideband.routing.plans import Outcome
+from wideband.routing.plans import Outcome, Verdict
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_040 * SECOND_NS
@@ -18,7 +18,7 @@ ROW = tuple(
     Endpoint(id=id_, provider=PROVIDER, model="m", upstream_model="m", tag="p", price=Price(base=Rates()))
     for id_ in IDS
 )
-VERDICTS = [None, "valid", "invalid_json", "unknown_name", "schema_mismatch"]
+VERDICTS: list[Verdict | None] = [None, "valid", "invalid_json", "unknown_name", "schema_mismatch"]
 
 
 def outcome(number: int, at_s: float, kind: FaultKind | None, figures: tuple[int, int, int], verdict: int) -> Outcome:
@@ -34,8 +34,8 @@ def outcome(number: int, at_s: float, kind: FaultKind | None, figures: tuple[int
         completion_tokens=tokens,
         charged_nano=tokens * 7,
         stalls=tokens % 3,
-        tool_calls=VERDICTS[verdict],  # type: ignore[arg-type]  # these are the verdicts
-        structured=VERDICTS[-verdict],  # type: ignore[arg-type]  # these are the verdicts
+        tool_calls=VERDICTS[verdict],
+        structured=VERDICTS[-verdict],
     )
 
 
