@@ -166,8 +166,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def weighed(self) -> tuple[Weighed, ...]:
         """What was weighed, in the order of the plan. Written out when it is looked at: planning is done before."""
         rows = {row.endpoint_id: row for weighing in self.weighings for row in weighing.rows()}
-        shown = dict.fromkeys(endpoint.row_id for endpoint in self.endpoints)
-        return tuple(rows[row_id] for row_id in shown if row_id in rows)
+        return tuple(rows[endpoint.row_id] for endpoint in self.endpoints)
 
 
 class Committed(msgspec.Struct, frozen=True):

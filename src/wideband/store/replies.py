@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS reply (
 );
 CREATE INDEX IF NOT EXISTS reply_at ON reply (at_ns);
 CREATE INDEX IF NOT EXISTS reply_expires ON reply (expires_ns);
-CREATE TABLE IF NOT EXISTS total (bytes BIGINT NOT NULL);
-INSERT INTO total SELECT coalesce(sum(size), 0) FROM reply WHERE NOT EXISTS (SELECT 1 FROM total);
+CREATE TABLE IF NOT EXISTS total (only BOOLEAN PRIMARY KEY, bytes BIGINT NOT NULL);
+INSERT OR IGNORE INTO total VALUES (TRUE, 0);
 CREATE TRIGGER IF NOT EXISTS reply_in AFTER INSERT ON reply BEGIN UPDATE total SET bytes = bytes + NEW.size; END;
 CREATE TRIGGER IF NOT EXISTS reply_out AFTER DELETE ON reply BEGIN UPDATE total SET bytes = bytes - OLD.size; END;
 """

@@ -147,6 +147,13 @@ async def test_own_keys_come_first_then_the_server_then_fallback_keys(room: OwnK
     assert await plan_of(on, ASK) == [("b", "own"), ("a", "server"), ("b", "server"), ("c", "server"), ("a", "own")]
 
 
+async def test_the_metadata_shows_every_place_in_that_order(room: OwnKeyRoom) -> None:
+    bring(room, "b")
+    on = market(room, {"a": [whole()], "b": [whole()]})
+    shown = (await on.ask(ASK, metadata=True)).json["openrouter_metadata"]["endpoints"]["available"]
+    assert [(row["provider"], row["selected"]) for row in shown] == [("B", True), ("A", False), ("B", False)]
+
+
 async def test_own_keys_beat_the_callers_order(room: OwnKeyRoom) -> None:
     bring(room, "c")
     on = market(room, failing("a", "b", "c"))

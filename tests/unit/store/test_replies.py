@@ -98,8 +98,21 @@ def test_two_processes_share_their_answers(tmp_path: Path, replies: Replies, clo
     other = Replies(tmp_path, MEGABYTE, clock)
     replies.keep(b"k", b"answer", 300)
     assert other.find(b"k") is not None
+    other.keep(b"l", b"another", 300)
+    assert replies.find(b"l") is not None
     other.drop(b"k")
     assert replies.find(b"k") is None
+    other.close()
+
+
+def test_the_limit_is_one_for_all_processes(tmp_path: Path, replies: Replies, clock: Clock) -> None:
+    other = Replies(tmp_path, MEGABYTE, clock)
+    for number in range(60):
+        clock.now_ns += 1
+        (replies, other)[number % 2].keep(b"%d" % number, bytes(50_000), 300)
+    kept = [number for number in range(60) if replies.find(b"%d" % number)]
+    assert kept == list(range(kept[0], 60))
+    assert MEGABYTE // 2 < len(kept) * 50_000 <= MEGABYTE
     other.close()
 
 
