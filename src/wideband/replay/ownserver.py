@@ -26,14 +26,15 @@ class Address(msgspec.Struct):
 
 def config_text(speedup: float, seed: int) -> str:
     """Write the server's configuration: only simulated providers, deadlines shortened as their time is."""
-    first_token_s = max(2.0, 20.0 / speedup)
+    longest_wait_s = max(2.0, 20.0 / speedup)
     return f"""[sandbox]
 mode = "on"
 seed = {seed}
 speedup = {speedup}
 
 [deadlines]
-first_token_s = {first_token_s}
+first_token_s = {longest_wait_s}
+inter_token_s = {longest_wait_s}
 """
 
 

@@ -10,11 +10,11 @@ from wideband.replay import ownserver
 from wideband.replay.ownserver import OwnServer, config_text
 
 
-@pytest.mark.parametrize(("speedup", "first_token_s"), [(1.0, 20.0), (5.0, 4.0), (60.0, 2.0)])
-def test_deadlines_shrink_with_time_but_not_below_two_seconds(speedup: float, first_token_s: float) -> None:
+@pytest.mark.parametrize(("speedup", "longest_wait_s"), [(1.0, 20.0), (5.0, 4.0), (60.0, 2.0)])
+def test_deadlines_shrink_with_time_but_not_below_two_seconds(speedup: float, longest_wait_s: float) -> None:
     settings = tomllib.loads(config_text(speedup, 7))
     assert settings["sandbox"] == {"mode": "on", "seed": 7, "speedup": speedup}
-    assert settings["deadlines"]["first_token_s"] == first_token_s
+    assert settings["deadlines"] == {"first_token_s": longest_wait_s, "inter_token_s": longest_wait_s}
 
 
 async def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
