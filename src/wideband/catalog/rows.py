@@ -186,6 +186,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The id by which everybody knows it, whoever's key it is asked with."""
         return self.id if self.own_key is None else self.id[: -len(self.own_key) - 1]
 
+    def quirks_in(self, dialect: str) -> frozenset[str]:
+        """Return the quirks that hold when it is asked in one of its provider's dialects."""
+        voice = self.provider.also.get(dialect)
+        return (self.provider.quirks if voice is None else voice.quirks) | self.quirks
+
 
 class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint before it is joined with its provider and model; what is None is taken from them."""

@@ -41,6 +41,7 @@ _STRICT = holding(b'"strict"')
 
 QUIRKS: dict[str, Quirk] = {
     "adaptive_thinking": Quirk(description="The model thinks as much as it sees fit and takes no thinking budget."),
+    "always_searches": Quirk(description="Every answer is searched for on the web (Perplexity)."),
     "basic_effort": Quirk(
         description="Thinking effort is low, medium or high, nothing beside.",
         edits=(
@@ -160,6 +161,7 @@ QUIRKS: dict[str, Quirk] = {
         description="`dimensions` is called `output_dimension` and `top_n` is called `top_k` (Voyage).",
         rename={"dimensions": "output_dimension", "top_n": "top_k"},
     ),
+    "web_search": Quirk(description="The web is searched when the protocol's own tool asks for it."),
 }
 
 

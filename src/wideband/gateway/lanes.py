@@ -11,6 +11,8 @@ from wideband.catalog.rows import Endpoint
 from wideband.dialects import seals
 from wideband.dialects.base import Ask, Closing, Dialect, Draft, Envelope, Relay, StreamEncoder, Target
 from wideband.dialects.registry import DIALECTS
+from wideband.dialects.searching import ask_with_search, request_with_search
+from wideband.routing.filters import searches
 from wideband.routing.preferences import tier_of
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
@@ -21,9 +23,14 @@ SPEAKERS: dict[Task, frozenset[str]] = {
 }
 
 
-def outward_dialect(inward: Dialect, endpoint: Endpoint) -> Dialect:
-    """Return the dialect an endpoint is asked in: the caller's own if it speaks that, else its first of the task."""
+def outward_dialect(inward: Dialect, endpoint: Endpoint, *, searching: bool = False) -> Dialect:
+    """Return the dialect an endpoint is asked in: the caller's own if it speaks that, else its first of the task.
+
+    Where it is to be `searching` the web, only those count in which it does.
+    """
     spoken = endpoint.provider.dialects(endpoint.model)
+    if searching:
+        spoken = tuple(name for name in spoken if searches(endpoint, (name,)))
     if inward.name in spoken:
         return inward
     return DIALECTS[next(name for name in spoken if name in SPEAKERS[inward.task])]
@@ -88,12 +95,13 @@ class FastLane:
 
     name = "fast"
 
-    def __init__(self, dialect: Dialect, ask: Ask) -> None:
-        self.outward, self._ask = dialect, ask
+    def __init__(self, dialect: Dialect, ask: Ask, *, searching: bool = False) -> None:
+        self.outward, self._ask, self._searching = dialect, ask, searching
         self.losses: list[Loss] = []
 
     def draft(self, target: Target) -> Draft:
-        return self.outward.splice(in_tier(self._ask, self.outward, target), target)
+        ask = in_tier(self._ask, self.outward, target)
+        return self.outward.splice(ask_with_search(ask, self.outward.name, target) if self._searching else ask, target)
 
     def writer(self, envelope: Envelope) -> Relay:
         return self.outward.relay(envelope)
@@ -107,8 +115,11 @@ class TranslatedLane:
 
     name = "translated"
 
-    def __init__(self, inward: Dialect, outward: Dialect, request: Request, provider: str) -> None:
+    def __init__(
+        self, inward: Dialect, outward: Dialect, request: Request, provider: str, *, searching: bool = False
+    ) -> None:
         self._inward, self.outward, self._request, self._provider = inward, outward, request, provider
+        self._searching = searching
         self.losses: list[Loss] = []
 
     def draft(self, target: Target) -> Draft:
@@ -116,6 +127,8 @@ class TranslatedLane:
         tier = _tier_word(self.outward, target)
         if request.service_tier != tier:
             request = msgspec.structs.replace(request, service_tier=tier)
+        if self._searching:
+            request = request_with_search(request, self.outward.name, target)
         draft = self.outward.encode_request(request, target)
         return msgspec.structs.replace(draft, losses=(*losses, *draft.losses)) if losses else draft
 

@@ -32,7 +32,7 @@ def unknown_model(name: str, catalogue: Catalogue) -> Fault:
     base, colon, variant = name.rpartition(":")
     named = find_model(base, catalogue) if colon else None
     if named is not None:
-        known = ", ".join(f"`:{one}`" for one, row in sorted(VARIANTS.items()) if row.refusal is None)
+        known = ", ".join(f"`:{one}`" for one in sorted(VARIANTS))
         return _no_such_model(
             f"`{named.model}` has no variant `:{variant}`. Variants are {known}.", name, [named.model]
         )

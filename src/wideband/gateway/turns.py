@@ -128,12 +128,13 @@ class Turns:
 
     def _lane(self, endpoint: Endpoint) -> Lane:
         work = self._work
-        outward = outward_dialect(work.dialect, endpoint)
+        searching = endpoint.model in work.searching
+        outward = outward_dialect(work.dialect, endpoint, searching=searching)
         if outward is work.dialect:
-            return FastLane(outward, work.ask)
+            return FastLane(outward, work.ask, searching=searching)
         if self._request is None:
             self._request = work.dialect.decode_request(work.body)
-        return TranslatedLane(work.dialect, outward, self._request, endpoint.provider.slug)
+        return TranslatedLane(work.dialect, outward, self._request, endpoint.provider.slug, searching=searching)
 
 
 def stretch_s(work: Work) -> float:

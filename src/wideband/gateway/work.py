@@ -42,6 +42,7 @@ class Work:
 
     `slot` is where its answer is to be kept, if the caller asked for that; `headers` are of the answer, beside those
     that every one has. `catalogue` is what the account can ask, `secrets` are the keys it brings for that, by id.
+    `searching` are the models whose endpoints are to search the web.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Work:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slot: Slot | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    searching: frozenset[str] = frozenset()
     content_sent: bool = False
     last_sent_ns: int = 0
 

@@ -1,11 +1,12 @@
 """The funnel: what takes endpoints out of a plan, one row each, in the order in which it is applied."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
 from wideband.canon.faults import FaultKind
 from wideband.catalog.rows import Endpoint, Rates
+from wideband.dialects.searching import can_search
 from wideband.routing.plans import Wish
 from wideband.routing.preferences import names, tier_of
 
@@ -49,6 +50,20 @@ def is_free(endpoint: Endpoint) -> bool:
     """Say whether an endpoint costs nothing, whatever is asked and whenever."""
     price = endpoint.price
     return not any(msgspec.structs.astuple(price.base)) and not any(any(o.rates.values()) for o in price.overrides)
+
+
+def _web(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
+    return [e for e in endpoints if searches(e, wish.dialects)] if wish.preferences.web else endpoints
+
+
+def searches(endpoint: Endpoint, dialects: Collection[str] | None = None) -> bool:
+    """Say whether an endpoint searches the web itself when it is asked in one of these dialects (None: any)."""
+    spoken = endpoint.provider.dialects(endpoint.model)
+    return any(
+        can_search(endpoint.quirks_in(dialect), dialect)
+        for dialect in spoken
+        if dialects is None or dialect in dialects
+    )
 
 
 def _only(wish: Wish, endpoints: Endpoints, _: RatesOf) -> Endpoints:
@@ -178,6 +193,14 @@ FILTERS: tuple[Filter, ...] = (
         param="model",
         code="free_variant_ended",
         offers_plain=True,
+    ),
+    Filter(
+        step="Filter by Web Search",
+        keep=_web,
+        reason=lambda _: "not every provider searches the web itself",
+        message=lambda _, had: f"they are served by {_served_by(had)}, where nobody searches the web",
+        excluded_by="web_search",
+        param="model",
     ),
     Filter(
         step="Filter by Allowed Providers",

@@ -54,7 +54,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `hedge` allows or forbids a second try beside a late one; None leaves it to the house.
     `options` (by provider slug) are kept as asked for. `tiers` are service tiers that need no naming, `tier`
     the one that the request asks for: flex alone where there is any, priority before all others. `free` permits only
-    endpoints without a price.
+    endpoints without a price, `web` only those that search the web themselves.
     """
 
     order: tuple[str, ...] = ()
@@ -76,6 +76,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tiers: frozenset[str] = frozenset()
     tier: str | None = None
     free: bool = False
+    web: bool = False
 
 
 class FunnelStep(msgspec.Struct, frozen=True, gc=False):

@@ -74,6 +74,7 @@ class _Table:
             preferences.tiers,
             preferences.tier,
             preferences.free,
+            preferences.web,
             tuple(preferences.max_price.items()),
         )
         pool = self._pools.get(key)

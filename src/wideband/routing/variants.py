@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from wideband.canon.faults import invalid
 from wideband.catalog.rows import Catalogue, Endpoint
 from wideband.routing.filters import is_free
 from wideband.routing.plans import Preferences
@@ -16,14 +15,14 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """What one variant does to a request's preferences.
 
     `sort` orders the endpoints, `admits` lets a service tier in, `free` narrows to endpoints without a price: a model
-    of its own in the lists, as far as anybody serves it. `refusal` says why it cannot be had.
+    of its own in the lists, as far as anybody serves it. `web` narrows to those who search the web themselves.
     """
 
     meaning: str
     sort: str | None = None
     admits: str | None = None
     free: bool = False
-    refusal: str | None = None
+    web: bool = False
 
 
 VARIANTS: dict[str, Variant] = {
@@ -41,8 +40,7 @@ VARIANTS: dict[str, Variant] = {
         free=True,
     ),
     "online": Variant(
-        meaning="refused with 400: the exchange does not search the web itself",
-        refusal="the exchange does not search the web itself. Give the request its provider's own search tool instead",
+        meaning="only providers that search the web themselves, which are asked to; 404 when there is none", web=True
     ),
 }
 
@@ -80,21 +78,18 @@ def find_model(name: str, catalogue: Catalogue) -> Named | None:
 
 
 def refined(preferences: Preferences, variants: Iterable[str]) -> Preferences:
-    """Return the preferences with what variants add: they are of this model alone, so theirs win, the last one's first.
-
-    Raises `Faulted` (invalid_request) for a variant that cannot be had.
-    """
+    """Return the preferences with what variants add: they are of this model alone, so theirs win, the last first."""
     changes: dict[str, Any] = {}
     for name in variants:
         row = VARIANTS[name]
-        if row.refusal is not None:
-            raise invalid(f"`:{name}` cannot be had: {row.refusal}.", "model")
         if row.sort is not None:
             changes["sort"] = row.sort
         if row.admits is not None and not preferences.order:
             changes["tiers"] = changes.get("tiers", preferences.tiers) | {row.admits}
         if row.free:
             changes["free"] = True
+        if row.web:
+            changes["web"] = True
     return msgspec.structs.replace(preferences, **changes) if changes else preferences
 
 

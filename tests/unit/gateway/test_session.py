@@ -393,11 +393,11 @@ async def test_without_anything_for_free_the_next_model_of_models_is_asked() -> 
         (
             "acme/m1:turbo",
             400,
-            "`acme/m1` has no variant `:turbo`. Variants are `:exacto`, `:floor`, `:free`, `:nitro`.",
+            "`acme/m1` has no variant `:turbo`. Variants are `:exacto`, `:floor`, `:free`, `:nitro`, `:online`.",
             ["acme/m1"],
         ),
         ("acme/m1:nitro:batch", 400, "has no variant `:batch`", ["acme/m1"]),
-        ("acme/m1:online", 400, "`:online` cannot be had", None),
+        ("acme/m1:online", 404, "where nobody searches the web", None),
     ],
 )
 async def test_a_variant_that_cannot_be_had_is_refused_and_never_left_out(

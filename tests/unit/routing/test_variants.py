@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from tests.unit.routing.rows import NOW_NS, catalogue, endpoint, success, tags, wish
 
-from wideband.canon.faults import Faulted, FaultKind
+from wideband.canon.faults import FaultKind
 from wideband.catalog.rows import Catalogue, Endpoint, Model, Override, Price, Rates
 from wideband.routing.health import Health
 from wideband.routing.plan import REPEATS, plan
@@ -104,14 +104,15 @@ def test_without_variants_the_preferences_are_the_very_same() -> None:
     assert refined(asked, ()) is asked
 
 
-@pytest.mark.parametrize("variants", [("online",), ("nitro", "online")])
-def test_a_variant_that_cannot_be_had_is_refused_with_the_way_out(variants: tuple[str, ...]) -> None:
-    with pytest.raises(Faulted) as caught:
-        refined(Preferences(), variants)
-    fault = caught.value.fault
-    assert (fault.kind, fault.param) == (FaultKind.INVALID_REQUEST, "model")
-    assert fault.message.startswith("`:online` cannot be had: ")
-    assert "search tool" in fault.message
+def test_online_keeps_those_who_search_the_web() -> None:
+    by_tool, always = endpoint("a", usd=3), endpoint("b", usd=2)
+    claude = msgspec.structs.replace(by_tool.provider, dialect="anthropic_messages")
+    by_tool = msgspec.structs.replace(by_tool, provider=claude, quirks=frozenset({"web_search"}))
+    always = msgspec.structs.replace(always, quirks=frozenset({"always_searches"}))
+    made = planned(("online",), by_tool, always, endpoint("c", usd=1))
+    assert sorted(tags(made)) == ["a", "b"]
+    [step] = [step for step in made.funnel if step.reason]
+    assert (step.step, step.endpoint_count) == ("Filter by Web Search", 2)
 
 
 # -- what comes of it ----------------------------------------------------------------------------------------------
