@@ -19,10 +19,13 @@ from wideband.routing.auto import (
     ROUTERS,
     TIERS,
     Choice,
+    Figures,
     Question,
     Restrictions,
     find_router,
     free_models,
+    is_able,
+    tier_at,
 )
 from wideband.routing.filters import FILTERS
 from wideband.routing.plans import Preferences, Wish
@@ -83,7 +86,11 @@ def routed_models(work: Work, name: str, preferences: Preferences) -> list[tuple
     else:
         restrictions = Restrictions()
         choices = free_models(features, figures, seed(), fits)
-    choices = _kept(work, router, choices, restrictions, fits)
+
+    def is_candidate(held: Figures) -> bool:
+        return restrictions.permit(held.model) and is_able(held, features) and fits(held.model)
+
+    choices = _kept(work, router, choices, is_candidate)
     if not choices:
         raise Faulted(_no_match(router, strategy))
     work.routed = Routed(router=router, strategy=strategy, tag=tag, stage=_stage(strategy, tag, choices))
@@ -155,18 +162,18 @@ def _fitting(work: Work, preferences: Preferences) -> Callable[[str], bool]:
     return fits
 
 
-def _kept(
-    work: Work, router: str, choices: list[Choice], restrictions: Restrictions, fits: Callable[[str], bool]
-) -> list[Choice]:
-    """Put the model that the conversation went to first, while it may be asked."""
+def _kept(work: Work, router: str, choices: list[Choice], is_candidate: Callable[[Figures], bool]) -> list[Choice]:
+    """Put the model that the conversation went to first, while it is a candidate in the tier that was found."""
+    catalogue, known = work.exchange.catalogue, work.exchange.auto
     key = _key(work, router)
-    place = work.exchange.sticky.find(key, work.created_ns) if key is not None else None
-    model = work.exchange.auto.model_of(place.endpoint_id, work.exchange.catalogue) if place is not None else None
-    if model is None or not restrictions.permit(model) or not fits(model):
+    place = work.exchange.sticky.find(key, work.created_ns) if key is not None and choices else None
+    held = known.serving(place.endpoint_id, catalogue) if place is not None else None
+    first = known.find(choices[0].model, catalogue) if held is not None else None
+    if held is None or first is None or tier_at(held.percentile) != tier_at(first.percentile) or not is_candidate(held):
         return choices
-    score = next((choice.score for choice in choices if choice.model == model), 0.0)
-    kept = Choice(model=model, score=score, reason="the conversation's model")
-    return [kept, *(choice for choice in choices if choice.model != model)]
+    score = next((choice.score for choice in choices if choice.model == held.model), 0.0)
+    kept = Choice(model=held.model, score=score, reason="the conversation's model")
+    return [kept, *(choice for choice in choices if choice.model != held.model)]
 
 
 def note_routed(work: Work, endpoint: Endpoint) -> None:

@@ -28,6 +28,7 @@ class Candidates:
         self._file, self._chooser, self.tier = file, CHOOSERS[chooser], tier
         self._catalogue: Catalogue | None = None
         self._figures: tuple[Figures, ...] = ()
+        self._by_model: dict[str, Figures] = {}
         self._models: dict[str, str] = {}
         self._looked_ns = 0
         self._made_ns = -1
@@ -37,13 +38,19 @@ class Candidates:
         """Return the candidates of a catalogue."""
         if self._catalogue is not catalogue:
             self._catalogue, self._figures = catalogue, figures_of(catalogue)
+            self._by_model = {each.model: each for each in self._figures}
             self._models = {each.id: each.model for rows in catalogue.endpoints.values() for each in rows}
         return self._figures
 
-    def model_of(self, endpoint_id: str, catalogue: Catalogue) -> str | None:
-        """Return the model of an endpoint."""
+    def find(self, model: str, catalogue: Catalogue) -> Figures | None:
+        """Return a candidate by its model."""
         self.figures(catalogue)
-        return self._models.get(endpoint_id)
+        return self._by_model.get(model)
+
+    def serving(self, endpoint_id: str, catalogue: Catalogue) -> Figures | None:
+        """Return the candidate that an endpoint serves."""
+        self.figures(catalogue)
+        return self._by_model.get(self._models.get(endpoint_id, ""))
 
     def shares(self, tag: str) -> Shares:
         """Return this exchange's own traffic of a kind of work, at most some seconds after it was added up."""

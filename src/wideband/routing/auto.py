@@ -264,6 +264,11 @@ def _fitting(choices: Iterable[Choice], fits: Callable[[str], bool]) -> list[Cho
     return kept
 
 
+def tier_at(percentile: float) -> str:
+    """Return the cost tier of a place by price."""
+    return next(name for name, (low, high) in TIERS.items() if low <= percentile < high)
+
+
 def _tiers_from(tier: str) -> list[tuple[float, float]]:
     """Return all cost tiers, the asked one first, then by distance, the cheaper of two first."""
     names = list(TIERS)

@@ -72,6 +72,15 @@ async def test_a_conversation_keeps_its_model_while_it_may_be_asked(tmp_path: An
     assert (await play.ask(without)).json["model"] == "acme/one"
 
 
+async def test_a_conversation_changes_its_model_with_the_cost_tier() -> None:
+    rows = [endpoint(slug, f"acme/{slug}", dearer=at * 1_000_000_000) for at, slug in enumerate("abcde")]
+    play = stage({slug: [whole()] for slug in "abcde"}, *rows)
+    talk: dict[str, Any] = {"model": "wideband/auto", "session_id": "talk", **SUM}
+    assert (await play.ask(talk)).json["model"] == "acme/a"
+    dear = {**talk, "plugins": [{"id": "auto-router", "cost_tier": "max"}]}
+    assert (await play.ask(dear)).json["model"] == "acme/e"
+
+
 async def test_every_request_for_an_answer_has_a_tag_in_its_record() -> None:
     play = played(one=1)
     await play.ask({"model": "acme/one", **SUM})
