@@ -7,7 +7,7 @@ from wideband.catalog.rows import Endpoint
 from wideband.routing import sharing
 from wideband.routing.breaker import Breaker, Change, Standing
 from wideband.routing.load import Load
-from wideband.routing.minutes import MINUTE_NS, Minute, Minutes, Speeds
+from wideband.routing.minutes import KEPT_MINUTES, MINUTE_NS, Minute, Minutes, Speeds
 from wideband.routing.outlook import Outlook, Quality
 from wideband.routing.plans import Outcome
 from wideband.routing.quality import SPEED_MINUTES, TOOL_MINUTES, qualities
@@ -101,9 +101,11 @@ class Health:
         self._records: dict[str, _Record] = {}
         # The endpoints with something held against them, so that a plan looks at few or none.
         self._troubled: dict[str, Breaker] = {}
+        # Likewise those that were found to bear only so much.
         self._capped: dict[str, Load] = {}
         # What others have not been told.
         self._untold: dict[str, _Record] = {}
+        # By model: what is expected, and until when how its endpoints compare.
         self._expected: dict[str, _Expected] = {}
         self._models: dict[str, str] = {}
         self._qualities: dict[str, tuple[int, dict[str, Quality]]] = {}
@@ -269,11 +271,12 @@ class Health:
         return sharing.pack(rows)
 
     def restore(self, data: bytes, now_ns: int) -> None:
-        """Add what a snapshot holds, faded by its age; others are not told of it.
+        """Add what a snapshot holds of the last day, faded by its age; others are not told of it.
 
         Raises ValueError for what is no snapshot, and then adds nothing.
         """
-        self._merge(sharing.unpack(data), now_ns)
+        oldest = now_ns // MINUTE_NS - KEPT_MINUTES
+        self._merge({id_: row for id_, row in sharing.unpack(data).items() if row.newest > oldest}, now_ns)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,11 @@ class Row(msgspec.Struct, array_like=True):
     recent: Recent | None = None
     day: list[tuple[int, Count, Count]] = []
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest minute; 0 where there is none."""
+        return max([minute.number for minute in self.minutes] + [line[0] for line in self.day[-1:]], default=0)
+
 
 def pack(rows: dict[str, Row]) -> bytes:
     """Write rows by endpoint id."""

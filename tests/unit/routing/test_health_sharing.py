@@ -123,10 +123,19 @@ def test_of_an_old_snapshot_hardly_anything_is_left_to_expect() -> None:
     for _ in range(1000):
         health.observe(success("a", at(0), ttft_ms=9000))
     back = Health()
-    back.restore(health.snapshot(), at(86_400))
-    fresh = back.outlooks(ROW, at(86_400))[ID]
+    back.restore(health.snapshot(), at(86_000))
+    fresh = back.outlooks(ROW, at(86_000))[ID]
     assert fresh.wait_s == pytest.approx(1.0, rel=0.01)
     assert fresh.tries == pytest.approx(0, abs=0.01)
+
+
+def test_endpoints_of_which_nothing_was_heard_for_a_day_are_not_brought_back() -> None:
+    health = Health()
+    health.observe(success("a", at(0)))
+    health.observe(success("b", at(80_000)))
+    back = Health()
+    back.restore(health.snapshot(), at(90_000))
+    assert list(back._records) == ["m@b"]
 
 
 def test_news_from_the_future_are_left_out() -> None:

@@ -16,9 +16,9 @@ from wideband.routing.plans import Outcome
 
 ROWS = tuple(endpoint(name) for name in "abcde")
 CATALOGUE = catalogue(*ROWS)
-RATE = 30
+RATE = 25
 DEADLINE_S = 60.0
-BREAKS_S, RECOVERS_S, END_S = 100.0, 160.0, 260.0
+BREAKS_S, RECOVERS_S, END_S = 60.0, 120.0, 220.0
 
 
 class Traffic:
@@ -89,11 +89,10 @@ class Traffic:
         (FaultKind.PROVIDER_TIMEOUT, 0.3, 10),
     ],
 )
-@pytest.mark.parametrize("seed", [1, 2])
 def test_traffic_leaves_a_broken_endpoint_and_is_back_within_a_minute(
-    kind: FaultKind, share: float, leaves_s: float, seed: int
+    kind: FaultKind, share: float, leaves_s: float
 ) -> None:
-    traffic = Traffic(kind, share, seed)
+    traffic = Traffic(kind, share, seed=1)
     traffic.run()
     usual = traffic.share_between(20, BREAKS_S)
     assert usual == pytest.approx(0.2, abs=0.05)
