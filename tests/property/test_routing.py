@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings, strategies as st
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Price, Provider, Rates
 from wideband.routing.health import Health
-from wideband.routing.plan import plan
+from wideband.routing.plan import base_rates, plan
 from wideband.routing.plans import Outcome, Preferences, Wish
-from wideband.routing.preferences import decode_preferences, names
+from wideband.routing.pools import sift, sifted
+from wideband.routing.preferences import SORTS, decode_preferences, names
 
 SECOND_NS = 1_000_000_000
 SLUGS = ["a", "b", "a/fp8", "c/flex", "A"]
@@ -81,7 +83,11 @@ preferences = st.builds(
     allow_fallbacks=st.booleans(),
     require_parameters=st.booleans(),
     data_collection=st.sampled_from(["allow", "deny"]),
-    sort=st.sampled_from([None, "price", "throughput", "latency", "exacto"]),
+    zdr=st.booleans(),
+    quantizations=st.sampled_from([(), ("fp8",), ("unknown",)]),
+    tiers=st.sampled_from([frozenset(), frozenset({"flex"})]),
+    free=st.sampled_from([False, False, True]),
+    sort=st.sampled_from([None, *sorted(SORTS)]),
     max_price=st.sampled_from([{}, {"prompt": 1}]),
     min_throughput=st.sampled_from([{}, {"p50": 1.0}, {"p90": 1000.0}]),
     max_latency_s=st.sampled_from([{}, {"p50": 0.001}, {"p99": 1000.0}]),
@@ -139,7 +145,34 @@ def test_a_plan_holds_each_permitted_endpoint_once_and_no_other(
         assert e.context_length is None or tokens <= e.context_length
         assert asked.data_collection == "allow" or e.provider.data_policy.trains is False
         assert not asked.max_price or e.price.base.prompt <= 1
+        assert not asked.free or e.price.base.prompt == 0
         assert not asked.require_parameters or e.supported_parameters == frozenset({"tools"})
+
+
+wishes = st.builds(
+    Wish,
+    models=st.just(("m",)),
+    prompt_tokens=st.sampled_from([10, 50, 51, 100, 500, 1000]),
+    max_tokens=st.none() | st.sampled_from([1, 100, 101]),
+    needs=st.sampled_from([frozenset(), frozenset({"tools"}), frozenset({"seed"})]),
+    modalities=st.sampled_from([frozenset(), frozenset({"image"})]),
+    task=st.sampled_from(["generate", "embed"]),
+    dialects=st.sampled_from([None, frozenset({"openai_chat"}), frozenset({"gemini_generate"})]),
+    preferences=preferences,
+)
+limited = st.tuples(rows, st.lists(st.sampled_from([None, 100]), min_size=8, max_size=8)).map(
+    lambda pair: tuple(
+        msgspec.structs.replace(one, max_output=most, input_modalities=("text",) if most else None)
+        for one, most in zip(*pair, strict=False)
+    )
+)
+
+
+@settings(max_examples=100)
+@given(found=limited, asked=st.lists(wishes, min_size=2, max_size=6))
+def test_what_is_remembered_of_the_filters_is_what_they_say(found: tuple[Endpoint, ...], asked: list[Wish]) -> None:
+    for wish in asked:
+        assert sift(wish, found, base_rates).stages == sifted(wish, found, base_rates).stages
 
 
 @settings(max_examples=100)

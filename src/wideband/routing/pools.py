@@ -3,10 +3,13 @@
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 from functools import cache
+from operator import attrgetter
+
+import msgspec
 
 from wideband.catalog.rows import Endpoint
 from wideband.routing.filters import FILTERS, RatesOf
-from wideband.routing.plans import FunnelStep, Wish
+from wideband.routing.plans import FunnelStep, Preferences, Wish
 from wideband.routing.scales import Shelf
 
 INITIAL = "Initial Endpoints"
@@ -14,6 +17,11 @@ INITIAL = "Initial Endpoints"
 # Callers write the lists of `provider.only` and the like, so what is remembered for them is bounded.
 _MOST_POOLS = 256
 _MOST_MODELS = 4096
+
+# What filters look at. Of preferences that is everything but what only ranks; prices are looked at one by one.
+_RANKING = frozenset({"sort", "sort_partition", "min_throughput", "max_latency_s", "hedge", "options", "max_price"})
+_ASKED = attrgetter("task", "dialects", "needs", "modalities")
+_PREFERRED = attrgetter(*(field.name for field in msgspec.structs.fields(Preferences) if field.name not in _RANKING))
 
 
 @cache
@@ -57,25 +65,11 @@ class _Table:
         if preferences.max_price and self._has_hours:
             return sifted(wish, self._endpoints, rates_of)
         key = (
-            wish.dialects,
-            wish.task,
-            wish.needs,
-            wish.modalities,
+            _ASKED(wish),
+            _PREFERRED(preferences),
+            tuple(preferences.max_price.items()),
             bisect_left(self._contexts, wish.prompt_tokens),
             None if wish.max_tokens is None else bisect_left(self._outputs, wish.max_tokens),
-            preferences.only,
-            preferences.ignore,
-            preferences.order,
-            preferences.allow_fallbacks,
-            preferences.require_parameters,
-            preferences.data_collection,
-            preferences.zdr,
-            preferences.quantizations,
-            preferences.tiers,
-            preferences.tier,
-            preferences.free,
-            preferences.web,
-            tuple(preferences.max_price.items()),
         )
         pool = self._pools.get(key)
         if pool is None:
