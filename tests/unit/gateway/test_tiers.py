@@ -179,7 +179,7 @@ async def test_messages_tell_it_among_the_usage(row: Endpoint, told: str) -> Non
 
 
 async def test_a_claude_stream_tells_it_from_its_start() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": [], "usage": {"x": 1}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Hi."}},
         {"type": "content_block_stop", "index": 0},

@@ -67,7 +67,7 @@ def calling_piecemeal(name: str, arguments: str) -> Act:
 
 def claude(name: str, arguments: str) -> Act:
     """Make Claude's answer, streamed: the only way in which it can say what is no JSON."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": [], "usage": {}}},
         {
             "type": "content_block_start",
