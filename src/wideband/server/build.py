@@ -30,6 +30,13 @@ class Parts:
     presets: PresetRoom
     own_keys: OwnKeyRoom
 
+    def close(self) -> None:
+        """Close the files it has opened in the home, but the ledger's."""
+        self.presets.close()
+        self.own_keys.close()
+        if self.exchange.replies is not None:
+            self.exchange.replies.close()
+
 
 def build(
     settings: Settings,

@@ -91,8 +91,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         upstream = CLIENTS[settings.upstream.client]()
         stack.push_async_callback(upstream.close)
         parts = build(settings, home.market, home.ledger, upstream, metrics_text=own_metrics)
-        stack.callback(parts.presets.close)
-        stack.callback(parts.own_keys.close)
+        stack.callback(parts.close)
         await stack.enter_async_context(
             kept_boards(boards_of(parts.exchange.health, parts.exchange.sticky), settings.home)
         )
