@@ -31,16 +31,7 @@ TIMEOUT_S = 10.0
 @click.option("--needs", default="", help="Parameters that the request uses, by comma: tools,response_format.")
 @click.option("--json", "as_json", is_flag=True, help="Print what POST /explain answers.")
 @market_options
-def command(  # noqa: PLR0913  one argument per option
-    asked: str,
-    prefs: str,
-    prompt_tokens: int,
-    max_tokens: int | None,
-    needs: str,
-    as_json: bool,
-    home: Path | None,
-    config_file: Path | None,
-) -> None:
+def command(asked: str, as_json: bool, home: Path | None, config_file: Path | None, **asking: Any) -> None:
     """Tell what the router would do with a request for MODEL, or what it did with a GENERATION (gen-...).
 
     Asks the server that runs on this home, which knows how its providers are doing; without one, prices alone decide.
@@ -52,10 +43,10 @@ def command(  # noqa: PLR0913  one argument per option
             return
         question = Question(
             model=asked,
-            provider=_preferences(prefs),
-            prompt_tokens=prompt_tokens,
-            max_tokens=max_tokens,
-            parameters=frozenset(filter(None, needs.split(","))),
+            provider=_preferences(asking["prefs"]),
+            prompt_tokens=asking["prompt_tokens"],
+            max_tokens=asking["max_tokens"],
+            parameters=frozenset(filter(None, asking["needs"].split(","))),
         )
         live = _asked(settings, question)
         found = live or _alone(settings, question, home, config_file)
