@@ -187,6 +187,17 @@ def _below(path: str) -> Callable[[Draft, Target, bool], Draft]:
     return address
 
 
+def _vertex_gemini(draft: Draft, target: Target, stream: bool) -> Draft:
+    """Ask for a class of service in a header: Vertex AI has no field for it."""
+    draft = _below("/publishers/google")(draft, target, stream)
+    if target.service_tier is None:
+        return draft
+    fields: dict[str, Any] = dict(jsons.fields(draft.body))
+    fields.pop("serviceTier", None)
+    headers = {**draft.headers, "x-vertex-ai-llm-shared-request-type": target.service_tier}
+    return msgspec.structs.replace(draft, body=_written(fields), headers=headers)
+
+
 def _vertex_refusal(body: bytes) -> bytes:
     """Take the error out of the list in which Google's streams tell it."""
     try:
@@ -226,7 +237,7 @@ CARRIAGES: dict[str, dict[str, Packing]] = {
     },
     "vertex": {
         "anthropic_messages": Packing(address=_vertex_messages, refusal=_vertex_refusal),
-        "gemini_generate": Packing(address=_below("/publishers/google"), refusal=_vertex_refusal),
+        "gemini_generate": Packing(address=_vertex_gemini, refusal=_vertex_refusal),
         "openai_chat": Packing(address=_below("/endpoints/openapi"), refusal=_vertex_refusal),
     },
 }

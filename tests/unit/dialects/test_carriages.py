@@ -92,6 +92,16 @@ def test_vertex_has_googles_and_open_models_below_paths_of_their_own(dialect: st
     assert CARRIAGES["vertex"][dialect].address(before, target(), True) == Draft(path=packed, body=b"{}")
 
 
+def test_vertex_is_asked_for_a_class_of_service_in_a_header() -> None:
+    before = Draft(path="/models/g:generateContent", body=b'{"contents":[],"serviceTier":"flex"}')
+    packed = CARRIAGES["vertex"]["gemini_generate"].address(
+        before, Target(model="g", provider="google-vertex", service_tier="flex"), False
+    )
+    assert packed.headers == {"x-vertex-ai-llm-shared-request-type": "flex"}
+    assert json.loads(packed.body) == {"contents": []}
+    assert packed.path == "/publishers/google/models/g:generateContent"
+
+
 def test_bedrocks_stream_is_anthropics() -> None:
     frames = BedrockFrames().feed(b"".join(map(chunk, EVENTS)))
     assert [frame.event for frame in frames] == [event["type"] for event in EVENTS]
