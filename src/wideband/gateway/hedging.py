@@ -86,9 +86,11 @@ class Race:
         self._task = spawn(self._run(), name=f"hedge {self._work.id}")
 
     def _next(self) -> Endpoint | None:
-        """Take the endpoint for a second try, if there is one that is well, a need, and something in the budget."""
+        """Take the endpoint for a second try, if there is one of the same model that is well, a need, and the money."""
         health, at_ns, ahead = self._work.exchange.health, now_ns(), next(self._flow.ahead(), None)
-        if ahead is None or self.winner is not None or self._is_first_over or self._work.sink.gone:
+        if self.winner is not None or self._is_first_over or self._work.sink.gone:
+            return None
+        if ahead is None or ahead.model != self._first.endpoint.model:
             return None
         if not health.is_healthy(ahead.id, at_ns) or health.is_full(ahead.id, at_ns):
             return None

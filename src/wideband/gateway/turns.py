@@ -97,9 +97,9 @@ class Turns:
             self._work.exchange.health.observe(failed(trial, None))
 
     def _overdue(self, trial: Trial, waited_s: float) -> None:
-        """Say that a try is later than its endpoint's tries are; give it up soon if it is silent and others are well.
+        """Say that a try is later than its endpoint's are; give it up soon if it is silent and another is well.
 
-        Not where a model may be thinking: that takes as long as it takes, and not all providers show signs of it.
+        Not for another model, and not where one may be thinking: that takes its time, and not every provider shows it.
         """
         if trial.committed:
             return
@@ -108,7 +108,8 @@ class Turns:
         late_s = health.late_s(endpoint.id, at_ns)
         if late_s is None or not work.ask.stream or _may_think(work, endpoint):
             return
-        if any(health.is_healthy(other.id, at_ns) for other in self._flow.ahead()):
+        others = (other for other in self._flow.ahead() if other.model == endpoint.model)
+        if any(health.is_healthy(other.id, at_ns) for other in others):
             longest_s = max(SILENCE * late_s, work.exchange.terms.silent_s) + self._stretch_s
             trial.hurry(max(longest_s - waited_s, 0.0))
 

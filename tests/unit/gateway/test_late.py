@@ -236,6 +236,18 @@ async def test_the_last_that_is_well_is_waited_for_to_the_deadline() -> None:
     assert await took_s(on) > 0.145
 
 
+async def test_a_model_that_was_asked_for_first_is_waited_for_to_the_deadline() -> None:
+    on = stage(
+        {"a": [stream(Hang())], "b": [GOOD]},
+        *(endpoint("a"), endpoint("b", "acme/m2")),
+        silent_s=0.03,
+        first_token_s=0.15,
+    )
+    on.exchange.health = Board(patience_s=0.01, late_s=0.005)
+    assert await took_s(on, {**STREAM, "models": ["acme/m1", "acme/m2"]}) > 0.145
+    assert the_record(on).model == "acme/m2"
+
+
 async def test_without_a_past_the_deadline_is_what_it_is() -> None:
     assert await took_s(hanging(late_s=None)) > 0.145
 
