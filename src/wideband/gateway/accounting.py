@@ -99,7 +99,7 @@ def _is_insured(work: Work, trial: Trial, usage: Usage) -> bool:
 
 def blamed(work: Work, fault: Fault) -> str | None:
     """Return the name of the provider a fault came from."""
-    provider = work.exchange.catalogue.providers.get(fault.provider or "")
+    provider = work.catalogue.providers.get(fault.provider or "")
     if provider is not None:
         return provider.name
     tried = work.meter.tries

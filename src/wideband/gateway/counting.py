@@ -26,7 +26,8 @@ async def count_tokens(
     """
     counter = COUNTERS[dialect.name]
     ask = counter.read(body)
-    named = find_model(ask.model, exchange.catalogue)
+    # A model that only an account's own key opens is counted by estimate.
+    named = find_model(ask.model, exchange.catalogue) or find_model(ask.model, exchange.known or exchange.catalogue)
     if named is None:
         raise Faulted(metadata.unknown_model(ask.model, exchange.catalogue))
     watch = Watch(exchange.terms.total_s)

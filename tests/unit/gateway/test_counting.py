@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.gateway.stage import Client, Stage, endpoint, stage
+from tests.unit.gateway.stage import Client, Stage, catalogue, endpoint, stage
 
 from wideband.canon.faults import Faulted, FaultKind
 from wideband.dialects.registry import DIALECTS
@@ -35,6 +35,15 @@ async def test_a_provider_that_counts_is_asked_with_the_headers_of_the_client() 
     assert sent.call.url == "http://a/v1/messages/count_tokens"
     assert sent.headers["anthropic-beta"] == "b"
     assert sent.released
+
+
+async def test_what_only_an_accounts_own_key_opens_is_estimated() -> None:
+    on = stage({"a": []}, endpoint("a", "acme/other"), dialect="anthropic_messages")
+    with pytest.raises(Faulted):
+        await count(on)
+    on.exchange.known = catalogue(endpoint("x", dialect="anthropic_messages"))
+    assert await count(on) in ESTIMATE
+    assert on.upstream.sent == []
 
 
 @pytest.mark.parametrize(
