@@ -172,7 +172,7 @@ def _facts(work: Work, trial: Trial | None, fault: Fault | None, bill: Bill) -> 
         held_nano=work.held_nano,
         losses=tuple(sorted({loss.feature for loss in (*work.preset_losses, *work.losses)})),
         strategy=None if work.plan is None else work.plan.strategy,
-        weighed=() if work.plan is None else work.plan.weighed[:WEIGHED_KEPT],
+        weighed=() if work.plan is None else work.plan.weighed_first(WEIGHED_KEPT),
         session_id=ask.session_id or caller.session_id,
         user=ask.user,
         app_url=caller.app_url,

@@ -132,8 +132,8 @@ class Weighing(msgspec.Struct, frozen=True, kw_only=True):
         endpoints = self.endpoints
         return [endpoints[at] for at in self.order]
 
-    def rows(self) -> list[Weighed]:
-        """Return what was weighed, in order."""
+    def rows(self, most: int) -> list[Weighed]:
+        """Return what was weighed, in order; of so many endpoints at most."""
         return [
             Weighed(
                 endpoint_id=self.endpoints[at].id,
@@ -145,7 +145,7 @@ class Weighing(msgspec.Struct, frozen=True, kw_only=True):
                 penalty=self.penalties[at],
                 note=self.notes.get(at) or ("poor" if at in self.poor else None),
             )
-            for at in self.order
+            for at in self.order[:most]
         ]
 
 
@@ -166,8 +166,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def weighed(self) -> tuple[Weighed, ...]:
         """What was weighed, in the order of the plan. Written out when it is looked at: planning is done before."""
-        rows = {row.endpoint_id: row for weighing in self.weighings for row in weighing.rows()}
-        return tuple(rows[endpoint.row_id] for endpoint in self.endpoints)
+        return self.weighed_first(len(self.endpoints))
+
+    def weighed_first(self, most: int) -> tuple[Weighed, ...]:
+        """Return what was weighed of the first endpoints of the plan."""
+        endpoints = self.endpoints[:most]
+        if len(self.weighings) == 1:
+            return tuple(self.weighings[0].rows(len(endpoints)))
+        rows = {row.endpoint_id: row for weighing in self.weighings for row in weighing.rows(len(self.endpoints))}
+        return tuple([rows[endpoint.id] for endpoint in endpoints])
 
 
 class Committed(msgspec.Struct, frozen=True):

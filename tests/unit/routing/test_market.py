@@ -318,6 +318,10 @@ def test_the_shares_of_each_model_add_up_to_one() -> None:
     assert found["a"] + found["b"] == pytest.approx(1)
     assert found["y"] + found["z"] == pytest.approx(1)
     assert [row.endpoint_id for row in made.weighed] == [e.id for e in made.endpoints]
+    assert made.weighed_first(3) == made.weighed[:3]
+    alone = planned(asking(), A, B, C)
+    assert alone.weighed_first(2) == alone.weighed[:2]
+    assert alone.weighed_first(9) == alone.weighed
 
 
 def test_a_strict_sort_gives_everything_to_the_first_and_its_equals() -> None:
