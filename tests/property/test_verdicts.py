@@ -17,6 +17,7 @@ VALUES = st.recursive(
 REFERENCES = st.sampled_from(
     ["#", "#/", "#/definitions/a", "#/definitions/b", "#/properties/a", "#a", "#/definitions", "x.json", "http://[", ""]
 )
+PATTERNS = st.sampled_from(["(a+)+$", "^a{1,900}$", "(?=a)", "\\p{L}", "[", "(" * 99])
 WORDS = st.sampled_from(["string", "object", "array", "integer", "null", "OBJECT", "number"])
 
 
@@ -43,8 +44,7 @@ def schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             "enum": st.lists(VALUES, max_size=3) | VALUES,
             "const": VALUES,
             "required": st.lists(st.sampled_from("abc"), max_size=2) | VALUES,
-            "pattern": st.text(max_size=6)
-            | st.sampled_from(["(a+)+$", "^a{1,900}$", "(?=a)", "\\p{L}", "[", "(" * 99]),
+            "pattern": st.text(max_size=6) | PATTERNS,
             "multipleOf": st.integers() | st.floats(),
             "minimum": VALUES,
             "maxItems": st.integers(),
