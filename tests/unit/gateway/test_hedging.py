@@ -33,7 +33,7 @@ from wideband.metering.record import Generation
 from wideband.routing.breaker import Standing
 from wideband.routing.hedges import Budget
 from wideband.routing.policy import Policy
-from wideband.upstream.scripted import Act, Hang, ScriptedUpstream, Sent, Wait, stream
+from wideband.upstream.scripted import Act, Hang, ScriptedAnswer, ScriptedUpstream, Sent, Wait, stream
 from wideband.wire import jsons
 
 LATE_S = 0.02
@@ -114,6 +114,23 @@ async def test_both_in_the_same_instant_make_one_answer(saved: float) -> None:
     assert text_of(client) in {"from a", "from b"}
     assert text_of(client) == f"from {the_record(on).provider}"
     assert sorted(fault or "" for _, fault, _ in ends(the_record(on))) == ["", "cancelled"]
+    assert_sound(on)
+
+
+async def test_a_loser_that_does_not_hear_it_is_over_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk_of = ScriptedAnswer.chunk
+
+    async def deaf(answer: ScriptedAnswer) -> bytes:
+        try:
+            return await chunk_of(answer)
+        except asyncio.CancelledError:
+            return HELLO
+
+    monkeypatch.setattr(ScriptedAnswer, "chunk", deaf)
+    on = hedged({"a": [says("from a", Wait(0.3))], "b": [says("from b")]})
+    client = await on.ask(STREAM)
+    assert text_of(client) == "from b"
+    assert ends(the_record(on)) == [("a", "cancelled", False), ("b", None, True)]
     assert_sound(on)
 
 
@@ -200,6 +217,27 @@ async def test_the_second_goes_on_alone_when_the_first_fails() -> None:
     client = await on.ask(STREAM)
     assert text_of(client) == "from b"
     assert [(slug, hedge) for slug, _, hedge in ends(the_record(on))] == [("a", False), ("b", True)]
+    assert_sound(on)
+
+
+async def test_a_first_that_failed_is_not_overdue_while_the_second_goes_on() -> None:
+    on = hedged({"a": [Act(before=[Wait(0.03)], status=503)], "b": [says("from b", Wait(0.1))]})
+    on.exchange.health = Board(patience_s=0.05, late_s=LATE_S)
+    await on.ask(STREAM)
+    assert board(on).times("overdue") == {B: 1}
+    assert_sound(on)
+
+
+async def test_the_line_is_kept_open_after_both_have_failed() -> None:
+    script = {
+        "a": [Act(before=[Wait(0.04)], status=503)],
+        "b": [Act(before=[Wait(0.06)], status=500)],
+        "c": [says("from c", Wait(0.2))],
+    }
+    on = hedged(script, keepalive_s=0.1)
+    client = await on.ask(STREAM)
+    assert client.body.startswith(b": OPENROUTER PROCESSING\n\n")
+    assert text_of(client) == "from c"
     assert_sound(on)
 
 
