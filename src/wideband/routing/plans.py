@@ -1,6 +1,6 @@
 """The shapes of a routing decision: what is wanted, what was chosen and why."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -132,8 +132,8 @@ class Weighing(msgspec.Struct, frozen=True, kw_only=True):
         endpoints = self.endpoints
         return [endpoints[at] for at in self.order]
 
-    def rows(self, most: int) -> list[Weighed]:
-        """Return what was weighed, in order; of so many endpoints at most."""
+    def rows(self, wanted: Collection[str]) -> list[Weighed]:
+        """Return what was weighed of endpoints (by id), in order."""
         return [
             Weighed(
                 endpoint_id=self.endpoints[at].id,
@@ -145,7 +145,8 @@ class Weighing(msgspec.Struct, frozen=True, kw_only=True):
                 penalty=self.penalties[at],
                 note=self.notes.get(at) or ("poor" if at in self.poor else None),
             )
-            for at in self.order[:most]
+            for at in self.order
+            if self.endpoints[at].id in wanted
         ]
 
 
@@ -170,11 +171,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def weighed_first(self, most: int) -> tuple[Weighed, ...]:
         """Return what was weighed of the first endpoints of the plan."""
-        endpoints = self.endpoints[:most]
-        if len(self.weighings) == 1:
-            return tuple(self.weighings[0].rows(len(endpoints)))
-        rows = {row.endpoint_id: row for weighing in self.weighings for row in weighing.rows(len(self.endpoints))}
-        return tuple([rows[endpoint.id] for endpoint in endpoints])
+        ids = [endpoint.row_id for endpoint in self.endpoints[:most]]
+        wanted = frozenset(ids)
+        rows = {row.endpoint_id: row for weighing in self.weighings for row in weighing.rows(wanted)}
+        return tuple([rows[id_] for id_ in ids])
 
 
 class Committed(msgspec.Struct, frozen=True):

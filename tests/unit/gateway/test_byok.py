@@ -154,6 +154,13 @@ async def test_the_metadata_shows_every_place_in_that_order(room: OwnKeyRoom) ->
     assert [(row["provider"], row["selected"]) for row in shown] == [("B", True), ("A", False), ("B", False)]
 
 
+async def test_the_record_keeps_what_was_weighed_for_each_place(room: OwnKeyRoom) -> None:
+    bring(room, "b")
+    on = market(room, {"a": [whole()], "b": [whole()]})
+    await on.ask(ASK)
+    assert [row.endpoint_id for row in on.ledger.records[0].weighed] == ["b:acme/m1", "a:acme/m1", "b:acme/m1"]
+
+
 async def test_own_keys_beat_the_callers_order(room: OwnKeyRoom) -> None:
     bring(room, "c")
     on = market(room, failing("a", "b", "c"))
