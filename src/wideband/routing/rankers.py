@@ -49,7 +49,7 @@ def weigh(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Weighed]:
     if not endpoints:
         return []
     still = msgspec.structs.replace(scene, probing=False)
-    return RANKERS[strategy(scene.wish)](still, Pool([endpoints], (endpoints,))).rows(len(endpoints))
+    return RANKERS[strategy(scene.wish)](still, Pool([endpoints], (endpoints,))).rows({e.id for e in endpoints})
 
 
 def by_market(scene: Scene, pool: Pool) -> Weighing:
