@@ -21,9 +21,9 @@ class Weights(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
 
     time: Weight = 0.5
-    edge: Edge = 16.0
+    edge: Edge = 24.0
     explore: Explore = 0.01
-    error: Weight = 20.0
+    error: Weight = 30.0
     limit: Weight = 1.0
     tool_error: Weight = 1.0
 

@@ -228,10 +228,10 @@ def test_the_example_of_the_reference() -> None:
     found = rows(planned(asking(prompt_tokens=8000, policy=Policy()), *four, board=board))
     table = {name: (row.cost_nano, row.total_ms, row.penalty, row.share) for name, row in found.items()}
     assert table == {
-        "a": pytest.approx((5_000_000, 8800, 1.20, 0.015), abs=1e-3),
-        "b": pytest.approx((6_000_000, 4500, 1.20, 0.023), abs=1e-3),
-        "c": pytest.approx((4_500_000, 11_200, 1.80, 0.003), abs=1e-3),
-        "d": pytest.approx((3_532_000, 7600, 1.20, 0.960), abs=1e-3),
+        "a": pytest.approx((5_000_000, 8800, 1.30, 0.004), abs=1e-3),
+        "b": pytest.approx((6_000_000, 4500, 1.30, 0.006), abs=1e-3),
+        "c": pytest.approx((4_500_000, 11_200, 2.20, 0.003), abs=1e-3),
+        "d": pytest.approx((3_532_000, 7600, 1.30, 0.988), abs=1e-3),
     }
 
 
