@@ -57,6 +57,7 @@ class _ProviderTable(msgspec.Struct, kw_only=True):
     terms_of_service_url: str
     status_page_url: str
     cache_ttl_s: _Seconds
+    stops_billing: bool
     local: bool
 
 

@@ -89,7 +89,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     first set one wins. `dialect` is the one it is asked in when the caller's own is none it speaks; `also` are the
     others. `by_author` gives the models of an author a dialect of their own, in which no other's are asked. `carriage`
     names how its platform packs requests. `cache_ttl_s` is how long it keeps a prompt cached after its last use (None:
-    it does not say). `local` marks servers found on this machine; `simulated` the sandbox.
+    it does not say). `stops_billing` says that a stream costs nothing more once its connection is closed. `local` marks
+    servers found on this machine; `simulated` the sandbox.
     """
 
     slug: str
@@ -111,6 +112,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     terms_of_service_url: str | None = None
     status_page_url: str | None = None
     cache_ttl_s: int | None = None
+    stops_billing: bool = False
     local: bool = False
     simulated: bool = False
 

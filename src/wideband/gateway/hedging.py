@@ -16,7 +16,6 @@ from wideband.gateway.work import Work
 from wideband.metering.meter import CHARS_A_TOKEN, Meter
 from wideband.pricing import charge
 from wideband.routing.failover import Failover
-from wideband.routing.hedges import STOPS_BILLING
 from wideband.tasks import spawn
 
 OUTRUN = Fault(kind=FaultKind.CANCELLED, message="Another try was faster.")
@@ -155,7 +154,7 @@ class Race:
     def _waste(self, endpoint: Endpoint) -> int:
         """Return what an endpoint may ask for an answer that nobody waited for: as for one like the winner's."""
         ask = self._work.ask
-        if ask.stream and endpoint.provider.slug in STOPS_BILLING:
+        if ask.stream and endpoint.provider.stops_billing:
             return 0
         usage = Usage(prompt_tokens=-(-ask.prompt_chars // CHARS_A_TOKEN))
         if self.winner is not None:

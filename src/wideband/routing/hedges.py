@@ -5,25 +5,6 @@ import msgspec
 # Quiet hours save up this many hedges and no more, so that a slow minute cannot double a provider's load.
 MOST_SAVED = 10.0
 
-# Who stops billing when the connection of a stream is closed, as OpenRouter lists it (openrouter.md 2.4).
-# Everybody else is taken to bill what was given up in full.
-STOPS_BILLING = frozenset(
-    {
-        "anthropic",
-        "azure",
-        "chutes",
-        "cohere",
-        "deepinfra",
-        "deepseek",
-        "fireworks",
-        "friendli",
-        "novita",
-        "openai",
-        "together",
-        "xai",
-    }
-)
-
 
 class Budget(msgspec.Struct, gc=False):
     """A token bucket: each request that may be hedged pays in its share, each hedge takes one out.

@@ -4,6 +4,7 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.gateway.stage import KEY, RATES, Client, Stage, endpoint, stage
 from tests.unit.gateway.test_late import Board, board
@@ -465,10 +466,13 @@ async def test_the_caller_pays_for_one_and_the_record_says_what_the_other_may_ha
 @pytest.mark.parametrize(("body", "wasted"), [(STREAM, False), (ASK, True)], ids=["stream", "whole"])
 async def test_who_stops_billing_when_a_stream_is_closed_wastes_nothing(body: dict[str, Any], wasted: bool) -> None:
     answer = says("from b") if body is STREAM else whole("from b")
-    on = hedged({"openai": [Act(before=[Hang()])], "b": [answer]})
+    first = endpoint("a")
+    kind = msgspec.structs.replace(first.provider, stops_billing=True)
+    rows = msgspec.structs.replace(first, provider=kind), endpoint("b", dearer=1)
+    on = hedged({"a": [Act(before=[Hang()])], "b": [answer]}, *rows)
     await on.ask(body)
     lost, _ = the_record(on).tries
-    assert (lost.provider, lost.wasted_nano > 0) == ("openai", wasted)
+    assert (lost.provider, lost.wasted_nano > 0) == ("a", wasted)
 
 
 async def test_a_second_that_the_client_left_may_have_cost_its_prompt() -> None:

@@ -1,11 +1,8 @@
 """The budget of second tries: a share of the requests, with little saved up."""
 
-import tomllib
-from importlib.resources import files
-
 from hypothesis import given, strategies as st
 
-from wideband.routing.hedges import MOST_SAVED, STOPS_BILLING, Budget
+from wideband.routing.hedges import MOST_SAVED, Budget
 
 
 def test_the_first_late_request_is_hedged_and_then_one_in_twenty() -> None:
@@ -41,8 +38,3 @@ def test_hedges_never_pass_their_share(late: list[bool], share: float) -> None:
         budget.pay_in(share)
         taken += is_late and budget.take()
         assert taken <= 1 + share * nth + 1e-9
-
-
-def test_who_stops_billing_is_a_provider_that_there_is() -> None:
-    rows = tomllib.loads(files("wideband.catalog").joinpath("providers.toml").read_text())["provider"]
-    assert {row["slug"] for row in rows} >= STOPS_BILLING
