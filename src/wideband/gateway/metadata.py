@@ -7,6 +7,7 @@ import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Loss, Task
+from wideband.catalog.money import usd_from_nano
 from wideband.catalog.rows import NANO, Catalogue, Endpoint, Model
 from wideband.dialects.base import Dialect
 from wideband.metering.record import Try
@@ -95,8 +96,15 @@ def router_metadata(
         "endpoints": {
             "total": plan.total,
             "available": [
-                {"provider": e.provider.name, "model": e.model, "selected": served is not None and e.id == served.id}
-                for e in plan.endpoints
+                {
+                    "provider": endpoint.provider.name,
+                    "model": endpoint.model,
+                    "selected": served is not None and endpoint.id == served.id,
+                    "share": round(row.share, 6),
+                    "expected_cost": usd_from_nano(row.cost_nano),
+                    "note": row.note,
+                }
+                for endpoint, row in zip(plan.endpoints, plan.weighed, strict=True)
             ],
         },
         "attempts": [

@@ -151,7 +151,31 @@ def generation_object(record: Generation) -> dict[str, Any]:
         "usage_source": record.usage_source,
         "lane": record.lane,
         "losses": list(record.losses),
+        "routing": _routing(record),
+        "tool_call_verdict": record.tool_verdict,
+        "structured_output_verdict": record.structured_verdict,
+        "stalls": record.stalls,
         "simulated": record.simulated,
+    }
+
+
+def _routing(record: Generation) -> dict[str, Any]:
+    """Show how the endpoints of a request were ranked, those at the head of the plan."""
+    return {
+        "strategy": record.strategy,
+        "is_warm": record.is_warm,
+        "weighed": [
+            {
+                "tag": row.tag,
+                "share": round(row.share, 6),
+                "expected_cost": dollars(row.cost_nano),
+                "expected_wait_ms": round(row.wait_ms, 1),
+                "expected_total_ms": round(row.total_ms, 1),
+                "penalty": round(row.penalty, 4),
+                "note": row.note,
+            }
+            for row in record.weighed
+        ],
     }
 
 
@@ -166,6 +190,9 @@ def _provider_responses(record: Generation) -> list[dict[str, Any]]:
             "latency": one.ttft_ms if one.ttft_ms is not None else one.duration_ms,
             "is_byok": one.is_byok,
             "fault": one.fault,
+            "message": one.message,
+            "duration": one.duration_ms,
+            "is_hedge": one.hedge,
         }
         for one in record.tries
     ]

@@ -5,7 +5,7 @@ from typing import Any, cast
 import httpx
 import msgspec
 import pytest
-from tests.unit.gateway.stage import KEY, MemoryLedger, stage
+from tests.unit.gateway.stage import KEY, RATES, MemoryLedger, stage
 
 from wideband.accounts.rows import Key
 from wideband.server.management import Management
@@ -85,3 +85,26 @@ async def test_what_a_code_of_availability_means_can_be_asked(http: httpx.AsyncC
     unknown = await http.get("/api/v1/availability/bad_weather")
     assert unknown.status_code == 404
     assert "constraint_filtered" in unknown.json()["error"]["message"]
+
+
+async def test_a_decision_is_explained_without_being_made() -> None:
+    exchange = stage({"a": [], "b": []}).exchange
+    exchange.ledger = cast("Any", Broken())
+    app = Management(exchange, str, cast("Any", None)).app()
+    headers = {"authorization": "Bearer key"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here", headers=headers) as http:
+        question = {"model": "acme/m1", "provider": {"ignore": ["b"]}, "prompt_tokens": 2000, "max_tokens": 100}
+        told = (await http.post("/api/v1/explain", json=question)).json()["data"]
+        wrong = await http.post("/api/v1/explain", json={"model": "acme/m2"})
+        nothing = await http.post("/api/v1/explain", json={"provider": {"sort": "loudest"}})
+        garbled = await http.post("/api/v1/explain", content=b"{")
+    assert told["expected"] == {"prompt_tokens": 2000, "output_tokens": 100}
+    first, out = told["candidates"]
+    assert (first["tag"], first["rank"], first["removed_by"]) == ("a", 1, None)
+    rates = RATES
+    assert float(first["expected_cost"]) == (rates.prompt * 2000 + rates.completion * 100) / 1e15
+    assert (out["tag"], out["rank"], out["why"]) == ("b", None, "out: provider.ignore lists b")
+    assert told["routing_funnel"][-1]["endpoint_count"] == 1
+    assert wrong.status_code == 400
+    assert wrong.json()["error"]["availability"]["code"] == "model_not_found"
+    assert (nothing.status_code, garbled.status_code) == (400, 400)
