@@ -11,11 +11,11 @@ from wideband.dialects.anthropic_messages.draft import encode_request
 from wideband.dialects.anthropic_messages.request import decode_request
 from wideband.dialects.base import Ask, Draft, Target
 from wideband.dialects.noting import note
+from wideband.dialects.retelling import tool_found
 from wideband.wire import jsons
 
 # The quirk of a provider that knows nothing of what came later.
 QUIRK = "first_messages"
-_CAN_BE_CALLED = "The tool {} can be called now."
 
 
 def plain_draft(ask: Ask, target: Target) -> Draft:
@@ -54,7 +54,7 @@ def _part(part: Part, losses: list[Loss]) -> Part | None:
             return msgspec.structs.replace(part, parts=_parts(part.parts, losses))
         case Opaque():
             note(losses, part.kind)
-            name = part.raw.get("tool_name") if part.kind == "tool_reference" else None
-            return Text(text=_CAN_BE_CALLED.format(name)) if name else None
+            found = tool_found(part) if part.kind == "tool_reference" else None
+            return Text(text=found) if found else None
         case _:
             return part

@@ -10,10 +10,10 @@ from wideband.canon.request import Loss, Opaque, Part, Reasoning, Refusal, Text,
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block, decode_block
 from wideband.dialects.anthropic_messages.faults import WireError, decode_error, encode_fault
-from wideband.dialects.anthropic_messages.turns import tool_input
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.noting import note
+from wideband.dialects.retelling import arguments_object
 from wideband.wire import jsons
 
 
@@ -155,7 +155,7 @@ def _content(choice: Choice, losses: list[Loss], *, hides: bool) -> list[Block]:
                     blocks.append(encode_thinking(Reasoning(text=part.text)))
                 blocks.append(encode_thinking(part))
             case ToolCall():
-                given = tool_input(as_function_call(part).arguments, losses)
+                given = arguments_object(as_function_call(part).arguments, losses)
                 blocks.append({"type": "tool_use", "id": words.tool_id(part.id), "name": part.name, "input": given})
             case Opaque():
                 _opaque(part, blocks, losses)

@@ -30,12 +30,11 @@ from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.blocks import Block
 from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.noting import note
-from wideband.wire import jsons
+from wideband.dialects.retelling import OPENING, SYSTEM_MARK, arguments_object
 
 # How the base64 of each image format begins.
 _IMAGE_STARTS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lG": "image/gif", "UklG": "image/webp"}
 _TTLS = frozenset({"5m", "1h"})
-_OPENING = "Go on."
 
 
 class Turns:
@@ -85,7 +84,7 @@ class Turns:
             self.system.extend(texts)
         elif texts:
             note(self._losses, "system_position", "said in a user turn")
-            self._turn("user", [{**text, "text": words.SYSTEM_MARK.format(text["text"])} for text in texts])
+            self._turn("user", [{**text, "text": SYSTEM_MARK.format(text["text"])} for text in texts])
 
     def _turn(self, role: str, blocks: list[Block]) -> None:
         if not blocks:
@@ -101,7 +100,7 @@ class Turns:
             self.turns, self.system = [{"role": "user", "content": self.system}], []
         if self.turns and self.turns[0]["role"] != "user":
             note(self._losses, "first_turn", "a user turn was put before it")
-            self.turns.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
+            self.turns.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
         for turn in self.turns:
             turn["content"].sort(key=lambda block: turn["role"] == "user" and block["type"] != "tool_result")
 
@@ -195,7 +194,7 @@ class Turns:
             "type": "tool_use",
             "id": words.tool_id(part.id),
             "name": part.name,
-            "input": tool_input(part.arguments, self._losses),
+            "input": arguments_object(part.arguments, self._losses),
             **self.cache(part.cache),
         }
 
@@ -232,20 +231,3 @@ _WRITERS: dict[type, Callable[[Turns, Any], Block | None]] = {
     Refusal: Turns._refusal,
     Opaque: Turns._opaque,
 }
-
-
-def tool_input(arguments: str, losses: list[Loss]) -> Any:
-    """Return a call's arguments as the object Anthropic wants; text that is none is kept under `_raw`.
-
-    The bytes of an object stay as the model wrote them, so that its numbers and order survive.
-    """
-    if not arguments.strip():
-        return {}
-    raw = arguments.encode()
-    try:
-        jsons.fields(raw)
-        jsons.decode(raw)
-    except jsons.DecodeError:
-        note(losses, "tool_arguments", "not a JSON object")
-        return {"_raw": arguments}
-    return jsons.Raw(raw)

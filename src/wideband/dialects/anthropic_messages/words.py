@@ -17,7 +17,6 @@ PATH = "/messages"
 VERSION = "2023-06-01"
 # The `reasoning_details[].format` under which Claude's signatures travel.
 REASONING_FORMAT = "anthropic-claude-v1"
-SYSTEM_MARK = "<system>\n{}\n</system>"
 DEFAULT_MAX_TOKENS = 4096
 MAX_CACHE_MARKS = 4
 # JSON numbers are exact up to here in every reader; no count is larger, a provider's or a caller's.

@@ -27,12 +27,10 @@ from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.gemini_generate import media, words
 from wideband.dialects.gemini_generate.media import Block
 from wideband.dialects.noting import note
-from wideband.wire import jsons
+from wideband.dialects.retelling import OPENING, SYSTEM_MARK, arguments_object, tool_found
 
-SYSTEM_MARK = "<system>\n{}\n</system>"
 # An endpoint with this quirk finds a result's call by name and order, and refuses ids.
 NO_IDS = "no_call_ids"
-_OPENING = "Go on."
 # What Google takes for a seal where one was lost.
 _STAND_IN = "skip_thought_signature_validator"
 _SHOWN = "What this tool call returned is shown after the results."
@@ -137,7 +135,7 @@ class Turns:
             self.contents, self.system = [{"role": "user", "parts": self.system}], []
         if self.contents and self.contents[0]["role"] != "user":
             note(self._losses, "first_turn", "a user turn was put before it")
-            self.contents.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
+            self.contents.insert(0, {"role": "user", "parts": [{"text": OPENING}]})
         for content in self.contents:
             content["parts"].sort(key=lambda block: content["role"] == "user" and "functionResponse" not in block)
 
@@ -171,14 +169,14 @@ class Turns:
         call = as_function_call(part)
         self._names[call.id] = call.name
         named = {"id": call.id, "name": call.name} if self._says_ids and call.id else {"name": call.name}
-        return {"functionCall": {**named, "args": call_arguments(call.arguments, self._losses)}}
+        return {"functionCall": {**named, "args": arguments_object(call.arguments, self._losses)}}
 
     def _tool_result(self, part: ToolResult) -> Block:
         said: list[str] = []
         shown: list[Block] = []
         for inner in part.parts:
-            if isinstance(inner, Opaque) and isinstance(name := _tool_name(inner), str):
-                said.append(f"The tool {name} can be called now.")
+            if isinstance(inner, Opaque) and (found := tool_found(inner)):
+                said.append(found)
                 note(self._losses, inner.kind)
             elif (block := self._part(inner)) is None:
                 continue
@@ -232,27 +230,6 @@ def _seal_late(seals: dict[str, str], blocks: list[Block]) -> None:
         call = block.get("functionCall")
         if call is not None and "thoughtSignature" not in block and call.get("id") in seals:
             block["thoughtSignature"] = seals.pop(call["id"])
-
-
-def _tool_name(part: Opaque) -> Any:
-    return part.raw.get("tool_name") if isinstance(part.raw, dict) else None
-
-
-def call_arguments(arguments: str, losses: list[Loss]) -> Any:
-    """Return a call's arguments as the object Gemini wants; text that is none is kept under `_raw`.
-
-    The bytes of an object stay as the model wrote them, so that its numbers and order survive.
-    """
-    if not arguments.strip():
-        return {}
-    try:
-        raw = arguments.encode()
-        jsons.fields(raw)
-        jsons.decode(raw)
-    except (jsons.DecodeError, UnicodeEncodeError):
-        note(losses, "tool_arguments", "not a JSON object")
-        return {"_raw": arguments}
-    return jsons.Raw(raw)
 
 
 def begins_turn(content: Any) -> bool:

@@ -25,11 +25,10 @@ from wideband.dialects.custom_tools import as_function_call
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.reply import encode_call
+from wideband.dialects.retelling import SYSTEM_MARK, tool_found
 
 Row = dict[str, Json]
 
-# What a system message becomes for an upstream that takes one only at the head.
-_SYSTEM_MARK = "<system>\n{}\n</system>"
 _SYSTEM_ANYWHERE = frozenset({"openrouter", "system_anywhere"})
 
 
@@ -69,7 +68,7 @@ def _remind(parts: tuple[Part, ...], rows: list[Row], losses: list[Loss]) -> Non
     if any(not isinstance(part, Text) for part in parts):
         losses.append(Loss("system_media"))
     said = "\n".join(part.text for part in parts if isinstance(part, Text))
-    reminder: Row = {"type": "text", "text": _SYSTEM_MARK.format(said)}
+    reminder: Row = {"type": "text", "text": SYSTEM_MARK.format(said)}
     if rows[-1]["role"] != "user":
         rows.append({"role": "user", "content": reminder["text"]})
         return
@@ -149,8 +148,8 @@ def _result(result: ToolResult, media: list[Row], losses: list[Loss]) -> Row:
     for part in result.parts:
         if isinstance(part, Text):
             said.append(part.text)
-        elif isinstance(part, Opaque) and isinstance(name := loose.obj(part.raw).get("tool_name"), str):
-            said.append(f"The tool {name} can be called now.")
+        elif found := tool_found(part):
+            said.append(found)
             losses.append(_unsaid(part, "content_part"))
         elif (shown := _part(part, losses)) is not None:
             if shown["type"] == "text":

@@ -26,6 +26,7 @@ from wideband.dialects import data_urls, edits, loose
 from wideband.dialects.base import Target
 from wideband.dialects.losses import LOSSES
 from wideband.dialects.openai_responses import words
+from wideband.dialects.retelling import tool_found
 
 Row = dict[str, Json]
 
@@ -164,9 +165,9 @@ class _Writer:
         }
 
     def _shown(self, part: Part) -> list[Row]:
-        if isinstance(part, Opaque) and isinstance(name := loose.obj(part.raw).get("tool_name"), str):
+        if found := tool_found(part):
             self._losses.append(_unsaid(part))
-            return [{"type": "input_text", "text": f"The tool {name} can be called now."}]
+            return [{"type": "input_text", "text": found}]
         return self._content(part, "user")
 
     def _content(self, part: Part, role: str) -> list[Row]:
