@@ -1,6 +1,7 @@
 """What happened at an endpoint minute by minute: counts, and speeds as histograms, all of which can be added up."""
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -249,37 +250,48 @@ class Minutes:
 
 
 class _Day:
-    """Tries and downs of every minute of a day, in rings by the minute's number."""
+    """Tries and downs of the minutes of a day that had any, the oldest first."""
 
-    __slots__ = ("_downs", "_tries", "newest")
+    __slots__ = ("_downs", "_numbers", "_tries")
 
     def __init__(self) -> None:
-        self.newest = 0
-        self._tries = array("I", bytes(4 * KEPT_MINUTES))
-        self._downs = array("I", bytes(4 * KEPT_MINUTES))
+        self._numbers = array("I")
+        self._tries = array("I")
+        self._downs = array("I")
+
+    @property
+    def newest(self) -> int:
+        return self._numbers[-1] if self._numbers else 0
 
     def add(self, number: int, tries: int, downs: int) -> None:
-        newest = self.newest
-        if number > newest:
-            for stale in range(max(newest + 1, number - KEPT_MINUTES + 1), number + 1):
-                self._tries[stale % KEPT_MINUTES] = self._downs[stale % KEPT_MINUTES] = 0
-            self.newest = number
-        elif number <= newest - KEPT_MINUTES:
+        numbers, at = self._numbers, -1
+        if not numbers or number > numbers[-1]:
+            self._insert(len(numbers), number)
+            self._forget(number - KEPT_MINUTES)
+        elif number <= numbers[-1] - KEPT_MINUTES:
             return
-        self._tries[number % KEPT_MINUTES] += tries
-        self._downs[number % KEPT_MINUTES] += downs
+        elif number < numbers[-1]:
+            at = bisect_left(numbers, number)
+            if numbers[at] != number:
+                self._insert(at, number)
+        self._tries[at] += tries
+        self._downs[at] += downs
+
+    def _insert(self, at: int, number: int) -> None:
+        self._numbers.insert(at, number)
+        self._tries.insert(at, 0)
+        self._downs.insert(at, 0)
+
+    def _forget(self, last: int) -> None:
+        """Drop the minutes up to this one."""
+        if self._numbers[0] <= last:
+            cut = bisect_right(self._numbers, last)
+            del self._numbers[:cut], self._tries[:cut], self._downs[:cut]
 
     def rows(self, first: int = 0) -> list[tuple[int, int, int]]:
         """Return number, tries and downs of the minutes that had tries, the oldest first."""
-        newest = self.newest
-        first = max(first, newest - KEPT_MINUTES + 1)
-        if first > newest:
-            return []
-        cut = (newest + 1) % KEPT_MINUTES
-        skip = KEPT_MINUTES - (newest + 1 - first)
-        tries = (self._tries[cut:] + self._tries[:cut])[skip:]
-        downs = (self._downs[cut:] + self._downs[:cut])[skip:]
-        return [row for row in zip(range(first, newest + 1), tries, downs, strict=True) if row[1]]
+        at = bisect_left(self._numbers, max(first, 0))
+        return [row for row in zip(self._numbers[at:], self._tries[at:], self._downs[at:], strict=True) if row[1]]
 
     def uptime(self, first: int) -> float | None:
         telling = [(tries, downs) for _, tries, downs in self.rows(first) if tries >= LEAST_TRIES]
