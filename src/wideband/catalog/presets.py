@@ -12,7 +12,8 @@ from wideband.dialects.bodies import Heat, Natural, Penalty, Positive, Unit
 
 # What stands before a preset's name where a model's is expected: `@preset/support`, `acme/big@preset/support`.
 MARK = "@preset/"
-_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+LONGEST_SLUG = 80
+_SLUG = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{LONGEST_SLUG - 1}}}")
 _UNSHOWN = ("slug", "name", "description", "system_prompt")
 
 
@@ -121,7 +122,7 @@ def _read(table: Mapping[str, Any], place: Place, check: Callable[[Preset], None
 def _trouble(preset: Preset) -> tuple[str, str] | None:
     """Return the field that makes no preset, and why."""
     if not _SLUG.fullmatch(preset.slug):
-        return "slug", "needs a name of at most 80 small letters, digits, dots and dashes"
+        return "slug", f"needs a name of at most {LONGEST_SLUG} small letters, digits, dots and dashes"
     for field, names in (("model", (preset.model or "",)), ("models", preset.models)):
         if any(MARK in name for name in names):
             return field, "names another preset; a preset names models only"

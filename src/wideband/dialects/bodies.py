@@ -131,5 +131,8 @@ def _refused(told: str, remedies: Mapping[str, str], body: bytes, shown: frozens
 
 def _shown(body: bytes, field: str) -> str:
     """Return a field's value for a fault's words, where it is short enough to be looked at."""
-    raw = bytes(jsons.fields(body).get(field, b"")) if body.isascii() else b""
+    try:
+        raw = bytes(jsons.fields(body).get(field, b"")) if body.isascii() else b""
+    except jsons.DecodeError:  # behind the field that is wrong is more that is
+        return ""
     return f" (found {raw.decode()})" if 0 < len(raw) <= _LONGEST_SHOWN else ""

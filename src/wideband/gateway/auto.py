@@ -31,7 +31,7 @@ from wideband.routing.filters import FILTERS
 from wideband.routing.plans import Preferences, Wish
 from wideband.routing.stickiness import conversation_key, place_key
 from wideband.routing.tags import Features, task_tag
-from wideband.routing.variants import VARIANTS, refined
+from wideband.routing.variants import LONGEST_NAME, VARIANTS, refined
 from wideband.wire import jsons
 
 PLUGINS = frozenset({"auto-router", "auto-beta-router"})
@@ -102,7 +102,9 @@ def restrictions_of(ask: Ask, tier: str) -> Restrictions:
     raw = ask.fields.get("plugins")
     told = jsons.plain(raw) if raw is not None else None
     for plugin in told if isinstance(told, list) else ():
-        if isinstance(plugin, dict) and plugin.get("id") in PLUGINS and plugin.get("enabled") is not False:
+        if not isinstance(plugin, dict) or not isinstance(plugin.get("id"), str):
+            continue
+        if plugin["id"] in PLUGINS and plugin.get("enabled") is not False:
             return Restrictions(
                 allowed=_globs(plugin, "allowed_models"),
                 excluded=_globs(plugin, "excluded_models"),
@@ -115,19 +117,23 @@ def _globs(plugin: dict[str, Any], name: str) -> tuple[str, ...]:
     told = plugin.get(name)
     if told is None:
         return ()
-    if not isinstance(told, list) or len(told) > MOST_GLOBS or not all(isinstance(glob, str) for glob in told):
+    if not isinstance(told, list) or len(told) > MOST_GLOBS or not all(map(_is_glob, told)):
         raise invalid(
             f"`{name}` must be a list of at most {MOST_GLOBS} model ids, which may hold `*`.", f"plugins.{name}"
         )
     return tuple(told)
 
 
+def _is_glob(told: object) -> bool:
+    return isinstance(told, str) and len(told) <= LONGEST_NAME
+
+
 def _tier(plugin: dict[str, Any], tier: str) -> str:
     told = plugin.get("cost_tier")
     if told is not None:
-        if told not in TIERS:
+        if not isinstance(told, str) or told not in TIERS:
             raise invalid(f"`cost_tier` must be one of {', '.join(TIERS)}.", "plugins.cost_tier")
-        return str(told)
+        return told
     tradeoff = plugin.get("cost_quality_tradeoff")
     if tradeoff is None:
         return tier

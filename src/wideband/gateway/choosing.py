@@ -2,7 +2,7 @@
 
 import msgspec
 
-from wideband.canon.faults import Faulted, invalid
+from wideband.canon.faults import Faulted, FaultKind, invalid
 from wideband.canon.request import Task
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.dialects.seals import last_provider
@@ -20,7 +20,10 @@ from wideband.routing.auto import find_router
 from wideband.routing.plan import plan
 from wideband.routing.plans import Plan, Preferences, Wish
 from wideband.routing.preferences import decode_preferences, in_service_tier
-from wideband.routing.variants import find_model, refined
+from wideband.routing.variants import LONGEST_NAME, find_model, refined
+
+# So many models a request may name.
+MOST_NAMES = 64
 
 
 def make_plan(work: Work) -> Plan:
@@ -72,20 +75,38 @@ def _models(work: Work) -> list[tuple[str, Preferences]]:
     preferences = in_service_tier(decode_preferences(ask.preferences), ask.service_tier)
     if wants_search(ask):
         preferences = msgspec.structs.replace(preferences, web=True)
+    asked = ask.models or (ask.model,)
+    if len(asked) > MOST_NAMES:
+        raise invalid(f"`models` names {len(asked)} models. Name at most {MOST_NAMES}.", "models")
     chosen: list[tuple[str, Preferences]] = []
-    for name in ask.models or (ask.model,):
-        if (routed := routed_models(work, name, preferences)) is not None:
-            chosen += [choice for choice in routed if choice not in chosen]
+    unmatched: Faulted | None = None
+    for name in asked:
+        try:
+            routed = routed_models(work, check_name(name), preferences)
+        except Faulted as error:
+            if error.fault.kind is not FaultKind.NO_ENDPOINTS:
+                raise
+            # A router that finds no model for this request leaves it to the names behind it.
+            unmatched = unmatched or error
             continue
-        choice = named_model(name, preferences, catalogue, work.dialect.task)
-        if choice not in chosen:
-            chosen.append(choice)
+        if routed is None:
+            routed = [named_model(name, preferences, catalogue, work.dialect.task)]
+        chosen += [choice for choice in routed if choice not in chosen]
+    if unmatched is not None and not chosen:
+        raise unmatched
     return chosen
+
+
+def check_name(name: str) -> str:
+    """Return a name that may be looked for. Raises `Faulted` for one that is longer than any."""
+    if len(name) > LONGEST_NAME:
+        raise invalid(f"`{name[:40]}...` is not a valid model ID: it has {len(name)} letters.", "model")
+    return name
 
 
 def named_model(name: str, preferences: Preferences, catalogue: Catalogue, task: Task) -> tuple[str, Preferences]:
     """Return the model of a name, and the preferences with what the name adds to them. Raises `Faulted`."""
-    if find_router(name, catalogue) is not None:
+    if find_router(check_name(name), catalogue) is not None:
         message = f"`{name}` chooses by the request itself, and only for those that generate. Name a model."
         raise invalid(message, "model")
     named = find_model(name, catalogue)

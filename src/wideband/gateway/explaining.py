@@ -8,7 +8,7 @@ from wideband.canon.faults import invalid
 from wideband.canon.request import Task
 from wideband.catalog.money import usd_from_nano, usd_per_token
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
-from wideband.gateway.choosing import named_model
+from wideband.gateway.choosing import MOST_NAMES, named_model
 from wideband.gateway.lanes import SPEAKERS
 from wideband.pricing import resolve
 from wideband.routing.explain import Candidate, Explanation, explain
@@ -44,6 +44,8 @@ def explained(question: Question, market: Market, at_ns: int, seed: int) -> Expl
     names = (*((question.model,) if question.model else ()), *question.models)
     if not names:
         raise invalid("`model` is missing. Send the id of a model.", "model")
+    if len(names) > MOST_NAMES:
+        raise invalid(f"{len(names)} models are named. Name at most {MOST_NAMES}.", "models")
     preferences = decode_preferences(question.provider)
     chosen = [named_model(name, preferences, market.catalogue, question.task) for name in dict.fromkeys(names)]
     own = tuple(one for _, one in chosen)

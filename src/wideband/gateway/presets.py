@@ -8,7 +8,7 @@ import msgspec
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.canon.request import Loss, Message, Request, Sampling, ServerTool, Text, Tool
-from wideband.catalog.presets import FIELDS, MARK, Preset, make_preset
+from wideband.catalog.presets import FIELDS, LONGEST_SLUG, MARK, Preset, make_preset
 from wideband.dialects.base import Ask, Dialect, Target
 from wideband.dialects.registry import DIALECTS
 from wideband.gateway.shells import SHELLS, Fields, Shell, raw, said, system_text
@@ -87,7 +87,9 @@ def apply_preset(dialect: Dialect, body: bytes, presets: Presets, account_id: st
 def _named(naming: _Naming) -> tuple[str | None, str | None]:
     """Return the model that is named beside a preset, and the preset."""
     model = naming.model if isinstance(naming.model, str) else None
-    slug = naming.preset if isinstance(naming.preset, str) and naming.preset else None
+    if naming.preset is not None and not isinstance(naming.preset, str):
+        raise invalid("`preset` must be the name of a preset, a string.", "preset")
+    slug = naming.preset or None
     base, mark, behind = (model or "").partition(MARK)
     if not mark:
         return model, slug
@@ -106,6 +108,7 @@ def _find(slug: str, presets: Presets, account_id: str) -> Preset:
 
 def unknown_preset(slug: str, presets: Presets, account_id: str) -> Faulted:
     """Make the fault of a preset that there is not, with the nearest names there are."""
+    slug = slug[:LONGEST_SLUG]
     near = get_close_matches(slug, presets.names(account_id), n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(f'`{one}`' for one in near)}?" if near else ""
     message = f"There is no preset `{slug}`.{hint} GET /api/v1/presets lists those there are."

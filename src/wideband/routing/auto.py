@@ -7,7 +7,6 @@ same kind of work; one that learned to choose takes the same values and has its 
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Literal, Protocol
 from zlib import crc32
 
@@ -150,7 +149,7 @@ class Chooser(Protocol):
 
 
 class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller permits: globs of model ids, and the cost tier."""
+    """What the caller permits: globs of model ids, whose `*` stands for any letters, and the cost tier."""
 
     allowed: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -163,9 +162,26 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
 
     def permit(self, model: str) -> bool:
         """Say whether a model may be asked."""
-        if any(fnmatchcase(model, glob) for glob in self.excluded):
+        if any(_matches(model, glob) for glob in self.excluded):
             return False
-        return not self.allowed or any(fnmatchcase(model, glob) for glob in self.allowed)
+        return not self.allowed or any(_matches(model, glob) for glob in self.allowed)
+
+
+def _matches(model: str, glob: str) -> bool:
+    """Say whether a glob stands for a model. No regular expression: a caller's own could take any time and memory."""
+    if "*" not in glob:
+        return model == glob
+    first, *middle, last = glob.split("*")
+    end = len(model) - len(last)
+    if len(first) > end or not model.startswith(first) or not model.endswith(last):
+        return False
+    at = len(first)
+    for part in middle:
+        at = model.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def figures_of(catalogue: Catalogue) -> tuple[Figures, ...]:

@@ -22,6 +22,10 @@ PERCENTILES = frozenset({"p50", "p75", "p90", "p99"})
 _MONEY = Context(prec=60, rounding=ROUND_FLOOR)
 _MOST_USD = Decimal(1_000_000_000)
 _MOST_DIGITS = 64
+# What no wait and no speed exceeds; larger whole numbers do not fit a float.
+_MOST_LIMIT = 10**12
+# More than all providers and formats there are.
+_MOST_SLUGS = 1000
 
 
 def decode_preferences(raw: dict[str, Any]) -> Preferences:
@@ -74,6 +78,8 @@ def _slugs(field: str, value: Json) -> tuple[str, ...]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not all(isinstance(slug, str) for slug in given):
         raise invalid(f"{field} must be a list of strings.", field)
+    if len(given) > _MOST_SLUGS:
+        raise invalid(f"{field} must be a list of at most {_MOST_SLUGS} strings.", field)
     return tuple(slug.strip() for slug in given if slug.strip())
 
 
@@ -133,8 +139,8 @@ def _percentiles(field: str, value: Json) -> dict[str, float]:
     """Return cut-offs by percentile; a bare number is the median's."""
     given = {"p50": value} if _is_number(value) else _object(field, value)
     for name, limit in given.items():
-        if name in PERCENTILES and limit is not None and not (_is_number(limit) and 0 <= limit < float("inf")):
-            raise invalid(f"{field}.{name} must be a number that is not negative.", f"{field}.{name}")
+        if name in PERCENTILES and limit is not None and not (_is_number(limit) and 0 <= limit <= _MOST_LIMIT):
+            raise invalid(f"{field}.{name} must be a number from 0 to {_MOST_LIMIT}.", f"{field}.{name}")
     return {name: float(limit) for name, limit in given.items() if name in PERCENTILES and limit is not None}
 
 

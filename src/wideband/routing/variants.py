@@ -44,6 +44,8 @@ VARIANTS: dict[str, Variant] = {
     ),
 }
 
+# No model's name is longer, with all that may stand behind it; nobody looks for what is.
+LONGEST_NAME = 512
 # A note for the client ("[1m]") may stand behind the variants.
 _NOTE = re.compile(r"\[[^\]]*\]$")
 
@@ -62,6 +64,8 @@ def find_model(name: str, catalogue: Catalogue) -> Named | None:
     """
     if name in catalogue.models:
         return Named(name)
+    if len(name) > LONGEST_NAME:
+        return None
     base = _NOTE.sub("", name)
     note = name[len(base) :]
     variants: list[str] = []

@@ -178,6 +178,13 @@ def test_the_message_never_shows_a_callers_words() -> None:
     assert "secret" not in refused(b'{"model":"m","messages":"secret"}')[1]
 
 
+def test_a_wrong_field_before_what_is_nested_too_deeply_is_named_all_the_same() -> None:
+    deep = b"[" * 20_000 + b"]" * 20_000
+    assert refused(b'{"model":"m","messages":"x","models":' + deep + b"}")[0] == "messages"
+    assert refused(b'{"model":"m","temperature":3,"models":' + deep + b"}")[0] == "temperature"
+    assert refused(b'{"model":"m","messages":[{"role":"user","content":"x"}],"models":' + deep + b"}")[0] == "models[0]"
+
+
 NESTED: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
     ({"messages": [{"content": "x"}]}, "messages[0]"),

@@ -115,6 +115,9 @@ async def test_preferences_and_variants_hold_for_every_model_that_is_chosen() ->
         ({"cost_tier": "cheap"}, "plugins.cost_tier"),
         ({"allowed_models": "a"}, "plugins.allowed_models"),
         ({"cost_quality_tradeoff": 11}, "plugins.cost_quality_tradeoff"),
+        ({"cost_tier": []}, "plugins.cost_tier"),
+        ({"cost_tier": {}}, "plugins.cost_tier"),
+        ({"excluded_models": ["a" * 513]}, "plugins.excluded_models"),
     ],
 )
 async def test_settings_of_the_plugin_are_checked(plugin: dict[str, Any], field: str) -> None:
@@ -138,6 +141,17 @@ async def test_a_cost_tier_is_asked_for_by_the_plugin(plugin: dict[str, Any], mo
     play = stage({slug: [whole()] for slug in "abcde"}, *rows)
     client = await play.ask({"model": "wideband/auto", "plugins": [{"id": "auto-router", **plugin}], **SUM})
     assert client.json["model"] == model
+
+
+@pytest.mark.parametrize("plugin", [{"id": []}, {"id": {}}, {"id": None}, {}, [], "auto-router", 1, None])
+async def test_plugins_of_no_kind_are_nobodys(plugin: Any) -> None:
+    client = await played(one=1).ask({"model": "wideband/auto", "plugins": [plugin], **SUM})
+    assert client.json["model"] == "acme/one"
+
+
+async def test_a_router_without_a_match_leaves_the_other_names_of_the_request() -> None:
+    client = await played(one=1).ask({"models": ["wideband/free", "acme/one"], **SUM})
+    assert client.json["model"] == "acme/one"
 
 
 async def test_free_asks_only_what_costs_nothing_and_says_so() -> None:

@@ -188,6 +188,19 @@ def test_bodies_that_name_no_preset_are_left_to_the_dialect(body: bytes) -> None
     assert apply_preset(DIALECTS["openai_chat"], body, Shelf({"support": SUPPORT}), "local") is None
 
 
+@pytest.mark.parametrize("preset", [5, True, ["support"], {"slug": "support"}])
+def test_a_preset_that_is_no_name_is_refused(preset: Any) -> None:
+    with pytest.raises(Faulted, match="`preset`") as caught:
+        applied("openai_chat", {"preset": preset, **ASKED["openai_chat"]})
+    assert (caught.value.fault.kind, caught.value.fault.param) == (FaultKind.INVALID_REQUEST, "preset")
+
+
+def test_a_name_of_any_length_is_told_in_short() -> None:
+    with pytest.raises(Faulted, match="There is no preset") as caught:
+        applied("openai_chat", {"preset": "b" * 1_000_000, **ASKED["openai_chat"]})
+    assert len(caught.value.fault.message) < 300
+
+
 def test_two_names_for_two_presets_are_refused() -> None:
     with pytest.raises(Faulted, match="Name one"):
         applied("openai_chat", {"model": "@preset/support", "preset": "other", **ASKED["openai_chat"]})

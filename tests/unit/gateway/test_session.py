@@ -1,6 +1,7 @@
 """The driver: what the client gets, what the provider got, and the one record of it."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -365,6 +366,26 @@ async def test_an_unknown_model_is_named_with_its_neighbours() -> None:
     assert client.status == 400
     assert "acme/m1" in client.json["error"]["message"]
     assert the_record(on).fault == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"model": "acme/m1" + ":nitro" * 100_000},
+        {"model": "wideband/auto" + ":nitro" * 100_000},
+        {"model": "acme/m1" + "[" * 100_000},
+        {"models": ["acme/m1"] + [f"acme/m1{':nitro' * at}" for at in range(64)]},
+        {"models": [f"acme/{at}" for at in range(100_000)]},
+    ],
+    ids=["variants", "of a router", "brackets", "longer and longer", "many"],
+)
+async def test_names_without_measure_are_refused_before_anybody_looks_for_them(named: dict[str, Any]) -> None:
+    on = stage({"a": [whole()]}, endpoint("a", "acme/m1"))
+    began_s = time.thread_time()
+    client = await on.ask({**named, "messages": [{"role": "user", "content": "Hi"}]})
+    assert client.status == 400
+    assert len(client.json["error"]["message"]) < 300
+    assert time.thread_time() - began_s < 0.5
 
 
 async def test_a_variant_orders_and_the_answer_names_the_model_that_served() -> None:

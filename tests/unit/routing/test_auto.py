@@ -108,6 +108,29 @@ def test_globs_allow_and_exclude() -> None:
     assert chosen(MARKET, Restrictions(allowed=("z/*",))) == []
 
 
+@pytest.mark.parametrize(
+    ("glob", "matches"),
+    [
+        ("acme/big-1", True),
+        ("*", True),
+        ("acme/*", True),
+        ("*-1", True),
+        ("*/big*", True),
+        ("a*/*g*1", True),
+        ("acme/big-1*", True),
+        ("acme/big", False),
+        ("acme/big-1*1", False),
+        ("*g*g*", False),
+        ("acme/big-?", False),
+        ("acme/[b]ig-1", False),
+        ("", False),
+    ],
+)
+def test_a_glob_knows_no_sign_but_the_star(glob: str, matches: bool) -> None:
+    assert Restrictions(allowed=(glob,)).permit("acme/big-1") is matches
+    assert Restrictions(excluded=(glob,)).permit("acme/big-1") is not matches
+
+
 def test_what_a_request_demands_has_to_be_there_as_long_as_anybody_has_it() -> None:
     deaf, able = figures("a/deaf", parameters=frozenset()), figures("b/able", parameters=frozenset({"tools"}))
     tools = Features(needs=frozenset({"tools", "temperature"}))
