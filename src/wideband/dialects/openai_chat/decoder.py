@@ -7,8 +7,8 @@ import msgspec
 from wideband.canon.events import (
     Counted,
     Event,
-    Failed,
     Finished,
+    FinishReason,
     Logprobs,
     OpaqueDelta,
     ReasoningDelta,
@@ -16,17 +16,13 @@ from wideband.canon.events import (
     Started,
     TextDelta,
 )
-from wideband.canon.faults import Fault, FaultKind
-from wideband.dialects import loose, openai_faults as faults
-from wideband.dialects.excerpts import excerpt
+from wideband.dialects import loose
 from wideband.dialects.openai_chat import words
 from wideband.dialects.openai_chat.calls import Calls
 from wideband.dialects.openai_chat.reasoning import Blocks
+from wideband.dialects.openai_streams import Choice, ChunkDecoder
 from wideband.dialects.openai_usage import decode_usage
 from wideband.wire import jsons
-from wideband.wire.sse import Frame
-
-DONE = b"[DONE]"
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -73,49 +69,23 @@ class Chunk(msgspec.Struct, gc=False):
 _read = jsons.Reader(Chunk)
 
 
-class _Choice:
+class _Choice(Choice):
     """What has been heard of one choice."""
 
-    __slots__ = ("blocks", "calls", "finished")
+    __slots__ = ("blocks", "calls")
 
     def __init__(self, seed: str) -> None:
+        super().__init__()
         self.blocks = Blocks()
         self.calls = Calls(seed)
-        self.finished = False
 
 
-class StreamDecoder:
+class StreamDecoder(ChunkDecoder[Chunk, _Choice]):
     """Implements `dialects.base.StreamDecoder`."""
 
     def __init__(self) -> None:
-        self._choices: dict[int, _Choice] = {}
+        super().__init__(_read)
         self._response_id = ""
-        self._started = False
-        self._done = False
-        self._failed = False
-
-    def feed(self, frame: Frame) -> list[Event]:
-        if self._failed or self._done:
-            return []
-        data = frame.data
-        if data == DONE:
-            return self._finish_all()
-        try:
-            chunk = _read(data)
-            if chunk.error or frame.event == "error" or (chunk.choices is None and chunk.usage is None):
-                return self._suspect(data, named_error=frame.event == "error")
-            return self._chunk(chunk)
-        except (jsons.DecodeError, jsons.EncodeError):
-            return self._unreadable(data)
-
-    def close(self) -> list[Event]:
-        if self._failed or self._done:
-            return []
-        if not self._started:
-            return self._fail(FaultKind.PROVIDER_GARBLED, "The provider's stream was empty.")
-        if self._choices and all(choice.finished for choice in self._choices.values()):
-            return []
-        return self._fail(FaultKind.PROVIDER_CUT, "The provider's stream broke off before it was finished.")
 
     def _chunk(self, chunk: Chunk) -> list[Event]:
         events: list[Event] = [] if self._started else [self._start(chunk)]
@@ -130,7 +100,7 @@ class StreamDecoder:
             if heard.logprobs and isinstance(heard.logprobs, dict) and any(heard.logprobs.values()):
                 events.append(Logprobs(value=heard.logprobs, choice=index))
             if heard.error:
-                return [*events, *self._fail_with(faults.decode_error(_error_object(heard.error)))]
+                return [*events, *self._say_error(heard.error)]
             if heard.finish_reason and isinstance(heard.finish_reason, str):
                 events.extend(self._finish(heard, index, choice))
                 if self._failed:
@@ -155,55 +125,12 @@ class StreamDecoder:
         reason = words.finish_reason(heard.finish_reason, bool(choice.calls))
         native = loose.text(heard.native_finish_reason) or heard.finish_reason
         if reason == "error":
-            message = f"The provider broke the answer off ({native[:100]})."
-            return events + self._fail(FaultKind.PROVIDER_ERROR, message)
+            return events + self._break_off(native)
         return [*events, Finished(reason, native, index)]
 
-    def _finish_all(self) -> list[Event]:
-        """Take `[DONE]` for the end of every choice that did not say why it ended."""
-        if not self._choices:
-            return self._fail(FaultKind.PROVIDER_GARBLED, "The provider's stream ended without an answer.")
-        self._done = True
-        events: list[Event] = []
-        for index, choice in self._choices.items():
-            if not choice.finished:
-                events.extend(choice.calls.flush(index))
-                events.append(Finished("tool_calls" if choice.calls else "stop", None, index))
-        return events
-
-    def _unreadable(self, data: bytes) -> list[Event]:
-        stripped = data.strip()
-        if not stripped:
-            return []
-        if stripped == DONE:
-            return self._finish_all()
-        try:
-            answer = jsons.decode(data)
-        except jsons.DecodeError:
-            answer = None
-        error = faults.find_error(answer)
-        if error is not None:
-            return self._fail_with(faults.decode_error(error))
-        message = "The provider's stream cannot be read."
-        return self._fail_with(Fault(kind=FaultKind.PROVIDER_GARBLED, message=message, raw=excerpt(data)))
-
-    def _suspect(self, data: bytes, *, named_error: bool) -> list[Event]:
-        """Look closer at a chunk that says `error`, or has neither choices nor counts."""
-        error = faults.find_error(jsons.decode(data))
-        if error is not None or named_error:
-            return self._fail_with(faults.decode_error(error or {}))
-        return []
-
-    def _fail(self, kind: FaultKind, message: str) -> list[Event]:
-        return self._fail_with(Fault(kind=kind, message=message))
-
-    def _fail_with(self, fault: Fault) -> list[Event]:
-        self._failed = True
-        return [Failed(fault)]
-
-
-def _error_object(error: Any) -> dict[str, Any]:
-    return error if isinstance(error, dict) else {"message": error}
+    def _end(self, index: int, choice: _Choice) -> list[Event]:
+        reason: FinishReason = "tool_calls" if choice.calls else "stop"
+        return [*choice.calls.flush(index), Finished(reason, None, index)]
 
 
 def _said(delta: Delta, index: int, choice: _Choice, events: list[Event], *, whole: bool) -> None:

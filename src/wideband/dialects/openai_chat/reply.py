@@ -2,20 +2,17 @@
 
 from typing import Any
 
-from wideband.canon.events import Failed, say_anything
-from wideband.canon.faults import Faulted, garbled
-from wideband.canon.reply import Choice, Reply, fold
+from wideband.canon.reply import Choice, Reply
 from wideband.canon.request import Json, Loss, Opaque, Reasoning, Refusal, Text, ToolCall
 from wideband.dialects import loose
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import unwrapped
 from wideband.dialects.openai_chat import reasoning, words
-from wideband.dialects.openai_chat.decoder import DONE, StreamDecoder
+from wideband.dialects.openai_chat.decoder import StreamDecoder
 from wideband.dialects.openai_chat.plain import plain_choices, plain_reply, read_plain
 from wideband.dialects.openai_faults import encode_error
 from wideband.dialects.openai_usage import encode_usage
 from wideband.wire import jsons
-from wideband.wire.sse import Frame
 
 Message = dict[str, Any]
 
@@ -28,21 +25,7 @@ _THOUGHTS = frozenset({"reasoning", "reasoning_content", "reasoning_details", "t
 def decode_reply(body: bytes) -> Reply:
     """Read a provider's whole answer. Raises `Faulted` for one that cannot be read or holds only an error."""
     plain = read_plain(body)
-    return _interpreted(body) if plain is None else plain_reply(plain)
-
-
-def _interpreted(body: bytes) -> Reply:
-    decoder = StreamDecoder()
-    events = decoder.feed(Frame(body))
-    if not events:
-        raise garbled("The provider's answer holds no choices.")
-    if not isinstance(events[-1], Failed):
-        # A choice that does not say why it ended is taken at its word: the answer is whole.
-        events.extend(decoder.feed(Frame(DONE)))
-    reply = fold(events)
-    if reply.fault is not None and not say_anything(events):
-        raise Faulted(reply.fault)
-    return reply
+    return StreamDecoder().whole(body) if plain is None else plain_reply(plain)
 
 
 def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[bytes, list[Loss]]:
@@ -68,7 +51,7 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
 
 def _reshaped(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
     fields = loose.obj(jsons.decode(body))
-    reply = _interpreted(body)
+    reply = StreamDecoder().whole(body)
     given_choices = dict(enumerate(loose.rows(fields.get("choices"))))
     given_choices |= {row["index"]: row for row in given_choices.values() if type(row.get("index")) is int}
     choices = [_choice(choice, []) for choice in reply.choices]

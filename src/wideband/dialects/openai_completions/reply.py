@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from wideband.canon.events import Failed, say_anything
-from wideband.canon.faults import Faulted, garbled
-from wideband.canon.reply import Choice, Reply, fold
+from wideband.canon.reply import Choice, Reply
 from wideband.canon.request import Loss, Opaque, Reasoning, Refusal, Text, ToolCall
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.loose import obj, rows
 from wideband.dialects.openai_completions import words
-from wideband.dialects.openai_completions.decoder import DONE, StreamDecoder
+from wideband.dialects.openai_completions.decoder import StreamDecoder
 from wideband.dialects.openai_completions.encoder import asked, end, prompt_of, top, unmet, unsaid
 from wideband.dialects.openai_completions.logprobs import columns_of
 from wideband.dialects.openai_faults import encode_error
 from wideband.wire import jsons
-from wideband.wire.sse import Frame
 
 Row = dict[str, Any]
 
@@ -23,17 +20,7 @@ _SAID = frozenset({"text", "index", "finish_reason", "error"})
 
 def decode_reply(body: bytes) -> Reply:
     """Read a provider's whole answer. Raises `Faulted` for one that cannot be read or holds only an error."""
-    decoder = StreamDecoder()
-    events = decoder.feed(Frame(body))
-    if not events:
-        raise garbled("The provider's answer holds no choices.")
-    if not isinstance(events[-1], Failed):
-        # A choice that does not say why it ended is taken at its word: the answer is whole.
-        events.extend(decoder.feed(Frame(DONE)))
-    reply = fold(events)
-    if reply.fault is not None and not say_anything(events):
-        raise Faulted(reply.fault)
-    return reply
+    return StreamDecoder().whole(body)
 
 
 def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[bytes, list[Loss]]:
