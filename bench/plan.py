@@ -13,7 +13,7 @@ from rich.table import Table
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Catalogue, Endpoint, Override, Price, Provider, Rates
 from wideband.gateway.lanes import SPEAKERS
-from wideband.pricing import resolve
+from wideband.pricing import RateCard
 from wideband.routing.health import Health
 from wideband.routing.plan import plan
 from wideband.routing.plans import Outcome, Warm, Wish
@@ -117,8 +117,10 @@ def figure(asked: Wish, count: int, *, timed: bool, down: bool) -> float:
     catalogue = Catalogue(providers={}, models={}, endpoints={MODEL: rows})
     health = board(count, down=down)
 
+    card = RateCard()
+
     def rates_of(one: Endpoint) -> Rates:
-        return resolve(one.price, NOW_NS, asked.prompt_tokens)
+        return card.rates(one.price, NOW_NS, asked.prompt_tokens)
 
     return least_us(lambda seed: plan(asked, catalogue, health, NOW_NS, seed, rates_of))
 

@@ -15,7 +15,7 @@ from wideband.gateway.warmth import find_warm
 from wideband.gateway.work import Work
 from wideband.ids import seed
 from wideband.metering.meter import CHARS_A_TOKEN
-from wideband.pricing import fee, hold_amount, resolve
+from wideband.pricing import fee, hold_amount
 from wideband.routing.auto import find_router
 from wideband.routing.plan import plan
 from wideband.routing.plans import Plan, Preferences, Wish
@@ -139,4 +139,4 @@ def _most_at(work: Work, endpoint: Endpoint) -> int:
 
 def rates_at(work: Work, endpoint: Endpoint, prompt_tokens: int) -> Rates:
     """Return the rates of an endpoint for a prompt of this length at the request's arrival."""
-    return resolve(endpoint.price, work.created_ns, prompt_tokens)
+    return work.exchange.rate_card.rates(endpoint.price, work.created_ns, prompt_tokens)

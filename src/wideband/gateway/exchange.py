@@ -15,6 +15,7 @@ from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.gateway.caching import CacheWish
 from wideband.gateway.candidates import Candidates
 from wideband.metering.record import Generation
+from wideband.pricing import RateCard
 from wideband.routing.health import Health
 from wideband.routing.hedges import Budget
 from wideband.routing.policy import Policy
@@ -134,6 +135,7 @@ class Exchange:
     observer: Observer
     terms: Terms = field(default_factory=Terms)
     policy: Policy = field(default_factory=Policy)
+    rate_card: RateCard = field(default_factory=RateCard)
     presets: Presets = field(default_factory=Shelf)
     auto: Candidates = field(default_factory=Candidates)
     sticky: Sticky = field(default_factory=Sticky)

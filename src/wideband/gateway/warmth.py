@@ -3,7 +3,6 @@
 from wideband.catalog.rows import Endpoint
 from wideband.clock import now_ns
 from wideband.gateway.work import Work
-from wideband.pricing import resolve
 from wideband.routing.plans import Warm
 from wideband.routing.stickiness import LEAST_TOKENS, conversation_key, lifetime_s, pays, place_key
 
@@ -26,7 +25,7 @@ def find_warm(work: Work, models: tuple[str, ...], prompt_tokens: int) -> Warm |
 def note_warm(work: Work, endpoint: Endpoint, prompt_tokens: int) -> None:
     """Note that an endpoint has read the conversation, where going on there costs less than beginning elsewhere."""
     conversation = _conversation(work, prompt_tokens)
-    if conversation is None or not pays(resolve(endpoint.price, work.created_ns, prompt_tokens)):
+    if conversation is None or not pays(work.exchange.rate_card.rates(endpoint.price, work.created_ns, prompt_tokens)):
         return
     key, ttl_s = place_key(conversation, endpoint.model), lifetime_s(endpoint, work.ask.cache_ttl_s)
     work.exchange.sticky.note(key, endpoint.row_id, prompt_tokens, now_ns(), ttl_s)

@@ -2,10 +2,12 @@
 
 from wideband.catalog.money import nano_from_usd, usd_from_nano, usd_per_token
 from wideband.pricing.charges import Charge, charge, fee, hold_amount
+from wideband.pricing.ratecard import RateCard
 from wideband.pricing.windows import resolve
 
 __all__ = [
     "Charge",
+    "RateCard",
     "charge",
     "fee",
     "hold_amount",
