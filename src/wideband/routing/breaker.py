@@ -26,10 +26,12 @@ FIRST_REST_NS = 2 * SECOND_NS
 LONGEST_REST_NS = 30 * SECOND_NS
 # Who opens again so soon after closing rests twice as long as before: else what fails now and then never rests long.
 STEADY_NS = 60 * SECOND_NS
+# Whoever has waited so long for a request that finds out about it gets the next one.
+UNPROBED_NS = 10 * SECOND_NS
 # A probe whose end is never told (its request was refused elsewhere, say) blocks the next one for this long.
 PROBE_LEASE_NS = 10 * SECOND_NS
 # No try is overdue before this, so what is overdue sooner after a probe began is not the probe.
-LEAST_PATIENCE_NS = 1 * SECOND_NS
+LEAST_PATIENCE_NS = SECOND_NS // 2
 FIRST_LIMIT_NS = SECOND_NS // 2
 LONGEST_LIMIT_NS = 15 * SECOND_NS
 LONGEST_ASKED_NS = 300 * SECOND_NS
@@ -115,6 +117,13 @@ class Breaker:
     def at_ease(self, now_ns: int) -> bool:
         """Say whether nothing at all is held against the endpoint."""
         return not self._rest_ns and now_ns >= self._wait_until_ns
+
+    def is_unprobed(self, now_ns: int) -> bool:
+        """Say whether it has been half-open for long without a probe."""
+        return (
+            self.standing(now_ns) == "half_open"
+            and now_ns >= max(self._rest_until_ns, self._probe_until_ns) + UNPROBED_NS
+        )
 
     def claim_probe(self, now_ns: int) -> bool:
         """Take the one probe of a half-open breaker; False when another request has it."""

@@ -21,11 +21,12 @@ _QUALITIES_KEPT_NS = 15 * SECOND_NS
 # Outcomes are first added up for so long.
 _SLICE_NS = SECOND_NS
 # When a try is overdue, by what was usual of late.
-PATIENCE_FACTOR = 3.0
-LEAST_PATIENCE_S, MOST_PATIENCE_S, UNKNOWN_PATIENCE_S = 1.0, 30.0, 10.0
+PATIENCE_FACTOR = 2.0
+LEAST_PATIENCE_S, MOST_PATIENCE_S, UNKNOWN_PATIENCE_S = 0.5, 30.0, 10.0
 LEAST_WAITS = 20
-# Clocks of one machine agree; what claims to be later than this is no news.
+# Clocks of one machine agree; what claims to be later than this is no news. One that goes back by more was set.
 _FUTURE_NS = 5 * SECOND_NS
+_SET_BACK_NS = 60 * SECOND_NS
 
 
 class _Record:
@@ -72,6 +73,14 @@ class _Record:
             self.minutes.add(self.slice, told=False)
             self.since_ns = self.until_ns = 0
 
+    def set_back(self, now_ns: int) -> None:
+        """Keep what was seen until an instant that is past, and nothing that was to last from then on."""
+        self.settle()
+        self.breaker, self.load = Breaker(), Load()
+        self.minutes = self.minutes.as_of(now_ns)
+        self.recent.at_ns = min(self.recent.at_ns, now_ns)
+        self.speeds_until_ns = 0
+
     def forgive(self) -> None:
         """Forget the errors of an outage that is over, also for those who have not heard of them yet."""
         self.settle()
@@ -97,7 +106,7 @@ class Health:
     """
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version = self._latest_ns = 0
         self._records: dict[str, _Record] = {}
         # The endpoints with something held against them, so that a plan looks at few or none.
         self._troubled: dict[str, Breaker] = {}
@@ -114,6 +123,7 @@ class Health:
 
     def began(self, endpoint_id: str, at_ns: int) -> None:
         """Hear that a try begins; `observe` with its outcome ends it."""
+        self._it_is(at_ns)
         record = self._record(endpoint_id)
         record.begun += 1
         record.under_way += 1
@@ -163,6 +173,11 @@ class Health:
     def all_well(self) -> bool:
         """Say whether nothing is held against any endpoint."""
         return not self._troubled
+
+    def is_unprobed(self, endpoint_id: str, now_ns: int) -> bool:
+        """Say whether a half-open endpoint has long waited for its probe: its own share of the requests is small."""
+        breaker = self._troubled.get(endpoint_id)
+        return breaker is not None and breaker.is_unprobed(now_ns)
 
     def claim_probe(self, endpoint_id: str, now_ns: int) -> bool:
         """Take the one probe of a half-open endpoint: True for one request at a time."""
@@ -359,15 +374,26 @@ class Health:
             self._qualities[model] = now_ns + _QUALITIES_KEPT_NS, known
         return known
 
+    def _it_is(self, now_ns: int) -> None:
+        """Forget what waits for an instant when somebody set the clock back: it may not come for years."""
+        if now_ns < self._latest_ns - _SET_BACK_NS:
+            self.version += 1
+            for held in (self._troubled, self._capped, self._expected, self._qualities):
+                held.clear()
+            for record in self._records.values():
+                record.set_back(now_ns)
+        self._latest_ns = now_ns
+
     def _merge(self, rows: dict[str, Row], now_ns: int) -> None:
+        self._it_is(now_ns)
         latest_ns = now_ns + _FUTURE_NS
         for endpoint_id, row in rows.items():
             record = self._record(endpoint_id)
             record.settle()
-            if row.mark is not None and row.mark.changed_ns <= latest_ns:
+            if row.mark is not None and sharing.is_news(row.mark, latest_ns):
                 self._apply(endpoint_id, record, record.breaker.adopt(row.mark), now_ns)
             for minute in row.minutes:
-                if minute.at_ns > latest_ns or minute.number > latest_ns // MINUTE_NS:
+                if not sharing.is_past(minute, latest_ns):
                     continue
                 if minute.at_ns <= record.breaker.closed_ns:
                     minute.belated = minute.downs

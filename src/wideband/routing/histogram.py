@@ -2,15 +2,20 @@
 
 import math
 from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
 
 BINS_AN_OCTAVE = 8
 
-Histogram = dict[int, int]
+# What is counted lies between two to the minus and to the plus fiftieth, so its keys do between these.
+_BOUND = 50 * BINS_AN_OCTAVE
+Histogram = dict[Annotated[int, msgspec.Meta(ge=-_BOUND, le=_BOUND)], Annotated[int, msgspec.Meta(gt=0, lt=2**31)]]
 
 
 def count(histogram: Histogram, value: float) -> None:
     """Count a value above zero."""
-    key = math.floor(math.log2(value) * BINS_AN_OCTAVE)
+    key = max(-_BOUND, min(math.floor(math.log2(value) * BINS_AN_OCTAVE), _BOUND))
     histogram[key] = histogram.get(key, 0) + 1
 
 

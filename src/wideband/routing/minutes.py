@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Annotated
 
 import msgspec
 
@@ -17,11 +18,20 @@ MINUTE_NS = 60_000_000_000
 KEPT_MINUTES = 24 * 60
 KEPT_COUNT_MINUTES = 121
 KEPT_SPEED_MINUTES = 31
+_MOST = 2**32 - 1
 # A minute says something about uptime when it saw this many tries, and was up when so many of them went well.
 LEAST_TRIES = 10
 UP_SHARE = 0.8
 # Providers cache no shorter prompts, so these say nothing about how well a cache works.
 CACHEABLE_TOKENS = 1024
+# No try has more: a provider that says so miscounts, and its figures would bury those of the others.
+MOST_TOKENS = 2**30
+
+
+# What no process counts in a minute, and what no sum of some such needs: numbers from elsewhere beyond it are none.
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+Sum = Annotated[int, msgspec.Meta(ge=0)]
+Verdicts = dict[str, Count]
 
 
 class Minute(msgspec.Struct, array_like=True):
@@ -35,36 +45,40 @@ class Minute(msgspec.Struct, array_like=True):
     and structured answers are counted by `Verdict`.
     """
 
-    number: int
-    at_ns: int = 0
-    tries: int = 0
-    downs: int = 0
-    belated: int = 0
-    limits: int = 0
-    stalls: int = 0
-    waits: int = 0
-    wait_ns: int = 0
-    span_ns: int = 0
-    span_tokens: int = 0
-    wholes: int = 0
-    whole_ns: int = 0
-    whole_tokens: int = 0
-    answers: int = 0
-    answer_tokens: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    long_prompt_tokens: int = 0
-    long_cached_tokens: int = 0
-    completion_tokens: int = 0
-    charged_nano: int = 0
-    tool_calls: dict[str, int] = {}
-    structured: dict[str, int] = {}
+    number: Sum
+    at_ns: Sum = 0
+    tries: Count = 0
+    downs: Count = 0
+    belated: Count = 0
+    limits: Count = 0
+    stalls: Count = 0
+    waits: Count = 0
+    wait_ns: Sum = 0
+    span_ns: Sum = 0
+    span_tokens: Sum = 0
+    wholes: Count = 0
+    whole_ns: Sum = 0
+    whole_tokens: Sum = 0
+    answers: Count = 0
+    answer_tokens: Sum = 0
+    prompt_tokens: Sum = 0
+    cached_tokens: Sum = 0
+    long_prompt_tokens: Sum = 0
+    long_cached_tokens: Sum = 0
+    completion_tokens: Sum = 0
+    charged_nano: Sum = 0
+    tool_calls: Verdicts = {}
+    structured: Verdicts = {}
     ttft_ms: Histogram = {}
     whole_ms: Histogram = {}
     tps: Histogram = {}
 
     def count(self, outcome: Outcome) -> None:
         """Fold an outcome in."""
+        if outcome.prompt_tokens + outcome.completion_tokens > MOST_TOKENS:
+            outcome = msgspec.structs.replace(
+                outcome, prompt_tokens=0, cached_tokens=0, completion_tokens=0, charged_nano=0
+            )
         if outcome.at_ns > self.at_ns:
             self.at_ns = outcome.at_ns
         fault = outcome.fault
@@ -218,6 +232,18 @@ class Minutes:
         """Add minutes of which only number, tries and downs are left."""
         for number, tries, downs in rows:
             self._day.add(number, tries, downs)
+
+    def as_of(self, now_ns: int) -> "Minutes":
+        """Return what was seen until an instant, all of it told: the clock was set back to it."""
+        minutes, day = self.all()
+        last = now_ns // MINUTE_NS
+        kept = Minutes()
+        for minute in minutes:
+            if minute.number <= last:
+                minute.at_ns = min(minute.at_ns, now_ns)
+                kept.add(minute, told=True)
+        kept.restore_day(row for row in day if row[0] <= last)
+        return kept
 
     def uptime(self, window_minutes: int, now_ns: int) -> float | None:
         """Return the percentage of telling minutes in which the endpoint was up; None when no minute tells."""

@@ -253,14 +253,20 @@ def _bound(wish: Wish, scales: Scales, order: list[int], notes: Mapping[int, str
 
 
 def _probed(scene: Scene, scales: Scales, order: list[int], notes: Mapping[int, str]) -> dict[int, str]:
-    """Return a half-open endpoint that would come first without its note: one request at a time finds out about it.
+    """Return a half-open endpoint that would come first without its note, or has waited too long for coming first.
 
-    Others, on which nothing weighs, must be there to cover that request.
+    One request at a time finds out about it. Others, on which nothing weighs, must be there to cover that request.
     """
-    first = next((at for at in order if notes.get(at, "half_open") == "half_open"), None)
-    if first is None or first not in notes or len(notes) == len(order) or not scene.probing:
+    if len(notes) == len(order) or not scene.probing:
         return {}
-    endpoint_id = scales.endpoints[first].id
-    if endpoint_id in scene.slow or not scene.health.claim_probe(endpoint_id, scene.now_ns):
+    health, now_ns, endpoints = scene.health, scene.now_ns, scales.endpoints
+    half_open = [at for at in order if notes.get(at) == "half_open"]
+    first = next((at for at in half_open if health.is_unprobed(endpoints[at].id, now_ns)), None)
+    if first is None:
+        first = next((at for at in order if notes.get(at, "half_open") == "half_open"), None)
+    if first is None or first not in notes:
+        return {}
+    endpoint_id = endpoints[first].id
+    if endpoint_id in scene.slow or not health.claim_probe(endpoint_id, now_ns):
         return {}
     return {first: "probed"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import exp2
+from typing import Annotated
 
 import msgspec
 
@@ -30,26 +31,30 @@ _DEFAULT = Outlook()
 Part = tuple[float, float]
 
 
+# What cannot be a sum of what was seen is none: a snapshot that has it cannot be read.
+Faded = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+
+
 class Recent(msgspec.Struct, array_like=True, gc=False):
     """Faded sums as of `at_ns`, in seconds and tokens; the names are those of `Minute`."""
 
-    at_ns: int = 0
-    tries: float = 0.0
-    errors: float = 0.0
-    limits: float = 0.0
-    waits: float = 0.0
-    wait_s: float = 0.0
-    span_s: float = 0.0
-    span_tokens: float = 0.0
-    wholes: float = 0.0
-    whole_s: float = 0.0
-    whole_tokens: float = 0.0
-    prompt_tokens: float = 0.0
-    cached_tokens: float = 0.0
-    answers: float = 0.0
-    answer_tokens: float = 0.0
-    tools: float = 0.0
-    bad_tools: float = 0.0
+    at_ns: Annotated[int, msgspec.Meta(ge=0)] = 0
+    tries: Faded = 0.0
+    errors: Faded = 0.0
+    limits: Faded = 0.0
+    waits: Faded = 0.0
+    wait_s: Faded = 0.0
+    span_s: Faded = 0.0
+    span_tokens: Faded = 0.0
+    wholes: Faded = 0.0
+    whole_s: Faded = 0.0
+    whole_tokens: Faded = 0.0
+    prompt_tokens: Faded = 0.0
+    cached_tokens: Faded = 0.0
+    answers: Faded = 0.0
+    answer_tokens: Faded = 0.0
+    tools: Faded = 0.0
+    bad_tools: Faded = 0.0
 
     def add(self, minute: Minute) -> None:
         """Fold in a sum of outcomes, as of its newest one."""
@@ -127,7 +132,7 @@ class Recent(msgspec.Struct, array_like=True, gc=False):
 
     def forgive(self) -> None:
         """Forget the errors: the outage is over."""
-        self.tries -= self.errors
+        self.tries = max(self.tries - self.errors, 0.0)
         self.errors = 0.0
 
     def expect_error(self, now_ns: int) -> None:
@@ -140,7 +145,7 @@ class Recent(msgspec.Struct, array_like=True, gc=False):
         """Forget an error that became none."""
         gone = min(self.errors, 1.0)
         self.errors -= gone
-        self.tries -= gone
+        self.tries = max(self.tries - gone, 0.0)
 
     def speed(self) -> Part:
         """Return the time that tokens took, and how many there were.

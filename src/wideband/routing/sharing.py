@@ -1,17 +1,12 @@
 """What health boards tell each other and leave behind, as bytes: msgpack, the version of its meaning first."""
 
-from typing import Annotated
-
 import msgspec
 
-from wideband.routing.breaker import Mark
-from wideband.routing.minutes import Minute
+from wideband.routing.breaker import LONGEST_ASKED_NS, LONGEST_REST_NS, Mark
+from wideband.routing.minutes import MINUTE_NS, Count, Minute, Sum
 from wideband.routing.recent import Recent
 
 VERSION = 1
-
-Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-
 
 class Row(msgspec.Struct, array_like=True):
     """What is told of one endpoint, all of it to be added to what is known.
@@ -23,7 +18,7 @@ class Row(msgspec.Struct, array_like=True):
     minutes: list[Minute]
     mark: Mark | None = None
     recent: Recent | None = None
-    day: list[tuple[int, Count, Count]] = []
+    day: list[tuple[Sum, Count, Count]] = []
 
     @property
     def newest(self) -> int:
@@ -43,8 +38,22 @@ def unpack(data: bytes) -> dict[str, Row]:
         if version != VERSION:
             raise ValueError(f"this is version {version} of what health boards tell, not {VERSION}")
         return _ROWS.decode(rows)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"this is nothing that a health board told: {error}") from None
+
+
+def is_news(mark: Mark, latest_ns: int) -> bool:
+    """Say whether a mark can be true at an instant: one from the future would keep its endpoint waiting until then."""
+    return (
+        mark.changed_ns <= latest_ns
+        and mark.rest_until_ns <= latest_ns + LONGEST_REST_NS
+        and mark.wait_until_ns <= latest_ns + LONGEST_ASKED_NS
+    )
+
+
+def is_past(minute: Minute, latest_ns: int) -> bool:
+    """Say whether a minute can have been seen at an instant."""
+    return minute.at_ns <= latest_ns and minute.number <= latest_ns // MINUTE_NS
 
 
 _HEAD = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])

@@ -68,8 +68,8 @@ def test_an_overdue_probe_lengthens_the_rest() -> None:
     health.overdue(ID, at(3.5))
     assert health.standing(ID, at(3.5)) == "half_open", "that was a try from before"
     assert health.claim_probe(ID, at(3.5))
-    health.overdue(ID, at(4))
-    assert health.standing(ID, at(4)) == "half_open", "nor can this be the probe"
+    health.overdue(ID, at(3.9))
+    assert health.standing(ID, at(3.9)) == "half_open", "nor can this be the probe"
     health.overdue(ID, at(4.5))
     assert health.standing(ID, at(8.4)) == "resting"
     assert health.standing(ID, at(8.5)) == "half_open"
@@ -165,7 +165,7 @@ def test_tries_under_way_end_with_their_outcomes() -> None:
     assert health.under_way(ID) == 0
 
 
-@pytest.mark.parametrize(("ttft_ms", "patience_s"), [(100, 1.0), (2000, 6.0), (20_000, 30.0)])
+@pytest.mark.parametrize(("ttft_ms", "patience_s"), [(100, 0.5), (2000, 4.0), (20_000, 30.0)])
 def test_patience_goes_by_what_was_usual(ttft_ms: float, patience_s: float) -> None:
     health = Health()
     assert health.patience_s(ID, at(0)) == 10.0

@@ -374,3 +374,32 @@ def test_but_not_while_it_rests() -> None:
         health.observe(down("c", NOW_NS + second * SECOND_NS))
     sealed = msgspec.structs.replace(wish(), sealed_by="c")
     assert tags(planned(sealed, A, B, C, health=health, at_ns=NOW_NS + 10 * SECOND_NS)) == ["b", "a", "c"]
+
+
+def test_an_endpoint_that_would_never_come_first_is_probed_by_somebody_all_the_same() -> None:
+    health = Health()
+    for _ in range(2):
+        health.observe(down("dear", NOW_NS))
+    rows = (endpoint("cheap", usd=1), endpoint("dear", usd=9))
+
+    def first(after_s: float) -> str:
+        return tags(planned(wish({"sort": "price"}), *rows, health=health, at_ns=NOW_NS + int(after_s * SECOND_NS)))[0]
+
+    assert first(2.5) == "cheap", "its rest is over, and it would not be asked anyway"
+    assert first(11.9) == "cheap"
+    assert first(12) == "dear"
+    assert first(12.1) == "cheap", "one request finds out"
+    health.observe(success("dear", NOW_NS + 13 * SECOND_NS))
+    assert first(30) == "cheap"
+
+
+def test_nobody_probes_where_no_other_could_answer() -> None:
+    health = Health()
+    for name in ("a", "b"):
+        health.observe(down(name, NOW_NS))
+        health.observe(down(name, NOW_NS))
+    made = planned(
+        wish({"sort": "price"}), endpoint("a"), endpoint("b", usd=2), health=health, at_ns=NOW_NS + 20 * SECOND_NS
+    )
+    assert tags(made) == ["a", "b"]
+    assert health.claim_probe("m@b", NOW_NS + 20 * SECOND_NS)
