@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 
+from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import now_ns
 
 FILE = "ledger.db"
@@ -38,6 +39,16 @@ def connect(home: Path) -> apsw.Connection:
     return db
 
 
+@contextmanager
+def opened(home: Path) -> Iterator[apsw.Connection]:
+    """Hold a connection to a home's ledger for writing."""
+    db = connect(home)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
 def connect_reader(home: Path) -> apsw.Connection:
     """Open a home's ledger for reading; it has to exist."""
     db = apsw.Connection(str(home / FILE), flags=apsw.SQLITE_OPEN_READONLY)
@@ -57,6 +68,19 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def next_revision(db: apsw.Connection) -> int:
+    """Return the number under which a row is changed; who keeps rows in memory reads those with higher ones."""
+    revision: int = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value").get
+    return revision
+
+
+def demand_account(db: apsw.Connection, account_id: str) -> None:
+    """See that there is an account. Raises `Faulted` (not_found)."""
+    if not db.execute("SELECT 1 FROM account WHERE id = ?", (account_id,)).get:
+        message = f"There is no account `{account_id}`; `wideband credits open {account_id}` opens it."
+        raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
 
 
 def migrate(db: apsw.Connection) -> None:

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from wideband.accounts.rows import Account, Key
-from wideband.store.database import connect_reader
+from wideband.store.changes import Changes
 from wideband.store.keyring import account_rows, key_row
 from wideband.store.versions import Versions
+
+_CHANGED = (
+    "SELECT revision, deleted, hash, account_id, name, label, created_ns, disabled, management, limit_nano,"
+    " limit_reset, expires_ns, updated_ns FROM key WHERE revision > ?"
+)
 
 
 class KeyCache:
@@ -14,26 +19,15 @@ class KeyCache:
     def __init__(self, home: Path, versions: Versions) -> None:
         self.keys: dict[str, Key] = {}
         self.deleted: set[str] = set()
-        self._versions = versions
-        self._db = connect_reader(home)
-        self._seen = -1
-        self._revision = -1
+        self._changes = Changes(home, versions, _CHANGED)
 
     @property
     def stale(self) -> bool:
-        return self._versions.current != self._seen
+        return self._changes.are_any
 
     def reload(self) -> None:
         """Take over what has changed since the last time."""
-        # Read before the rows: a change that comes in between makes it stale again instead of lost.
-        self._seen = self._versions.current
-        rows = self._db.execute(
-            "SELECT revision, deleted, hash, account_id, name, label, created_ns, disabled, management, limit_nano,"
-            " limit_reset, expires_ns, updated_ns FROM key WHERE revision > ?",
-            (self._revision,),
-        )
-        for revision, deleted, *row in rows:
-            self._revision = max(self._revision, revision)
+        for deleted, *row in self._changes.take():
             key = key_row(tuple(row))
             if deleted:
                 self.keys.pop(key.hash, None)
@@ -43,8 +37,8 @@ class KeyCache:
 
     def accounts(self) -> list[tuple[Account, int, int]]:
         """Return every account with what it was granted and charged, in nano-dollars."""
-        return account_rows(self._db)
+        return account_rows(self._changes.db)
 
     def close(self) -> None:
         """Close the connection; what is in memory stays readable."""
-        self._db.close()
+        self._changes.close()

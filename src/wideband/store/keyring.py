@@ -9,11 +9,11 @@ import apsw
 import msgspec
 
 from wideband.accounts.rows import Account, Key, LimitReset
-from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
+from wideband.canon.faults import invalid
 from wideband.clock import now_ns
 from wideband.ids import row_id
 from wideband.store.base import KeyChange
-from wideband.store.database import MAX_INTEGER, connect, transaction
+from wideband.store.database import MAX_INTEGER, demand_account, next_revision, opened, transaction
 from wideband.store.versions import Versions
 
 _KEYS = (
@@ -39,13 +39,13 @@ class Keyring:
         """Add a key. Raises `Faulted`: not_found without its account, invalid_request when the hash is taken."""
         _check(key)
         with transaction(self._db):
-            self._demand_account(key.account_id)
+            demand_account(self._db, key.account_id)
             if self._db.execute("SELECT 1 FROM key WHERE hash = ?", (key.hash,)).get:
                 raise invalid(f"the key `{key.label}` exists already")
             self._db.execute(
                 "INSERT INTO key (revision, hash, account_id, name, label, created_ns, disabled, management,"
                 " limit_nano, limit_reset, expires_ns, updated_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._next_revision(), *(getattr(key, field) for field in _FIELDS)),
+                (next_revision(self._db), *(getattr(key, field) for field in _FIELDS)),
             )
         self._versions.bump()
 
@@ -63,7 +63,7 @@ class Keyring:
                 " WHERE hash = ?",
                 (
                     *(key.name, key.disabled, key.limit_nano, key.limit_reset, key.updated_ns),
-                    *(self._next_revision(), key_hash),
+                    *(next_revision(self._db), key_hash),
                 ),
             )
         self._versions.bump()
@@ -76,7 +76,7 @@ class Keyring:
                 return False
             self._db.execute(
                 "UPDATE key SET deleted = TRUE, updated_ns = ?, revision = ? WHERE hash = ?",
-                (now_ns(), self._next_revision(), key_hash),
+                (now_ns(), next_revision(self._db), key_hash),
             )
         self._versions.bump()
         return True
@@ -117,7 +117,7 @@ class Keyring:
         if not 0 < amount_nano <= MAX_INTEGER:
             raise invalid("a grant has to be more than nothing")
         with transaction(self._db):
-            self._demand_account(account_id)
+            demand_account(self._db, account_id)
             self._db.execute(
                 "INSERT INTO ledger (id, kind, account_id, amount_nano, at_ns, note) VALUES (?, 'grant', ?, ?, ?, ?)",
                 (row_id(), account_id, amount_nano, now_ns(), note),
@@ -127,28 +127,16 @@ class Keyring:
             )
         self._versions.bump()
 
-    def _demand_account(self, account_id: str) -> None:
-        if not self._db.execute("SELECT 1 FROM account WHERE id = ?", (account_id,)).get:
-            message = f"There is no account `{account_id}`; `wideband credits open {account_id}` opens it."
-            raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
-
-    def _next_revision(self) -> int:
-        revision: int = self._db.execute(
-            "UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value"
-        ).get
-        return revision
-
 
 @contextmanager
 def open_keyring(home: Path) -> Iterator[Keyring]:
     """Open the keyring of a home beside whatever server runs there."""
-    db = connect(home)
-    versions = Versions(home)
-    try:
-        yield Keyring(db, versions)
-    finally:
-        versions.close()
-        db.close()
+    with opened(home) as db:
+        versions = Versions(home)
+        try:
+            yield Keyring(db, versions)
+        finally:
+            versions.close()
 
 
 def account_rows(db: apsw.Connection) -> list[tuple[Account, int, int]]:

@@ -11,10 +11,11 @@ import msgspec
 
 from wideband.accounts.keys import label
 from wideband.accounts.ownkeys import OwnKey
-from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
+from wideband.canon.faults import Faulted, invalid
 from wideband.clock import now_ns
 from wideband.ids import row_id
-from wideband.store.database import connect, connect_reader, transaction
+from wideband.store.changes import Changes
+from wideband.store.database import demand_account, next_revision, opened, transaction
 from wideband.store.vault import Vault
 from wideband.store.versions import Versions
 
@@ -60,37 +61,33 @@ class OwnKeyRoom:
         self._home = home
         self._vault = Vault(home)
         self._versions = Versions(home)
-        self._db = connect_reader(home)
-        self._seen = self._revision = -1
+        self._changes = Changes(home, self._versions, _CHANGED)
         self._rows: dict[str, OwnKey] = {}
         self._usable: dict[str, tuple[OwnKey, ...]] = {}
         self._secrets: dict[str, str] = {}
 
     def close(self) -> None:
         """Close the connection and the counter."""
-        self._db.close()
+        self._changes.close()
         self._versions.close()
 
     # -- the request path ----------------------------------------------------------------------------------------
 
     def of(self, account_id: str) -> tuple[OwnKey, ...]:
         """Return the keys an account can use, oldest first, as of the newest change by any process."""
-        if self._versions.current != self._seen:
+        if self._changes.are_any:
             self._reload()
         return self._usable.get(account_id, ())
 
     def secret(self, key_id: str) -> str | None:
         """Return the secret of a usable key, None when it is none any more."""
-        if self._versions.current != self._seen:
+        if self._changes.are_any:
             self._reload()
         return self._secrets.get(key_id)
 
     def _reload(self) -> None:
-        # Read before the rows: a change that comes in between makes it stale again instead of lost.
-        self._seen = self._versions.current
-        rows: list[Any] = self._db.execute(_CHANGED, (self._revision,)).fetchall()
-        for revision, deleted, *fields in rows:
-            self._revision = max(self._revision, revision)
+        rows = self._changes.take()
+        for deleted, *fields in rows:
             key = _row(fields)
             self._rows.pop(key.id, None)
             self._secrets.pop(key.id, None)
@@ -115,7 +112,7 @@ class OwnKeyRoom:
 
     def kept(self, account_id: str | None = None) -> list[OwnKey]:
         """Return the keys of an account, or all, oldest first."""
-        with _opened(self._home) as db:
+        with opened(self._home) as db:
             return _kept(db, account_id)
 
     def add(self, key: OwnKey, secret: str) -> OwnKey:
@@ -123,10 +120,8 @@ class OwnKeyRoom:
         secret = _checked(key, secret)
         key = msgspec.structs.replace(key, id=row_id(), label=label(secret), created_ns=now_ns())
         key = msgspec.structs.replace(key, sealed=self._vault.seal(secret, _owner(key)))
-        with _opened(self._home) as db, transaction(db):
-            if not db.execute("SELECT 1 FROM account WHERE id = ?", (key.account_id,)).get:
-                message = f"There is no account `{key.account_id}`; `wideband credits open {key.account_id}` opens it."
-                raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
+        with opened(self._home) as db, transaction(db):
+            demand_account(db, key.account_id)
             _write(db, key)
         self._versions.bump()
         return key
@@ -135,7 +130,7 @@ class OwnKeyRoom:
         """Change a key; return what it is then, None when there is none. Raises `Faulted` (invalid_request)."""
         wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
         secret: str | None = wanted.pop("secret", None)
-        with _opened(self._home) as db, transaction(db):
+        with opened(self._home) as db, transaction(db):
             key = next((each for each in _kept(db, account_id) if each.id == key_id), None)
             if key is None:
                 return None
@@ -151,11 +146,11 @@ class OwnKeyRoom:
 
     def remove(self, account_id: str, key_id: str) -> bool:
         """Remove a key and its secret; return whether there was one."""
-        with _opened(self._home) as db, transaction(db):
+        with opened(self._home) as db, transaction(db):
             gone = db.execute(
                 "UPDATE own_key SET deleted = TRUE, sealed = x'', updated_ns = ?, revision = ?"
                 " WHERE account_id = ? AND id = ? AND NOT deleted RETURNING 1",
-                (now_ns(), _next_revision(db), account_id, key_id),
+                (now_ns(), next_revision(db), account_id, key_id),
             ).fetchall()
         self._versions.bump()
         return bool(gone)
@@ -164,7 +159,7 @@ class OwnKeyRoom:
 @contextmanager
 def open_own_keys(home: Path) -> Iterator[OwnKeyRoom]:
     """Open the provider keys of a home beside whatever server runs there."""
-    with _opened(home):
+    with opened(home):
         room = OwnKeyRoom(home)
     try:
         yield room
@@ -172,21 +167,12 @@ def open_own_keys(home: Path) -> Iterator[OwnKeyRoom]:
         room.close()
 
 
-@contextmanager
-def _opened(home: Path) -> Iterator[apsw.Connection]:
-    db = connect(home)
-    try:
-        yield db
-    finally:
-        db.close()
-
-
 def _kept(db: apsw.Connection, account_id: str | None) -> list[OwnKey]:
     return sorted(map(_row, db.execute(_KEPT, (account_id,))), key=_age)
 
 
 def _write(db: apsw.Connection, key: OwnKey) -> None:
-    db.execute(_WRITE, (*(getattr(key, field) for field in _FIELDS), _next_revision(db)))
+    db.execute(_WRITE, (*(getattr(key, field) for field in _FIELDS), next_revision(db)))
 
 
 def _row(fields: Any) -> OwnKey:
@@ -214,8 +200,3 @@ def _check_use(key: OwnKey) -> None:
     if key.fallback and key.always:
         message = "A fallback key comes after the exchange's own endpoints, which `is_byok_only` would leave out."
         raise invalid(message, "is_fallback")
-
-
-def _next_revision(db: apsw.Connection) -> int:
-    revision: int = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value").get
-    return revision

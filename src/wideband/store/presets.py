@@ -1,5 +1,6 @@
 """Presets that accounts keep: in the ledger's database by version, in memory as new as the newest change."""
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import apsw
 import msgspec
 
-from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.catalog.presets import Preset, Shelf
 from wideband.clock import now_ns
-from wideband.store.database import connect, connect_reader, transaction
+from wideband.store.changes import Changes
+from wideband.store.database import demand_account, next_revision, opened, transaction
 from wideband.store.versions import Versions
 from wideband.wire import jsons
+
+log = logging.getLogger("wideband.store")
 
 
 class KeptPreset(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +35,10 @@ _KEPT = (
     "SELECT v.payload, v.account_id, v.version, v.created_ns, v.creator, p.created_ns, p.version = v.version"
     " FROM preset_version AS v JOIN preset AS p USING (account_id, slug) WHERE NOT p.deleted"
 )
+_CHANGED = (
+    "SELECT p.revision, p.deleted, p.account_id, p.slug, v.payload FROM preset AS p"
+    " LEFT JOIN preset_version AS v USING (account_id, slug, version) WHERE p.revision > ?"
+)
 
 
 class PresetRoom:
@@ -40,83 +47,77 @@ class PresetRoom:
     def __init__(self, home: Path, shelf: Shelf) -> None:
         self._home, self.shelf = home, shelf
         self._versions = Versions(home)
-        self._db = connect_reader(home)
-        self._seen = self._revision = -1
+        self._changes = Changes(home, self._versions, _CHANGED)
         self._active: dict[str, dict[str, Preset]] = {}
 
     def close(self) -> None:
         """Close the connection and the counter."""
-        self._db.close()
+        self._changes.close()
         self._versions.close()
 
     # -- the request path ----------------------------------------------------------------------------------------
 
     def find(self, account_id: str, slug: str, /) -> Preset | None:
         """Return the active version of a preset, as of the newest change by any process."""
-        if self._versions.current != self._seen:
+        if self._changes.are_any:
             self._reload()
         return self._active.get(account_id, {}).get(slug) or self.shelf.find(account_id, slug)
 
     def names(self, account_id: str, /) -> Collection[str]:
         """Return the slugs that an account can name."""
-        if self._versions.current != self._seen:
+        if self._changes.are_any:
             self._reload()
         return {*self.shelf.names(account_id), *self._active.get(account_id, {})}
 
     def _reload(self) -> None:
-        # Read before the rows: a change that comes in between makes it stale again instead of lost.
-        self._seen = self._versions.current
-        rows = self._db.execute(
-            "SELECT p.revision, p.deleted, p.account_id, p.slug, v.payload FROM preset AS p"
-            " LEFT JOIN preset_version AS v USING (account_id, slug, version) WHERE p.revision > ?",
-            (self._revision,),
-        )
-        for revision, deleted, account_id, slug, payload in rows:
-            self._revision = max(self._revision, revision)
+        for deleted, account_id, slug, payload in self._changes.take():
             held = self._active.setdefault(account_id, {})
+            held.pop(slug, None)
             if deleted:
-                held.pop(slug, None)
-            else:
+                continue
+            try:
                 held[slug] = jsons.decode_as(payload, Preset)
+            except jsons.DecodeError as error:
+                log.warning("the preset `%s` of the account `%s` is left out: %s", slug, account_id, error)
 
     # -- looking things up and changing them: these wait for the disk, call them from a thread -------------------
 
     def kept(self, account_id: str) -> list[KeptPreset]:
         """Return the active versions of an account's presets by name."""
-        with _opened(self._home) as db:
+        with opened(self._home) as db:
             return _rows(db, " AND p.version = v.version AND account_id = ? ORDER BY slug", account_id)
 
     def versions(self, account_id: str, slug: str) -> list[KeptPreset]:
         """Return the versions of an account's preset, newest first; none when there is no such preset."""
-        with _opened(self._home) as db:
+        with opened(self._home) as db:
             return _rows(db, " AND account_id = ? AND slug = ? ORDER BY v.version DESC", account_id, slug)
 
     def put(self, account_id: str, preset: Preset, creator: str) -> KeptPreset:
         """Make a new version of a preset and the active one. Raises `Faulted` (not_found) without its account."""
-        with _opened(self._home) as db:
+        with opened(self._home) as db:
             kept = _put(db, account_id, preset, creator)
         self._versions.bump()
         return kept
 
     def use(self, account_id: str, slug: str, version: int) -> bool:
         """Make a version of a preset the active one; return whether there is such a version."""
-        with _opened(self._home) as db, transaction(db):
+        with opened(self._home) as db, transaction(db):
             found = db.execute(
                 "UPDATE preset SET version = ?1, updated_ns = ?2, revision = ?3 WHERE account_id = ?4 AND slug = ?5"
                 " AND NOT deleted AND EXISTS (SELECT 1 FROM preset_version AS v WHERE v.account_id = ?4"
                 " AND v.slug = ?5 AND v.version = ?1) RETURNING 1",
-                (version, now_ns(), _next_revision(db), account_id, slug),
+                (version, now_ns(), next_revision(db), account_id, slug),
             ).fetchall()
         self._versions.bump()
         return bool(found)
 
     def remove(self, account_id: str, slug: str) -> bool:
         """Remove a preset with its versions; return whether there was one."""
-        with _opened(self._home) as db, transaction(db):
+        with opened(self._home) as db, transaction(db):
             gone = db.execute(
                 "UPDATE preset SET deleted = TRUE, updated_ns = ?, revision = ?"
                 " WHERE account_id = ? AND slug = ? AND NOT deleted RETURNING 1",
-                (now_ns(), _next_revision(db), account_id, slug),
+                (now_ns(), next_revision(db), account_id, slug),
             ).fetchall()
             db.execute("DELETE FROM preset_version WHERE account_id = ? AND slug = ?", (account_id, slug))
         self._versions.bump()
@@ -126,21 +127,12 @@ class PresetRoom:
 @contextmanager
 def open_presets(home: Path, shelf: Shelf) -> Iterator[PresetRoom]:
     """Open the presets of a home beside whatever server runs there."""
-    with _opened(home):
+    with opened(home):
         room = PresetRoom(home, shelf)
     try:
         yield room
     finally:
         room.close()
-
-
-@contextmanager
-def _opened(home: Path) -> Iterator[apsw.Connection]:
-    db = connect(home)
-    try:
-        yield db
-    finally:
-        db.close()
 
 
 def _rows(db: apsw.Connection, rest: str, *arguments: str) -> list[KeptPreset]:
@@ -161,14 +153,13 @@ def _rows(db: apsw.Connection, rest: str, *arguments: str) -> list[KeptPreset]:
 def _put(db: apsw.Connection, account_id: str, preset: Preset, creator: str) -> KeptPreset:
     at_ns = now_ns()
     with transaction(db):
-        if not db.execute("SELECT 1 FROM account WHERE id = ?", (account_id,)).get:
-            raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=f"There is no account `{account_id}`."))
+        demand_account(db, account_id)
         rows: list[tuple[Any, ...]] = db.execute(
             "INSERT INTO preset (account_id, slug, version, newest, created_ns, updated_ns, revision)"
             " VALUES (?1, ?2, 1, 1, ?3, ?3, ?4) ON CONFLICT DO UPDATE SET version = newest + 1, newest = newest + 1,"
             " created_ns = CASE WHEN deleted THEN ?3 ELSE created_ns END, updated_ns = ?3, deleted = FALSE,"
             " revision = ?4 RETURNING version, created_ns",
-            (account_id, preset.slug, at_ns, _next_revision(db)),
+            (account_id, preset.slug, at_ns, next_revision(db)),
         ).fetchall()
         version, since_ns = rows[0]
         db.execute(
@@ -184,8 +175,3 @@ def _put(db: apsw.Connection, account_id: str, preset: Preset, creator: str) -> 
         creator=creator,
         since_ns=since_ns,
     )
-
-
-def _next_revision(db: apsw.Connection) -> int:
-    revision: int = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value").get
-    return revision

@@ -6,6 +6,7 @@ import pytest
 
 from wideband.canon.faults import Faulted
 from wideband.catalog.presets import Preset, Shelf
+from wideband.store.database import opened
 from wideband.store.ledger import LocalLedger
 from wideband.store.presets import PresetRoom
 
@@ -71,4 +72,18 @@ async def test_a_preset_needs_an_account(ledger: LocalLedger, tmp_path: Path) ->
     presets = room(ledger)
     with pytest.raises(Faulted, match="nobody"):
         presets.put("nobody", Preset(slug="support"), "key")
+    presets.close()
+
+
+async def test_a_preset_that_cannot_be_read_any_more_is_left_out_and_keeps_no_other_away(
+    ledger: LocalLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    presets = room(ledger)
+    for slug in ("broken", "support"):
+        presets.put("local", Preset(slug=slug), "key")
+    with opened(ledger.home) as db:
+        db.execute("UPDATE preset_version SET payload = ? WHERE slug = 'broken'", (b'{"slug": 7}',))
+    assert presets.find("local", "broken") is None
+    assert presets.find("local", "support") is not None
+    assert "`broken` of the account `local` is left out" in caplog.text
     presets.close()
