@@ -25,6 +25,7 @@ from wideband.server.localkey import local_key
 from wideband.server.metrics import Metrics, render
 from wideband.server.shares import keep_shares
 from wideband.server.uvicorns import Server, listen, make_server
+from wideband.store.files import write_whole
 from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
 from wideband.store.serverlock import HomeError
@@ -153,8 +154,6 @@ def running_file(home: Path) -> Path:
 
 def write_running(running: Running) -> None:
     """Tell other programs of this machine where the server is."""
-    path = running_file(running.settings.home)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts: dict[str, Any] = {
         "url": running.url,
         "pid": os.getpid(),
@@ -163,9 +162,7 @@ def write_running(running: Running) -> None:
         "version": __version__,
         "started_ns": now_ns(),
     }
-    part = path.with_suffix(".part")
-    part.write_bytes(jsons.encode(facts))
-    part.replace(path)
+    write_whole(running_file(running.settings.home), jsons.encode(facts))
 
 
 def forget_running(home: Path) -> None:

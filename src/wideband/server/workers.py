@@ -19,6 +19,7 @@ from wideband.server.clients import CLIENTS
 from wideband.server.metrics import Metrics, Snapshot, render
 from wideband.server.process import Ready, Running, announce, forget_running, opened, serve_app, url_of
 from wideband.server.uvicorns import listen
+from wideband.store.files import write_whole
 from wideband.store.socket import LedgerServer, RemoteLedger
 from wideband.tasks import spawn
 from wideband.wire import jsons
@@ -175,9 +176,7 @@ class Counters:
     async def keep_writing(self, metrics: Metrics, exchange: Exchange) -> None:
         """Write ours every second."""
         while True:
-            part = self._path.with_suffix(".part")
-            part.write_bytes(jsons.encode(metrics.snapshot(exchange.open_requests, exchange.hedges.withheld)))
-            part.replace(self._path)
+            write_whole(self._path, jsons.encode(metrics.snapshot(exchange.open_requests, exchange.hedges.withheld)))
             await asyncio.sleep(METRICS_EVERY_S)
 
     def forget(self) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from wideband.clock import monotonic_ns, now_ns
+from wideband.store.files import write_whole
 from wideband.store.lines import Line, bind_at
 
 TELL_EVERY_S = 0.3
@@ -292,11 +293,8 @@ class BoardFile:
         return _encode(_Kept(VERSION, {name: board.snapshot() for name, board in self._boards.items()}))
 
     def _write(self, data: bytes) -> None:
-        part = self._path.with_suffix(".part")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(self._path)
+            write_whole(self._path, data)
         except OSError as error:
             if not self._is_failing:
                 log.warning("`%s` cannot be written: %s", self._path, error)

@@ -7,6 +7,7 @@ import msgspec
 from wideband.clock import now_ns
 from wideband.routing.auto import TaskRow
 from wideband.store.archive import Archive
+from wideband.store.files import write_whole
 from wideband.wire import jsons
 
 WINDOW_NS = 7 * 24 * 3600 * 1_000_000_000
@@ -48,8 +49,5 @@ class ShareFile:
         at_ns = now_ns()
         rows = tuple(TaskRow(*row) for row in archive.spent_by_task(at_ns - WINDOW_NS))
         shares = TaskShares(made_ns=at_ns, since_ns=at_ns - WINDOW_NS, rows=rows)
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        part.write_bytes(jsons.encode(shares))
-        part.replace(self.path)
+        write_whole(self.path, jsons.encode(shares))
         return shares
