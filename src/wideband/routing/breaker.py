@@ -264,7 +264,8 @@ class Breaker:
         last_ns = self._rest_ns
         if not last_ns and not is_late and at_ns - self._changed_ns <= STEADY_NS:
             last_ns = self._last_rest_ns
-        self._set(at_ns, min(last_ns * 2, LONGEST_REST_NS) or FIRST_REST_NS, is_late=is_late)
+        # Also where the clock went back a little it is the latest news.
+        self._set(max(at_ns, self._changed_ns + 1), min(last_ns * 2, LONGEST_REST_NS) or FIRST_REST_NS, is_late=is_late)
 
     def _set(self, at_ns: int, rest_ns: int, *, is_late: bool) -> None:
         if not is_late:
@@ -281,7 +282,7 @@ class Breaker:
         self._marks.clear()
 
     def _close(self, at_ns: int) -> None:
-        self._changed_ns = at_ns
+        self._changed_ns = max(at_ns, self._changed_ns + 1)
         self._rest_ns = self._rest_until_ns = self._probe_until_ns = 0
         self._is_late = False
         self._overdue = 0

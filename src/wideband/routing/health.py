@@ -33,19 +33,9 @@ class _Record:
     """One endpoint. `slice` is what was seen from `since_ns` until `until_ns` and not yet folded in."""
 
     __slots__ = (
-        "begun",
-        "breaker",
-        "load",
-        "minutes",
-        "news",
-        "recent",
-        "since_ns",
-        "slice",
-        "speeds",
-        "speeds_until_ns",
-        "under_way",
-        "until_ns",
-    )
+        "begun", "breaker", "load", "minutes", "news", "recent",
+        "since_ns", "slice", "speeds", "speeds_until_ns", "under_way", "until_ns",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.breaker = Breaker()
@@ -350,14 +340,10 @@ class Health:
         for endpoint in endpoints:
             self._models[endpoint.id] = model
             record = self._settled(endpoint.id)
-            if record is None:
-                rows.append(Recent())
-                broken.append(False)
-                full.append(False)
-                continue
-            record.recent.fade(now_ns)
-            rows.append(record.recent)
-            broken.append(record.breaker.is_open)
+            if record is not None:
+                record.recent.fade(now_ns)
+            rows.append(Recent() if record is None else record.recent)
+            broken.append(record is not None and record.breaker.is_open)
             full.append(self.is_full(endpoint.id, now_ns))
         outlooks = expected(rows, broken, [known[e.id] for e in endpoints], full)
         found = {e.id: outlook for e, outlook in zip(endpoints, outlooks, strict=True)}

@@ -18,7 +18,7 @@ MINUTE_NS = 60_000_000_000
 KEPT_MINUTES = 24 * 60
 KEPT_COUNT_MINUTES = 121
 KEPT_SPEED_MINUTES = 31
-_MOST = 2**32 - 1
+_MOST = 2**32 - 1  # what a day's lines can hold
 # A minute says something about uptime when it saw this many tries, and was up when so many of them went well.
 LEAST_TRIES = 10
 UP_SHARE = 0.8
@@ -300,8 +300,8 @@ class _Day:
             at = bisect_left(numbers, number)
             if numbers[at] != number:
                 self._insert(at, number)
-        self._tries[at] += tries
-        self._downs[at] += downs
+        self._tries[at] = min(self._tries[at] + tries, _MOST)
+        self._downs[at] = min(self._downs[at] + downs, _MOST)
 
     def _insert(self, at: int, number: int) -> None:
         self._numbers.insert(at, number)

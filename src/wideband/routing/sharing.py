@@ -8,6 +8,7 @@ from wideband.routing.recent import Recent
 
 VERSION = 1
 
+
 class Row(msgspec.Struct, array_like=True):
     """What is told of one endpoint, all of it to be added to what is known.
 
