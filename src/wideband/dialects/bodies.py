@@ -1,7 +1,7 @@
 """Callers' bodies of the OpenAI-shaped protocols: one typed pass that tells a wrong field by its name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -34,6 +34,7 @@ class Addressed(msgspec.Struct, gc=False):
 
 
 T = TypeVar("T", bound=Addressed)
+R = TypeVar("R", bound=msgspec.Struct)
 
 _REMEDIES: Final[dict[str, str]] = {
     "model": 'Send the id of a model, such as "openai/text-embedding-3-small", as a string.',
@@ -41,6 +42,8 @@ _REMEDIES: Final[dict[str, str]] = {
     "provider": "Send an object of routing preferences.",
 }
 _LONGEST_SHOWN = 40
+# What a token id is worth in characters, for estimates.
+_CHARS_A_TOKEN: Final = 4
 _AT = re.compile(r"^(?P<what>.*) - at `\$\.(?P<path>.*)`$", re.DOTALL)
 
 
@@ -101,6 +104,29 @@ def for_gateway(told: Addressed) -> dict[str, Any]:
         "session_id": told.session_id,
         "user": told.user,
     }
+
+
+def need_texts(given: object, field: str, remedies: Mapping[str, str]) -> None:
+    """Check that a field holds something, and texts or token ids but not both. Raises `Faulted`."""
+    if given is None or given == []:
+        raise missing(field, remedies)
+    if isinstance(given, list) and len({type(each) for each in given} & {str, int, list}) > 1:
+        raise invalid(f"`{field}` mixes texts and token ids. {remedies[field]}", field)
+
+
+def one_by_one(given: str | R | Sequence[str | int | list[int] | R] | None) -> list[str | list[int] | R]:
+    """Return texts one by one, each in words or as token ids: a list of numbers is one."""
+    if given is None:
+        return []
+    if isinstance(given, str | msgspec.Struct):
+        return [given]
+    tokens = [each for each in given if isinstance(each, int)]
+    return [tokens] if tokens else [each for each in given if not isinstance(each, int)]
+
+
+def chars_of(text: str | list[int]) -> int:
+    """Return how many characters a text in words or token ids counts for."""
+    return len(text) if isinstance(text, str) else len(text) * _CHARS_A_TOKEN
 
 
 def missing(field: str, remedies: Mapping[str, str]) -> Faulted:

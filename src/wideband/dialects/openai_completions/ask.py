@@ -4,7 +4,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from wideband.canon.faults import invalid
 from wideband.canon.request import Effort
 from wideband.dialects.base import OPENING_CHARS, Ask
 from wideband.dialects.bodies import (
@@ -14,8 +13,10 @@ from wideband.dialects.bodies import (
     Penalty,
     Positive,
     Unit,
+    chars_of,
     for_gateway,
-    missing,
+    need_texts,
+    one_by_one,
     read_body,
     read_fields,
 )
@@ -23,9 +24,6 @@ from wideband.dialects.openai_completions import words
 from wideband.wire import jsons
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=128)] | None
-
-# What a token id is worth in characters, for estimates.
-_CHARS_A_TOKEN: Final = 4
 
 
 class Usage(msgspec.Struct, gc=False):
@@ -94,26 +92,14 @@ _read = jsons.Reader(Body)
 def check(body: bytes) -> Body:
     """Read and check a body. Raises `Faulted` naming the field, what was found and what to send."""
     told = read_body(body, _read, REMEDIES)
-    if told.prompt is None or told.prompt == []:
-        raise missing("prompt", REMEDIES)
-    if isinstance(told.prompt, list) and len({type(each) for each in told.prompt}) > 1:
-        raise invalid(f"`prompt` mixes texts and token ids. {REMEDIES['prompt']}", "prompt")
+    need_texts(told.prompt, "prompt", REMEDIES)
     return told
-
-
-def prompts_of(told: Body) -> list[str | list[int]]:
-    """Return the prompts one by one: a list of numbers is one."""
-    given = told.prompt
-    if isinstance(given, list):
-        tokens = [each for each in given if isinstance(each, int)]
-        return [tokens] if tokens else [each for each in given if not isinstance(each, int)]
-    return [] if given is None else [given]
 
 
 def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
-    prompts = prompts_of(told)
+    prompts = one_by_one(told.prompt)
     options, usage = told.stream_options, told.usage
     # Drafts that are thrown away are charged too.
     answers = told.n or 1 if told.stream else max(told.n or 1, told.best_of or 1)
@@ -124,7 +110,7 @@ def read(body: bytes) -> Ask:
         include_usage=bool((options and options.include_usage) or (usage and usage.include)),
         max_tokens=told.max_tokens,
         n=answers * len(prompts),
-        prompt_chars=sum(len(each) if isinstance(each, str) else len(each) * _CHARS_A_TOKEN for each in prompts),
+        prompt_chars=sum(map(chars_of, prompts)),
         needs=frozenset(words.PARAMETERS[name] for name in words.PARAMETERS if getattr(told, name) is not None),
         # Conversations are one at a time, and of words.
         untranslatable=len(prompts) > 1 or not isinstance(prompts[0], str),

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from wideband.canon.faults import invalid
 from wideband.canon.request import Json, Message, ReasoningAsk, Request, Sampling, Text
-from wideband.dialects.bodies import GATEWAY_FIELDS
+from wideband.dialects.bodies import GATEWAY_FIELDS, one_by_one
 from wideband.dialects.openai_completions import words
-from wideband.dialects.openai_completions.ask import Body, check, prompts_of
+from wideband.dialects.openai_completions.ask import Body, check
 from wideband.wire import jsons
 
 # Top-level fields that have a place in `Request`, and those that the answer's side sees to (see `encoder`).
@@ -51,7 +51,7 @@ def decode_request(body: bytes) -> Request:
 
 
 def _only_text(told: Body) -> str:
-    prompts = prompts_of(told)
+    prompts = one_by_one(told.prompt)
     if len(prompts) > 1:
         raise invalid(
             f"`prompt` holds {len(prompts)} prompts, and this model's provider answers conversations, one at a time. "

@@ -4,14 +4,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from wideband.canon.faults import invalid
 from wideband.dialects.base import Ask
-from wideband.dialects.bodies import Addressed, for_gateway, missing, read_body, read_fields
+from wideband.dialects.bodies import Addressed, chars_of, for_gateway, need_texts, one_by_one, read_body, read_fields
 from wideband.dialects.openai_embeddings import words
 from wideband.wire import jsons
-
-# What a token id is worth in characters, for estimates.
-_CHARS_A_TOKEN: Final = 4
 
 
 class Part(msgspec.Struct, gc=False):
@@ -52,26 +48,14 @@ _read = jsons.Reader(Body)
 def check(body: bytes) -> Body:
     """Read and check a body. Raises `Faulted` naming the field, what was found and what to send."""
     told = read_body(body, _read, REMEDIES)
-    if told.input is None or told.input == []:
-        raise missing("input", REMEDIES)
-    if isinstance(told.input, list) and len({type(each) for each in told.input} & {str, int, list}) > 1:
-        raise invalid(f"`input` mixes texts and token ids. {REMEDIES['input']}", "input")
+    need_texts(told.input, "input", REMEDIES)
     return told
-
-
-def inputs_of(told: Body) -> list[str | list[int] | Rich]:
-    """Return the inputs one by one: a list of numbers is one."""
-    given = told.input
-    if isinstance(given, list):
-        tokens = [each for each in given if isinstance(each, int)]
-        return [tokens] if tokens else [each for each in given if not isinstance(each, int)]
-    return [] if given is None else [given]
 
 
 def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
-    inputs = inputs_of(told)
+    inputs = one_by_one(told.input)
     media = [words.MODALITIES.get(part.type) for each in inputs if isinstance(each, Rich) for part in each.content]
     return Ask(
         dialect=words.NAME,
@@ -89,4 +73,4 @@ def read(body: bytes) -> Ask:
 def _chars(given: str | list[int] | Rich) -> int:
     if isinstance(given, Rich):
         return sum(len(part.text or "") for part in given.content)
-    return len(given) if isinstance(given, str) else len(given) * _CHARS_A_TOKEN
+    return chars_of(given)

@@ -20,11 +20,11 @@ from wideband.canon.request import (
 )
 from wideband.dialects import data_urls
 from wideband.dialects.base import Ask, Draft, Target
-from wideband.dialects.bodies import GATEWAY_FIELDS, unwritable
+from wideband.dialects.bodies import GATEWAY_FIELDS, one_by_one, unwritable
 from wideband.dialects.loose import obj, text
 from wideband.dialects.noting import of_extras
 from wideband.dialects.openai_embeddings import words
-from wideband.dialects.openai_embeddings.ask import Rich, check, inputs_of
+from wideband.dialects.openai_embeddings.ask import Rich, check
 from wideband.dialects.quirks import apply
 from wideband.wire import jsons
 
@@ -39,9 +39,8 @@ def decode_request(body: bytes) -> Request:
     fields: dict[str, Json] = jsons.decode(body)
     given = fields["input"]
     rich = given if isinstance(given, list) else [given]
-    messages = [
-        _rich_message(rich[at]) if isinstance(each, Rich) else _message(each) for at, each in enumerate(inputs_of(told))
-    ]
+    inputs = enumerate(one_by_one(told.input))
+    messages = [_rich_message(rich[at]) if isinstance(each, Rich) else _message(each) for at, each in inputs]
     return Request(
         dialect=words.NAME,
         model=told.model or (told.models or [""])[0],
