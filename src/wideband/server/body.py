@@ -2,9 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.server.respond import Receive
+from wideband.wire import jsons
+
+MAX_FORM_BYTES = 64 * 1024
+FORM_S = 10.0
+
+T = TypeVar("T")
 
 
 class ClientLeftError(Exception):
@@ -30,6 +40,17 @@ async def read_body(
             return await _pieces(receive, max_bytes)
     except TimeoutError:
         raise Faulted(_too_slow(body_s)) from None
+
+
+async def read_form(request: Request, kind: type[T], what: str) -> T:
+    """Read a small body into a type; `what` is how the API reference calls it. Raises `Faulted`."""
+    body = await read_body(request.receive, dict(request.scope["headers"]), MAX_FORM_BYTES, FORM_S)
+    try:
+        return jsons.decode_as(body, kind)
+    except msgspec.ValidationError as error:
+        raise invalid(f"{error}. See {what} in the API reference.") from None
+    except jsons.DecodeError as error:
+        raise invalid(f"The body is not valid JSON: {error}.") from None
 
 
 async def _pieces(receive: Receive, max_bytes: int) -> bytes:

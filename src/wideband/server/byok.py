@@ -12,14 +12,10 @@ from wideband.accounts.rows import Key
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.catalog.rows import Catalogue
 from wideband.gateway.exchange import Exchange, has_address
-from wideband.server.body import read_body
+from wideband.server.body import read_form
 from wideband.server.listing import DEFAULT_PAGE, whole_number
 from wideband.server.shapes import iso
 from wideband.store.ownkeys import OwnKeyChange, OwnKeyRoom
-from wideband.wire import jsons
-
-MAX_BYTES = 64 * 1024
-BODY_S = 10.0
 
 Row = dict[str, Any]
 Unset = msgspec.UnsetType
@@ -163,13 +159,7 @@ def check_provider(slug: str, known: Catalogue) -> None:
 
 
 async def _form(request: Request) -> ByokForm:
-    body = await read_body(request.receive, dict(request.scope["headers"]), MAX_BYTES, BODY_S)
-    try:
-        form = jsons.decode_as(body, ByokForm)
-    except msgspec.ValidationError as error:
-        raise invalid(f"{error}. See the fields of a provider key in the API reference.") from None
-    except jsons.DecodeError as error:
-        raise invalid(f"The body is not valid JSON: {error}.") from None
+    form = await read_form(request, ByokForm, "the fields of a provider key")
     for field in ("allowed_models", "allowed_api_key_hashes", "allowed_user_ids"):
         if isinstance(getattr(form, field), list):
             # Passing over it would give the key to more than it was meant for.

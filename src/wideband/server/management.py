@@ -27,7 +27,7 @@ from wideband.routing.auto import ROUTERS
 from wideband.server import listing, modellists, shapes
 from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
-from wideband.server.body import ClientLeftError, read_body
+from wideband.server.body import ClientLeftError, read_form
 from wideband.server.byok import ByokRoutes
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.server.presets import SOURCES, PresetRoutes
@@ -37,8 +37,7 @@ from wideband.wire import jsons
 
 log = logging.getLogger("wideband.server")
 
-MAX_FORM_BYTES = 64 * 1024
-FORM_S = 10.0
+_FIELDS = "the fields of a key"
 ROUTER_MODELS = tuple(router.model for router in ROUTERS.values())
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -162,13 +161,7 @@ class Management:
 
     async def explain(self, request: Request) -> Response:
         self._key(request)
-        body = await read_body(request.receive, dict(request.scope["headers"]), MAX_FORM_BYTES, FORM_S)
-        try:
-            question = jsons.decode_as(body, Question)
-        except msgspec.ValidationError as error:
-            raise invalid(f"{error}. See POST /explain in the API reference.") from None
-        except jsons.DecodeError as error:
-            raise invalid(f"The body is not valid JSON: {error}.") from None
+        question = await read_form(request, Question, "POST /explain")
         market = Market(self._exchange.catalogue, self._exchange.health, self._exchange.policy)
         return _json({"data": explanation_object(explained(question, market, now_ns(), seed()))})
 
@@ -223,7 +216,7 @@ class Management:
     async def create_key(self, request: Request) -> Response:
         manager = self._key(request, management=True)
         secret = key_secret()
-        form = await _form(request)
+        form = await read_form(request, KeyForm, _FIELDS)
         key = new_key(form, hash_secret(secret), label(secret), manager.account_id, now_ns())
         await self._exchange.ledger.create_key(key)
         return _json({"data": await self._shown(key), "key": secret}, 201)
@@ -233,7 +226,7 @@ class Management:
 
     async def change_key(self, request: Request) -> Response:
         key = await self._managed(request)
-        changed = await self._exchange.ledger.change_key(key.hash, changes(await _form(request)))
+        changed = await self._exchange.ledger.change_key(key.hash, changes(await read_form(request, KeyForm, _FIELDS)))
         if changed is None:
             raise _no_key(key.hash)
         return _json({"data": await self._shown(changed)})
@@ -304,16 +297,6 @@ async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa:
 
 def _no_key(name: str) -> Faulted:
     return Faulted(Fault(kind=FaultKind.NOT_FOUND, message=f"No key with the hash `{name}` exists in this account."))
-
-
-async def _form(request: Request) -> KeyForm:
-    body = await read_body(request.receive, dict(request.scope["headers"]), MAX_FORM_BYTES, FORM_S)
-    try:
-        return jsons.decode_as(body, KeyForm)
-    except msgspec.ValidationError as error:
-        raise invalid(f"{error}. See the fields of a key in the API reference.") from None
-    except jsons.DecodeError as error:
-        raise invalid(f"The body is not valid JSON: {error}.") from None
 
 
 def _json(value: Any, status: int = 200) -> Response:
