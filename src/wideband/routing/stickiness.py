@@ -21,6 +21,9 @@ LONGEST_TTL_S = 86_400
 LEAST_TOKENS = 1024
 # So many conversations are kept in mind, about 280 bytes each; of so many a snapshot tells, which takes about 4 ms.
 CAPACITY = 50_000
+_SECOND_NS = 1_000_000_000
+# Clocks of one machine agree; what claims to be later than this was noted before the clock was set back.
+_FUTURE_NS = 5 * _SECOND_NS
 TOLD = 10_000
 
 
@@ -58,14 +61,14 @@ class Sticky:
         place = self._table.get(key)
         if place is None:
             return None
-        if now_ns >= place.until_ns:
+        if not _holds(place, now_ns):
             self._forget(key)
             return None
         return Warm(place.endpoint_id, place.tokens)
 
     def note(self, key: int, endpoint_id: str, tokens: int, now_ns: int, ttl_s: int) -> None:
         """Note a success: the prompt's tokens lie there now, for so long."""
-        place = _Place(key, endpoint_id, tokens, now_ns, now_ns + ttl_s * 1_000_000_000)
+        place = _Place(key, endpoint_id, tokens, now_ns, now_ns + ttl_s * _SECOND_NS)
         self._fresh[key] = place
         self._put(place)
 
@@ -81,7 +84,9 @@ class Sticky:
         """Take another process's delta in. Raises `ValueError` when it cannot be read."""
         for place in _places.decode(delta):
             held = self._table.get(place.key)
-            if place.until_ns > now_ns and (held is None or held.noted_ns < place.noted_ns):
+            if held is not None and _holds(held, now_ns) and held.noted_ns >= place.noted_ns:
+                continue
+            if _holds(place, now_ns):
                 self._fresh.pop(place.key, None)
                 self._put(place)
 
@@ -103,6 +108,12 @@ class Sticky:
     def _forget(self, key: int) -> None:
         del self._table[key]
         self._fresh.pop(key, None)
+
+
+def _holds(place: _Place, now_ns: int) -> bool:
+    """Say whether a note is true at an instant: no cache lasts for years, whoever says so."""
+    noted_ns = place.noted_ns
+    return noted_ns - _FUTURE_NS <= now_ns < place.until_ns <= noted_ns + LONGEST_TTL_S * _SECOND_NS
 
 
 def conversation_key(account_id: str, conversation: str) -> int:

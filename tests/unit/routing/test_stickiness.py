@@ -191,3 +191,24 @@ def test_a_warm_fallback_model_stays_behind_the_model_that_is_preferred() -> Non
     assert tags(plan(asked, catalogue(*rows), Health(), NOW_NS, 1)) == ["a", "b", "c", "y", "x"]
     together = wish({"sort": {"by": "latency", "partition": "none"}}, models=("m", "n"), warm=Warm("n@y", 2000))
     assert tags(plan(together, catalogue(*rows), Health(), NOW_NS, 1))[0] == "y"
+
+
+def test_a_clock_that_is_set_back_makes_no_place_last_longer() -> None:
+    one, other = Sticky(), Sticky()
+    hour_ns = 3600 * SECOND_NS
+    one.note(1, "old", 2000, NOW_NS + hour_ns, 600)
+    assert one.find(1, NOW_NS) is None
+    one.note(1, "old", 2000, NOW_NS + hour_ns, 600)
+    other.note(1, "new", 2000, NOW_NS, 600)
+    one.merge(other.take_delta() or b"", NOW_NS + SECOND_NS)
+    warm = one.find(1, NOW_NS + SECOND_NS)
+    assert warm is not None
+    assert warm.endpoint_id == "new"
+
+
+def test_a_place_that_lasts_longer_than_any_cache_is_none() -> None:
+    table = Sticky()
+    table.merge(msgspec.msgpack.encode([[1, "e", 2000, NOW_NS, NOW_NS + 86_401 * SECOND_NS]]), NOW_NS)
+    table.merge(msgspec.msgpack.encode([[2, "e", 2000, NOW_NS, NOW_NS + 86_400 * SECOND_NS]]), NOW_NS)
+    assert table.find(1, NOW_NS) is None
+    assert table.find(2, NOW_NS) is not None
