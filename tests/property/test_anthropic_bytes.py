@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from hypothesis import assume, given, settings, strategies as st
+from tests.property.wrong_bytes import any_sizes, cut, damaged, decode, mutated_json
 
 from wideband.canon.events import Event, Failed, Finished, Started, TextDelta, ToolArgs, ToolOpened
 from wideband.canon.faults import Fault, Faulted, FaultKind
@@ -26,44 +27,7 @@ TARGET = Target(model="m", provider="p")
 
 quick = settings(max_examples=60, deadline=None)
 
-scalars = (
-    st.none() | st.booleans() | st.integers(-5, 10**25) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
-)
 words = st.text(min_size=1, max_size=12)
-
-
-@st.composite
-def damaged(draw: st.DrawFn, sources: list[bytes]) -> bytes:
-    """Cut, replace, repeat or insert pieces of good bytes."""
-    data = draw(st.sampled_from(sources))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(data)))
-        end = draw(st.integers(start, min(start + 40, len(data))))
-        data = data[:start] + draw(st.binary(max_size=8) | st.just(data[start:end] * 2)) + data[end:]
-    return data
-
-
-@st.composite
-def mutated_json(draw: st.DrawFn, sources: list[bytes]) -> bytes:
-    """Exchange one value anywhere in good JSON for any other."""
-    root = {"root": json.loads(draw(st.sampled_from(sources)))}
-    at: Any = root
-    key: Any = "root"
-    while isinstance(at[key], dict | list) and at[key] and draw(st.integers(0, 4)):
-        at = at[key]
-        key = draw(st.sampled_from(sorted(at))) if isinstance(at, dict) else draw(st.integers(0, len(at) - 1))
-    at[key] = draw(values)
-    return json.dumps(root["root"]).encode()
-
-
-def decode(chunks: list[bytes]) -> list[Event]:
-    frames, decoder = sse.Decoder(), DIALECT.stream_decoder()
-    events = [event for chunk in chunks for frame in frames.feed(chunk) for event in decoder.feed(frame)]
-    events += [event for frame in frames.close() for event in decoder.feed(frame)]
-    return events + decoder.close()
 
 
 def check_grammar(events: list[Event]) -> None:
@@ -127,7 +91,7 @@ def test_any_answer_is_read_or_a_fault(body: bytes) -> None:
 @quick
 @given(damaged(STREAMS))
 def test_any_damage_to_a_stream_gives_at_most_one_fault(data: bytes) -> None:
-    check_grammar(decode([data]))
+    check_grammar(decode(DIALECT, [data]))
 
 
 @quick
@@ -151,15 +115,9 @@ def test_frames_with_any_value_anywhere_raise_nothing(rows: list[bytes]) -> None
 
 
 @quick
-@given(st.sampled_from(STREAMS), st.lists(st.integers(1, 60), min_size=1, max_size=40))
+@given(st.sampled_from(STREAMS), any_sizes)
 def test_any_chunking_gives_the_same_events(data: bytes, sizes: list[int]) -> None:
-    chunks: list[bytes] = []
-    at = 0
-    while at < len(data):
-        size = sizes[len(chunks) % len(sizes)]
-        chunks.append(data[at : at + size])
-        at += size
-    assert decode(chunks) == decode([data])
+    assert decode(DIALECT, cut(data, sizes)) == decode(DIALECT, [data])
 
 
 inputs = st.dictionaries(words, st.integers() | words | st.lists(words, max_size=2), max_size=4)
@@ -191,7 +149,7 @@ def test_interleaved_calls_lose_no_byte(case: tuple[list[str], list[Event]], ste
     texts, events = case
     encoder = DIALECT.stream_encoder(ENVELOPE)
     data = b"".join(encoder.feed(events[at : at + step]) for at in range(0, len(events), step))
-    found = decode([data + encoder.close(Closing(usage=Usage()))])
+    found = decode(DIALECT, [data + encoder.close(Closing(usage=Usage()))])
     calls = {part.id: part.arguments for part in fold(found).choices[0].parts if isinstance(part, ToolCall)}
     assert calls == {f"call_{index}": text for index, text in enumerate(texts)}
     said = sum(len(event.text) for event in events if isinstance(event, TextDelta))
@@ -241,7 +199,8 @@ def test_fast_lane_and_translated_lane_mean_the_same(data: bytes) -> None:
         fault = next((event.fault for event in events if isinstance(event, Failed)), fault)
         usage = next((event.usage for event in events if hasattr(event, "usage")), usage)
     closing = Closing(usage=usage, cost_nano=5, fault=fault)
-    fast, slow = (fold(decode([lane])) for lane in (relayed + relay.close(closing), encoded + encoder.close(closing)))
+    lanes = relayed + relay.close(closing), encoded + encoder.close(closing)
+    fast, slow = (fold(decode(DIALECT, [lane])) for lane in lanes)
     # Of a broken stream, only what was relayed before the break may tell counts.
     assert msgspec.structs.replace(fast, usage=None) == msgspec.structs.replace(slow, usage=None)
     assert fault is not None or fast.usage == slow.usage == usage

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import given, settings, strategies as st
+from tests.property.wrong_bytes import cut, decode, json_of
 
 from wideband.canon.events import Event, Failed, Finished
 from wideband.canon.faults import Faulted
@@ -17,12 +18,8 @@ fuzz = settings(max_examples=100, deadline=None)
 ENVELOPE = Envelope(id="gen-1", model="a/b", provider="P", created_s=1)
 CLOSING = Closing(usage=Usage())
 
-scalar = st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False)
-json = st.recursive(
-    scalar | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=10,
-)
+WORDS = ["choices", "text", "index", "logprobs", "tokens", "finish_reason", "reasoning", "error", "message", "usage"]
+json = json_of(WORDS)
 columns = st.fixed_dictionaries({"tokens": json, "token_logprobs": json}, optional={"top_logprobs": json})
 choices = st.fixed_dictionaries(
     {},
@@ -73,11 +70,7 @@ def test_cutting_a_stream_anywhere_changes_nothing(texts: list[str], size: int) 
     rows: list[dict[str, Any]] = [{"choices": [{"index": 0, "text": text}]} for text in texts]
     rows.append({"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]})
     stream = b"".join(map(sse.encode, map(jsons.encode, rows))) + b"data: [DONE]\n\n"
-    reader, decoder, events = sse.Decoder(), DIALECT.stream_decoder(), list[Event]()
-    for at in range(0, len(stream), size):
-        for frame in reader.feed(stream[at : at + size]):
-            events += decoder.feed(frame)
-    reply = fold(events + decoder.close())
+    reply = fold(decode(DIALECT, cut(stream, [size])))
     assert reply.fault is None
     assert "".join(getattr(part, "text", "") for part in reply.choices[0].parts) == "".join(texts)
     whole = jsons.encode({"choices": [{"index": 0, "text": "".join(texts), "finish_reason": "stop"}]})

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from tests.property.wrong_bytes import json_of, scalar
 
 from wideband.canon.faults import Faulted
 from wideband.canon.usage import Usage
@@ -17,14 +18,9 @@ fuzz = settings(max_examples=100, deadline=None)
 CLOSING = Closing(usage=Usage())
 TARGET = Target(model="m", provider="p", quirks=frozenset({"voyage"}))
 
-scalar = st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False)
 WORDS = ["input", "content", "parts", "text", "type", "requests", "taskType", "title", "query", "documents", "image"]
 WORDS += ["data", "embedding", "embeddings", "values", "index", "results", "score", "relevance_score", "usage", "error"]
-json = st.recursive(
-    scalar | st.text(max_size=5) | st.sampled_from(WORDS),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
-    max_leaves=15,
-)
+json = json_of(WORDS)
 content = st.fixed_dictionaries(
     {"parts": st.lists(st.dictionaries(st.sampled_from(WORDS), json, max_size=2), max_size=2)}
 )

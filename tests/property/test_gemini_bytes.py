@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from hypothesis import assume, given, settings, strategies as st
+from tests.property.wrong_bytes import any_sizes, cut, damaged, decode, mutated_json, values
 
 from wideband.canon.events import Event, Failed, Finished, Started, ToolArgs, ToolOpened
 from wideband.canon.faults import Fault, Faulted, FaultKind
@@ -31,44 +32,7 @@ TARGET = Target(model="gemini-3-pro", provider="p", max_output=65_536)
 
 quick = settings(max_examples=60, deadline=None)
 
-scalars = (
-    st.none() | st.booleans() | st.integers(-5, 10**25) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
-)
 names = st.text("abcdefghijklmnop_", min_size=1, max_size=12)
-
-
-@st.composite
-def damaged(draw: st.DrawFn, sources: list[bytes]) -> bytes:
-    """Cut, replace, repeat or insert pieces of good bytes."""
-    data = draw(st.sampled_from(sources))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(data)))
-        end = draw(st.integers(start, min(start + 40, len(data))))
-        data = data[:start] + draw(st.binary(max_size=8) | st.just(data[start:end] * 2)) + data[end:]
-    return data
-
-
-@st.composite
-def mutated_json(draw: st.DrawFn, sources: list[bytes]) -> bytes:
-    """Exchange one value anywhere in good JSON for any other."""
-    root = {"root": json.loads(draw(st.sampled_from(sources)))}
-    at: Any = root
-    key: Any = "root"
-    while isinstance(at[key], dict | list) and at[key] and draw(st.integers(0, 5)):
-        at = at[key]
-        key = draw(st.sampled_from(sorted(at))) if isinstance(at, dict) else draw(st.integers(0, len(at) - 1))
-    at[key] = draw(values)
-    return json.dumps(root["root"]).encode()
-
-
-def decode(chunks: list[bytes]) -> list[Event]:
-    frames, decoder = sse.Decoder(), DIALECT.stream_decoder()
-    events = [event for chunk in chunks for frame in frames.feed(chunk) for event in decoder.feed(frame)]
-    events += [event for frame in frames.close() for event in decoder.feed(frame)]
-    return events + decoder.close()
 
 
 def check_grammar(events: list[Event]) -> None:
@@ -133,7 +97,7 @@ def test_any_answer_is_read_or_a_fault(body: bytes) -> None:
 @quick
 @given(damaged(STREAMS))
 def test_any_damage_to_a_stream_gives_at_most_one_fault(data: bytes) -> None:
-    check_grammar(decode([data]))
+    check_grammar(decode(DIALECT, [data]))
 
 
 @quick
@@ -158,15 +122,9 @@ def test_frames_with_any_value_anywhere_raise_nothing(rows: list[bytes], hides: 
 
 
 @quick
-@given(st.sampled_from(STREAMS), st.lists(st.integers(1, 60), min_size=1, max_size=40))
+@given(st.sampled_from(STREAMS), any_sizes)
 def test_any_chunking_gives_the_same_events(data: bytes, sizes: list[int]) -> None:
-    chunks: list[bytes] = []
-    at = 0
-    while at < len(data):
-        size = sizes[len(chunks) % len(sizes)]
-        chunks.append(data[at : at + size])
-        at += size
-    assert decode(chunks) == decode([data])
+    assert decode(DIALECT, cut(data, sizes)) == decode(DIALECT, [data])
 
 
 @quick
@@ -183,7 +141,7 @@ def test_arguments_lose_no_byte_on_either_lane(inputs: list[dict[str, Any]], sty
     calls = [event.fragment.encode() for event in events if isinstance(event, ToolArgs)]
     assert calls == texts
     relayed = relay.feed(Frame(data), events) + relay.close(Closing(usage=Usage()))
-    again = [event.fragment for event in decode([relayed]) if isinstance(event, ToolArgs)]
+    again = [event.fragment for event in decode(DIALECT, [relayed]) if isinstance(event, ToolArgs)]
     # Line ends between words become blanks: an event has one line.
     assert [text.encode() for text in again] == [text.replace(b"\n", b" ") for text in texts]
 
@@ -267,7 +225,8 @@ def test_fast_lane_and_translated_lane_say_the_same(data: bytes) -> None:
         fault = next((event.fault for event in events if isinstance(event, Failed)), fault)
         usage = next((event.usage for event in events if hasattr(event, "usage")), usage)
     closing = Closing(usage=usage, cost_nano=5, fault=fault)
-    fast, slow = (fold(decode([lane])) for lane in (relayed + relay.close(closing), encoded + encoder.close(closing)))
+    lanes = relayed + relay.close(closing), encoded + encoder.close(closing)
+    fast, slow = (fold(decode(DIALECT, [lane])) for lane in lanes)
     assert spoken(fast) == spoken(slow)
 
 

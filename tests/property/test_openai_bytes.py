@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import example, given, settings, strategies as st
+from tests.property.wrong_bytes import cut, decode, json_of
 
 from wideband.canon.events import Event, Failed, Finished
 from wideband.canon.faults import Faulted
@@ -24,12 +25,7 @@ WORDS = [
     "function", "name", "arguments", "usage", "prompt_tokens", "error", "code", "reasoning", "reasoning_details",
     "data", "image_url", "url", "file", "stop", "user", "assistant", "tool", "tool_call_id", "messages", "model",
 ]  # fmt: skip
-scalar = st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False)
-json = st.recursive(
-    scalar | st.text(max_size=5) | st.sampled_from(WORDS),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=6),
-    max_leaves=20,
-)
+json = json_of(WORDS)
 parts = st.lists(
     st.fixed_dictionaries({"type": st.sampled_from(WORDS)}, optional={"text": json, "image_url": json, "file": json}),
     max_size=3,
@@ -194,14 +190,7 @@ def meaning(stream: bytes) -> Any:
 @given(st.lists(frames, max_size=5), st.integers(1, 9))
 def test_any_chunking_of_a_stream_gives_the_same_events(told: list[Frame], size: int) -> None:
     stream = b"".join(sse.encode(frame.data.replace(b"\n", b"").replace(b"\r", b"")) for frame in told)
-    whole, pieces = events_of(stream, len(stream) or 1), events_of(stream, size)
-    assert whole == pieces
-
-
-def events_of(stream: bytes, size: int) -> list[Event]:
-    reader, decoder = sse.Decoder(), DIALECT.stream_decoder()
-    told = [frame for at in range(0, len(stream), size) for frame in reader.feed(stream[at : at + size])]
-    return [event for frame in told + reader.close() for event in decoder.feed(frame)] + decoder.close()
+    assert decode(DIALECT, cut(stream, [size])) == decode(DIALECT, [stream])
 
 
 @fuzz

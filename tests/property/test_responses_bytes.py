@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hypothesis import example, given, settings, strategies as st
+from tests.property.wrong_bytes import any_sizes, cut, decode, json_of
 
 from wideband.canon.events import Event, Failed, Finished, ToolArgs, ToolOpened
 from wideband.canon.faults import Fault, Faulted
@@ -29,12 +30,7 @@ WORDS = [
     "input_tokens", "incomplete_details", "reasoning", "function_call", "custom_tool_call", "function_call_output",
     "output_text", "input_text", "input_image", "image_url", "assistant", "user", "developer", "wideband@box:x",
 ]  # fmt: skip
-scalar = st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False)
-json = st.recursive(
-    scalar | st.text(max_size=5) | st.sampled_from(WORDS),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=6),
-    max_leaves=20,
-)
+json = json_of(WORDS)
 items = st.fixed_dictionaries(
     {},
     optional={
@@ -127,16 +123,6 @@ def check_grammar(events: list[Event]) -> None:
             assert event.index in opened
 
 
-def decode(chunks: list[bytes]) -> list[Event]:
-    reader, decoder, events = sse.Decoder(), DIALECT.stream_decoder(), list[Event]()
-    for chunk in chunks:
-        for frame in reader.feed(chunk):
-            events += decoder.feed(frame)
-    for frame in reader.close():
-        events += decoder.feed(frame)
-    return events + decoder.close()
-
-
 def check_relay(told: list[Frame], envelope: Envelope) -> None:
     """Whatever comes, the client gets a stream of whole frames that begins and ends as one answer."""
     decoder, relay = DIALECT.stream_decoder(), DIALECT.relay(envelope)
@@ -176,15 +162,9 @@ def test_any_damage_to_a_stream_is_at_most_one_fault(stream: bytes, damage: list
 
 
 @fuzz
-@given(st.sampled_from(STREAMS), st.lists(st.integers(1, 60), min_size=1, max_size=40))
+@given(st.sampled_from(STREAMS), any_sizes)
 def test_any_chunking_gives_the_same_events(stream: bytes, sizes: list[int]) -> None:
-    chunks: list[bytes] = []
-    at = 0
-    while at < len(stream):
-        size = sizes[len(chunks) % len(sizes)]
-        chunks.append(stream[at : at + size])
-        at += size
-    assert decode(chunks) == decode([stream])
+    assert decode(DIALECT, cut(stream, sizes)) == decode(DIALECT, [stream])
 
 
 @fuzz
@@ -217,7 +197,7 @@ def test_interleaved_calls_lose_no_character(
             {"type": "response.output_item.done", "output_index": at, "item": call} for at, call in enumerate(calls)
         ]
     said.append({"type": "response.completed", "response": {"output": calls if "end" in told else []}})
-    events = decode([sse.encode(jsons.encode(row)) for row in said])
+    events = decode(DIALECT, [sse.encode(jsons.encode(row)) for row in said])
     check_grammar(events)
     choices = fold(events).choices
     found = sorted(part.arguments for part in choices[0].parts if isinstance(part, ToolCall)) if choices else []
