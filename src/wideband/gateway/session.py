@@ -81,18 +81,11 @@ class Session:
     async def _answer(self) -> None:
         fault: Fault | None
         work, turns = self.work, Turns(self.work)
+        replayed: tuple[Generation, bytes] | None = None
         try:
-            if (self.caller.cache is not None or work.preset is not None) and await self._replayed():
-                return
-            plan = work.plan = make_plan(work)
-            fault = plan.fault or await self._hold(plan)
-            if fault is not None and plan.fault is None and (own := own_only(plan)) is not None:
-                # Who cannot pay the exchange still has what its own keys open.
-                plan = work.plan = own
-                fault = await self._hold(plan)
-            if fault is None:
-                self._tend_line()
-                fault = await turns.run(plan)
+            if self.caller.cache is not None or work.preset is not None:
+                replayed = await self._replayed()
+            fault = None if replayed is not None else await self._asked(turns)
         except Faulted as error:
             fault = error.fault
         except asyncio.CancelledError:
@@ -102,21 +95,42 @@ class Session:
         except Exception:
             log.exception("request %s failed on a defect of ours", self.id)
             fault = INTERNAL
-        await self._finish(turns.served, fault)
+        if replayed is not None:
+            await self._give_again(*replayed)
+        else:
+            await self._finish(turns.served, fault)
 
-    async def _replayed(self) -> bool:
-        """Answer from the cache, if the caller wants that and it holds the answer; says whether it did."""
+    async def _asked(self, turns: Turns) -> Fault | None:
+        """Plan, set the money aside and ask. Returns what to tell the caller: None when the answer is whole."""
+        work = self.work
+        plan = work.plan = make_plan(work)
+        fault = plan.fault or await self._hold(plan)
+        if fault is not None and plan.fault is None and (own := own_only(plan)) is not None:
+            # Who cannot pay the exchange still has what its own keys open.
+            plan = work.plan = own
+            fault = await self._hold(plan)
+        if fault is not None:
+            return fault
+        self._tend_line()
+        return await turns.run(plan)
+
+    async def _replayed(self) -> tuple[Generation, bytes] | None:
+        """Return the record and the answer of a request that is answered from the cache; None for all others."""
         work, preset = self.work, self.work.preset
         says = (preset.cache_enabled, preset.cache_ttl_seconds) if preset is not None else (None, None)
         wish = settled(self.caller.cache, *says)
         kept = await replies.look_up(work, wish) if wish is not None else None
-        if kept is None:
-            return False
-        record, body = await replies.replay(work, kept)
-        await self._settle(record)
+        return None if kept is None else await replies.replay(work, kept)
+
+    async def _give_again(self, record: Generation, body: bytes) -> None:
+        """Record a request that is answered from the cache, and only then answer it."""
+        try:
+            await self._settle(record)
+        except Faulted as error:
+            await self._refuse(error.fault, account_for(self.work, None, error.fault).closing)
+            return
         if not self.sink.gone:
             await self._deliver(body)
-        return True
 
     # -- before and during the answer ----------------------------------------------------------------------------
 

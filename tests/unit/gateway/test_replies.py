@@ -475,3 +475,28 @@ async def test_a_preset_says_how_long(replies: Replies) -> None:
     on.exchange.presets = Shelf({"p": Preset(slug="p", cache_enabled=True, cache_ttl_seconds=900)})
     client = await ask(on, {**ASK, "preset": "p"}, "gen-1", None)
     assert client.headers["x-openrouter-cache-ttl"] == "900"
+
+
+# -- who stops in the middle -----------------------------------------------------------------------------------------
+
+
+class Slow(Client):
+    """A client that does not take its answer."""
+
+    async def send(self, data: bytes) -> None:
+        self.first.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_server_that_stops_while_an_answer_is_given_again_records_it_once(replies: Replies) -> None:
+    on, client = cached(replies, {"a": [whole("Hello.")]}), Slow()
+    await ask(on, ASK, "gen-1")
+    session = Session(on.exchange, DIALECTS[on.dialect], Caller(key=KEY, cache=CACHED), client, "gen-2")
+    task = asyncio.ensure_future(session.answer(jsons.encode(ASK)))
+    await client.first.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert [(record.id, record.fault, record.is_replayed) for record in on.ledger.records] == [
+        ("gen-1", None, False),
+        ("gen-2", None, True),
+    ]
