@@ -10,6 +10,7 @@ from wideband.catalog.rows import Endpoint
 from wideband.clock import now_ns
 from wideband.dialects.base import Ask
 from wideband.gateway.lanes import SPEAKERS
+from wideband.gateway.plugins import find_plugin
 from wideband.gateway.work import Routed, Work
 from wideband.ids import seed
 from wideband.metering.meter import CHARS_A_TOKEN
@@ -32,7 +33,6 @@ from wideband.routing.plans import Preferences, Wish
 from wideband.routing.stickiness import conversation_key, place_key
 from wideband.routing.tags import Features, task_tag
 from wideband.routing.variants import LONGEST_NAME, VARIANTS, refined
-from wideband.wire import jsons
 
 PLUGINS = frozenset({"auto-router", "auto-beta-router"})
 # How long a conversation keeps its model.
@@ -99,18 +99,12 @@ def routed_models(work: Work, name: str, preferences: Preferences) -> list[tuple
 
 def restrictions_of(ask: Ask, tier: str) -> Restrictions:
     """Return what the `auto-router` plugin permits. Raises `Faulted` (invalid_request)."""
-    raw = ask.fields.get("plugins")
-    told = jsons.plain(raw) if raw is not None else None
-    for plugin in told if isinstance(told, list) else ():
-        if not isinstance(plugin, dict) or not isinstance(plugin.get("id"), str):
-            continue
-        if plugin["id"] in PLUGINS and plugin.get("enabled") is not False:
-            return Restrictions(
-                allowed=_globs(plugin, "allowed_models"),
-                excluded=_globs(plugin, "excluded_models"),
-                tier=_tier(plugin, tier),
-            )
-    return Restrictions(tier=tier)
+    plugin = find_plugin(ask, PLUGINS)
+    if plugin is None:
+        return Restrictions(tier=tier)
+    return Restrictions(
+        allowed=_globs(plugin, "allowed_models"), excluded=_globs(plugin, "excluded_models"), tier=_tier(plugin, tier)
+    )
 
 
 def _globs(plugin: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from wideband.gateway import metadata
 from wideband.gateway.auto import routed_models
 from wideband.gateway.byok import take_own_keys, uncut, with_own_keys
 from wideband.gateway.lanes import SPEAKERS
-from wideband.gateway.searching import wants_search
+from wideband.gateway.plugins import wants_search
 from wideband.gateway.warmth import find_warm
 from wideband.gateway.work import Work
 from wideband.ids import seed

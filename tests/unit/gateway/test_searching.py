@@ -163,7 +163,7 @@ async def test_where_nobody_searches_the_caller_is_told(body: dict[str, Any]) ->
     assert error["metadata"]["failed_routing_step"] == "Filter by Web Search"
 
 
-@pytest.mark.parametrize("engine", ["exa", "firecrawl", "parallel", 7])
+@pytest.mark.parametrize("engine", ["exa", "firecrawl", "parallel", 7, [], {}])
 async def test_other_engines_are_refused(engine: Any) -> None:
     on = stage({"a": [whole()]})
     client = await on.ask({**PLUGIN, "plugins": [{"id": "web", "engine": engine}]})
@@ -171,7 +171,9 @@ async def test_other_engines_are_refused(engine: Any) -> None:
     assert "must be native" in client.json["error"]["message"]
 
 
-@pytest.mark.parametrize("plugins", [[{"id": "web", "enabled": False}], [{"id": "web-fetch"}], None, "web", ["web"]])
+@pytest.mark.parametrize(
+    "plugins", [[{"id": "web", "enabled": False}], [{"id": "web-fetch"}], [{"id": []}], None, "web", ["web"]]
+)
 async def test_a_plugin_that_is_off_or_another_changes_nothing(plugins: Any) -> None:
     on = stage({"a": [whole()]})
     client = await on.ask({**PLUGIN, "plugins": plugins})
