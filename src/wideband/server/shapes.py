@@ -110,7 +110,7 @@ def generation_object(record: Generation) -> dict[str, Any]:
         "router": record.requested_model if record.strategy in ("auto", "free") else None,
         "provider_name": record.provider_name,
         "provider_responses": _provider_responses(record),
-        "service_tier": None,
+        "service_tier": record.service_tier,
         "data_region": "global",
         "origin": record.app_url or "",
         "http_referer": record.app_url,

@@ -8,6 +8,7 @@ from tests.unit.gateway.stage import RATES, Stage, endpoint, stage
 from tests.unit.gateway.test_session import DONE, FINISH, HELLO, OPENING, USAGE, chunk, chunks, failure, the_record
 
 from wideband.catalog.rows import Endpoint, Price, Rates
+from wideband.server.shapes import generation_object
 from wideband.upstream.scripted import Act, stream
 from wideband.wire import jsons, sse
 
@@ -76,7 +77,7 @@ async def test_a_tier_is_asked_for_upstream_charged_at_its_price_and_told(
     assert ("service_tier" in body) == (sent is not None)
     assert client.json["service_tier"] == told
     record = the_record(on)
-    assert record.service_tier == told
+    assert record.service_tier == generation_object(record)["service_tier"] == told
     assert record.cost_nano == (10 * RATES.prompt + 5 * RATES.completion) * times // 1_000_000
 
 
