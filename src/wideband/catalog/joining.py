@@ -1,6 +1,6 @@
 """Rows joined into a catalogue: every endpoint with its provider, and what it leaves unsaid taken from its model."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
 from wideband.catalog.latest import latest_names
@@ -40,22 +40,23 @@ def catalogue(sheet: Sheet, extra: Iterable[Endpoint] = (), usable: Iterable[str
 
 def widened(usable: Catalogue, known: Catalogue, slugs: Collection[str]) -> Catalogue:
     """Return a usable catalogue with what further providers (slugs) serve, of those that are known."""
-    by_model = {id_: list(endpoints) for id_, endpoints in usable.endpoints.items()}
+    # Rows that nobody new serves stay the same ones: what is remembered of them holds.
+    by_model = dict(usable.endpoints)
     for id_, endpoints in known.endpoints.items():
         if more := [endpoint for endpoint in endpoints if endpoint.provider.slug in slugs]:
-            by_model[id_] = sorted([*by_model.get(id_, ()), *more], key=_cheapest)
+            by_model[id_] = tuple(sorted([*by_model.get(id_, ()), *more], key=_cheapest))
     models = {id_: usable.models.get(id_) or known.models[id_] for id_ in by_model}
     return Catalogue(
         providers=usable.providers | {slug: known.providers[slug] for slug in slugs},
         models=models,
-        endpoints={id_: tuple(endpoints) for id_, endpoints in by_model.items()},
+        endpoints=by_model,
         aliases=usable.aliases,
         native=_native(by_model),
         latest=latest_names(models.values()),
     )
 
 
-def _native(by_model: dict[str, list[Endpoint]]) -> dict[str, str]:
+def _native(by_model: Mapping[str, Sequence[Endpoint]]) -> dict[str, str]:
     """Return what providers call models, but the names under which they serve different ones."""
     names: dict[str, set[str]] = {}
     for id_, endpoints in by_model.items():

@@ -28,6 +28,8 @@ from wideband.upstream.auth import PLATFORMS, Authorizer, headers_for
 from wideband.upstream.base import Call, Upstream
 
 NO_SECRETS: Mapping[str, str] = {}
+# Accounts choose which providers they open, so the catalogues that are kept for that are bounded.
+_MOST_WIDENED = 64
 
 
 def has_address(provider: Provider) -> bool:
@@ -157,6 +159,8 @@ class Exchange:
             slug for slug in providers - self.catalogue.providers.keys() if slug in rows and has_address(rows[slug])
         )
         if more not in self._widened:
+            if len(self._widened) >= _MOST_WIDENED:
+                self._widened.clear()
             self._widened[more] = widened(self.catalogue, self.known, more)
         return self._widened[more]
 
