@@ -1,11 +1,11 @@
-"""Failover, whatever plans and faults there are: never a repeat, never past the limit, never past a commit."""
+"""Failover, whatever plans and faults there are: never a repeat, never past the limit."""
 
 from hypothesis import given, settings, strategies as st
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Endpoint, Price, Provider, Rates
-from wideband.routing.failover import Failover, tries
-from wideband.routing.plans import Committed, Plan, Refused
+from wideband.routing.failover import Failover
+from wideband.routing.plans import Plan
 
 PROVIDER = Provider(slug="p", name="P", dialect="openai_chat", base_url="http://p")
 
@@ -23,31 +23,22 @@ verdicts = st.one_of(st.just(None), st.builds(Fault, kind=st.sampled_from(FaultK
 @settings(max_examples=100)
 @given(rows=endpoints, given_=st.lists(verdicts, min_size=10, max_size=10), limit=st.integers(0, 6))
 def test_failover(rows: list[Endpoint], given_: list[Fault | None], limit: int) -> None:
-    flow = tries(Plan(endpoints=tuple(rows), funnel=(), strategy="price", total=len(rows)), limit)
+    flow = Failover(Plan(endpoints=tuple(rows), funnel=(), strategy="price", total=len(rows)), limit)
     tried: list[Endpoint] = []
     faults: list[Fault] = []
-    committed = False
-    last: Fault | None = None
-    try:
-        now = next(flow)
-        while True:
-            assert not committed
-            if faults and not faults[-1].rule.retryable:
-                assert faults[-1].kind is FaultKind.PROVIDER_REJECTED
-                assert now.model != tried[-1].model
-            tried.append(now)
-            verdict = given_[len(tried) - 1]
-            if verdict is None:
-                committed = True
-                now = flow.send(Committed())
-            else:
-                faults.append(verdict)
-                now = flow.send(Refused(verdict))
-    except StopIteration as stop:
-        last = stop.value
+    while (now := flow.next()) is not None:
+        if faults and not faults[-1].rule.retryable:
+            assert faults[-1].kind is FaultKind.PROVIDER_REJECTED
+            assert now.model != tried[-1].model
+        tried.append(now)
+        verdict = given_[len(tried) - 1]
+        if verdict is None:
+            break
+        flow.refused(now, verdict)
+        faults.append(verdict)
     assert len({e.id for e in tried}) == len(tried) <= limit
-    assert (last is None) is committed
-    if faults and last is not None:
+    if faults:
+        last = flow.last_word()
         assert last.kind is faults[-1].kind
         assert len(last.details.get("previous_errors", [])) == len(faults) - 1
 

@@ -1,12 +1,12 @@
 """Whom to ask next, and what to tell the caller when nobody is left."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Endpoint
-from wideband.routing.plans import Committed, Plan, Refused
+from wideband.routing.plans import Plan
 
 
 class Failover:
@@ -50,17 +50,6 @@ class Failover:
         if not self._refused:
             return self._plan.fault or Fault(kind=FaultKind.NO_ENDPOINTS, message="There is no endpoint to try.")
         return _last_word(self._refused)
-
-
-def tries(plan: Plan, limit: int) -> Generator[Endpoint, Committed | Refused, Fault | None]:
-    """Yield endpoints to try one after the other; return None once committed, else what to tell the caller."""
-    flow = Failover(plan, limit)
-    while (endpoint := flow.next()) is not None:
-        verdict = yield endpoint
-        if isinstance(verdict, Committed):
-            return None
-        flow.refused(endpoint, verdict.fault)
-    return flow.last_word()
 
 
 def _last_word(refused: list[tuple[Endpoint, Fault]]) -> Fault:

@@ -177,16 +177,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple([rows[id_] for id_ in ids])
 
 
-class Committed(msgspec.Struct, frozen=True):
-    """Told to the failover generator: something of this try reached the caller, or will."""
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """Told to the failover generator: this try failed before the caller saw anything."""
-
-    fault: Fault
-
-
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one try told about its endpoint, for the health board. Times are nanoseconds.
 

@@ -5,8 +5,8 @@ from tests.unit.routing.rows import endpoint, fault
 
 from wideband.canon.faults import RULES, Fault, FaultKind
 from wideband.catalog.rows import Endpoint
-from wideband.routing.failover import Failover, tries
-from wideband.routing.plans import Committed, Plan, Refused
+from wideband.routing.failover import Failover
+from wideband.routing.plans import Plan
 
 A, B, C = endpoint("a"), endpoint("b"), endpoint("c")
 Z = endpoint("z", model="n")
@@ -18,14 +18,13 @@ def plan_of(*endpoints: Endpoint, fault: Fault | None = None) -> Plan:
 
 def play(plan: Plan, *faults: Fault, limit: int = 10) -> tuple[list[str], Fault | None]:
     """Refuse with each fault in turn, then commit; returns the tags tried and the last word."""
-    flow, tried, left = tries(plan, limit), [], list(faults)
-    try:
-        given = next(flow)
-        while True:
-            tried.append(given.tag)
-            given = flow.send(Refused(left.pop(0)) if left else Committed())
-    except StopIteration as stop:
-        return tried, stop.value
+    flow, tried, left = Failover(plan, limit), list[str](), list(faults)
+    while (given := flow.next()) is not None:
+        tried.append(given.tag)
+        if not left:
+            return tried, None
+        flow.refused(given, left.pop(0))
+    return tried, flow.last_word()
 
 
 def test_the_first_that_commits_ends_it() -> None:
