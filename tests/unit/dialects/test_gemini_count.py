@@ -10,7 +10,7 @@ from wideband.canon.request import Loss, Reasoning
 from wideband.dialects import seals
 from wideband.dialects.base import Called, Draft, Target
 from wideband.dialects.gemini_generate import words
-from wideband.dialects.gemini_generate.count import COUNT, IMAGE_TOKENS, text_tokens
+from wideband.dialects.gemini_generate.count import COUNT, text_tokens
 
 TARGET = Target(model="models/gemini-2.5-flash", provider="google-ai-studio")
 VERTEX = Target(model="gemini-2.5-flash", provider="google-vertex", quirks=frozenset({"plain_count_tokens"}))
@@ -97,8 +97,8 @@ def test_four_bytes_are_a_token() -> None:
 
 def test_media_count_by_rule_and_not_by_size() -> None:
     image = {"inlineData": {"mimeType": "image/png", "data": "A" * 100_000}}
-    assert estimated(image, image) == 2 * IMAGE_TOKENS
-    assert estimated({"inlineData": {"mimeType": "application/pdf", "data": "A" * 120_000}}) == 2 * IMAGE_TOKENS
+    assert estimated(image, image) == 2 * 258
+    assert estimated({"inlineData": {"mimeType": "application/pdf", "data": "A" * 120_000}}) == 2 * 258
     assert estimated({"inlineData": {"mimeType": "audio/mp3", "data": "A" * 67_000}}) == 100
 
 

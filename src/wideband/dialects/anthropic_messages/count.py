@@ -5,27 +5,19 @@ takes more than one byte in UTF-8 costs about a third of a token for each furthe
 token a character. Media count by fixed rules.
 """
 
+from typing import Final
+
 import msgspec
 
 from wideband.canon.faults import garbled
-from wideband.canon.request import File, Image, Opaque, Part, Reasoning, Refusal, Text, Tool, ToolCall, ToolResult
 from wideband.dialects.anthropic_messages import words
 from wideband.dialects.anthropic_messages.request import decode_request
 from wideband.dialects.anthropic_messages.splice import readdress
 from wideband.dialects.base import Ask, Draft, Target
+from wideband.dialects.estimates import Rules, estimate
 from wideband.wire import jsons
 
 PATH = "/messages/count_tokens"
-
-# An image at the size to which Anthropic scales large ones, and a page of a PDF with its text.
-IMAGE_TOKENS = 1600
-PAGE_TOKENS = 2000
-# Base64 chars of a PDF taken for one page.
-PAGE_CHARS = 60_000
-MESSAGE_TOKENS = 4
-TOOL_TOKENS = 12
-# The instructions that Anthropic adds once when there are tools.
-TOOLS_TOKENS = 346
 
 # An upstream that only counts refuses what concerns the answer.
 _ANSWER_FIELDS = frozenset(
@@ -63,14 +55,7 @@ def encode_count_reply(tokens: int) -> bytes:
 
 def estimate_tokens(body: bytes) -> int:
     """Estimate the prompt tokens of a Messages body, in time linear to its size. Raises `Faulted`."""
-    request = decode_request(body)
-    tokens = sum(MESSAGE_TOKENS + sum(map(_part, message.parts)) for message in request.messages)
-    tokens += TOOLS_TOKENS if request.tools else 0
-    for tool in request.tools:
-        schema = tool.parameters if isinstance(tool, Tool) else tool.raw
-        described = f"{tool.name} {tool.description or ''}" if isinstance(tool, Tool) else tool.type
-        tokens += TOOL_TOKENS + text_tokens(described) + text_tokens(words.written(schema).decode())
-    return tokens
+    return estimate(decode_request(body), _RULES)
 
 
 def text_tokens(text: str) -> int:
@@ -79,27 +64,6 @@ def text_tokens(text: str) -> int:
     return -(-(20 * len(text) + 25 * further_bytes) // 72)
 
 
-def _part(part: Part) -> int:
-    match part:
-        case Text() | Refusal():
-            return text_tokens(part.text)
-        case Reasoning():
-            return text_tokens(part.text) + text_tokens(part.data or "")
-        case ToolCall():
-            return TOOL_TOKENS + text_tokens(part.name) + text_tokens(part.arguments)
-        case ToolResult():
-            return TOOL_TOKENS + sum(map(_part, part.parts))
-        case Image():
-            return IMAGE_TOKENS
-        case File():
-            return _file(part)
-        case Opaque():
-            return text_tokens(words.written(part.raw).decode())
-        case _:
-            return 0
-
-
-def _file(part: File) -> int:
-    if part.text is not None:
-        return text_tokens(part.text)
-    return PAGE_TOKENS * max(-(-len(part.data or "") // PAGE_CHARS), 1)
+# An image at the size to which Anthropic scales large ones; a page of a PDF with its text; and the instructions that
+# Anthropic adds once when there are tools.
+_RULES: Final = Rules(text=text_tokens, image=1600, page=2000, message=4, tools=346, seals=True)

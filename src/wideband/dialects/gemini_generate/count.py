@@ -4,27 +4,15 @@ The estimate knows no tokenizer. Gemini's takes some four bytes of UTF-8 for a t
 of other scripts; media count by Google's fixed rules.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from wideband.canon.faults import garbled, invalid
-from wideband.canon.request import (
-    Audio,
-    File,
-    Image,
-    Loss,
-    Opaque,
-    Part,
-    Reasoning,
-    Refusal,
-    Text,
-    Tool,
-    ToolCall,
-    ToolResult,
-)
+from wideband.canon.request import Loss
 from wideband.dialects.base import Ask, Counter, Draft, Target
 from wideband.dialects.bodies import unwritable
+from wideband.dialects.estimates import Rules, estimate
 from wideband.dialects.gemini_generate import words
 from wideband.dialects.gemini_generate.absorb import absorb
 from wideband.dialects.gemini_generate.ask import read
@@ -36,12 +24,6 @@ PATH = "/models/{model}:countTokens"
 # An endpoint with this quirk counts a request's fields as they are, and knows no request in a request.
 PLAIN = "plain_count_tokens"
 
-# A picture, and a page of a PDF, which Gemini sees as one.
-IMAGE_TOKENS = 258
-# Base64 chars of a PDF taken for one page, and of sound for one token (32 a second, at 128 kbit).
-PAGE_CHARS = 60_000
-AUDIO_CHARS = 670
-TOOL_TOKENS = 12
 _BYTES = 4
 
 _WRAPPED = ("generateContentRequest", "generate_content_request")
@@ -93,13 +75,7 @@ def encode_count_reply(tokens: int) -> bytes:
 
 def estimate_tokens(body: bytes) -> int:
     """Estimate the prompt tokens of a body, in time linear to its size. Raises `Faulted`."""
-    request = decode_request(_unwrapped(body))
-    tokens = sum(_part(part) for message in request.messages for part in message.parts)
-    for tool in request.tools:
-        schema = tool.parameters if isinstance(tool, Tool) else tool.raw
-        described = f"{tool.name} {tool.description or ''}" if isinstance(tool, Tool) else tool.type
-        tokens += TOOL_TOKENS + text_tokens(described) + _json_tokens(schema)
-    return tokens
+    return estimate(decode_request(_unwrapped(body)), _RULES)
 
 
 def text_tokens(text: str) -> int:
@@ -107,37 +83,8 @@ def text_tokens(text: str) -> int:
     return -(-(len(text) if text.isascii() else len(text.encode("utf-8", "replace"))) // _BYTES)
 
 
-def _json_tokens(value: Any) -> int:
-    try:
-        return text_tokens(jsons.encode(value).decode())
-    except jsons.EncodeError as error:
-        raise invalid(f"The request cannot be measured ({error}); nest it less deeply.") from None
-
-
-def _part(part: Part) -> int:
-    match part:
-        case Text() | Refusal() | Reasoning():
-            return text_tokens(part.text)
-        case ToolCall():
-            return TOOL_TOKENS + text_tokens(part.name) + text_tokens(part.arguments)
-        case ToolResult():
-            return TOOL_TOKENS + sum(map(_part, part.parts))
-        case Image():
-            return IMAGE_TOKENS
-        case File():
-            return _file(part)
-        case Audio():
-            return len(part.data) // AUDIO_CHARS
-        case Opaque():
-            return _json_tokens(part.raw)
-        case _:
-            return 0
-
-
-def _file(part: File) -> int:
-    if part.text is not None:
-        return text_tokens(part.text)
-    return IMAGE_TOKENS * max(-(-len(part.data or "") // PAGE_CHARS), 1)
+# A page of a PDF is seen as a picture.
+_RULES: Final = Rules(text=text_tokens, image=258, page=258)
 
 
 def _unwrapped(body: bytes) -> bytes:
