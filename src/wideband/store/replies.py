@@ -18,6 +18,8 @@ from wideband.store.database import transaction
 FILE = Path("cache") / "replies.db"
 
 _BUSY_TIMEOUT_MS = 2_000
+# Requests do not queue up behind a file that cannot be used: it is left alone for so long.
+REST_NS = 5_000_000_000
 _WAL_LIMIT_BYTES = 4 * 1024 * 1024
 # What a row takes beside its answer.
 _ROW_BYTES = 256
@@ -68,7 +70,7 @@ class Replies:
         self._lock = threading.Lock()
         self._db: apsw.Connection | None = None
         self._inode = 0
-        self._failing = False
+        self._failed_ns: int | None = None
 
     def find(self, key: bytes) -> Found | None:
         """Return what is kept under a key and has not expired."""
@@ -114,6 +116,8 @@ class Replies:
 
     def _use(self, work: Callable[[apsw.Connection], T]) -> T | None:
         with self._lock:
+            if self._failed_ns is not None and 0 <= self._clock() - self._failed_ns < REST_NS:
+                return None
             for _ in range(2):
                 try:
                     done = work(self._opened())
@@ -122,12 +126,12 @@ class Replies:
                     self._begin_anew()
                 except (apsw.Error, OSError) as error:
                     self._shut()
-                    if not self._failing:
+                    if self._failed_ns is None:
                         log.warning("the response cache `%s` cannot be used: %s", self._path, error)
-                    self._failing = True
+                    self._failed_ns = self._clock()
                     return None
                 else:
-                    self._failing = False
+                    self._failed_ns = None
                     return done
             return None
 

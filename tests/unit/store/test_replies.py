@@ -1,12 +1,14 @@
 """The file behind the response cache: what it finds, forgets and survives."""
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
-from wideband.store.replies import FILE, Replies
+from wideband.store.replies import FILE, REST_NS, Replies
 
 SECOND_NS = 1_000_000_000
 MEGABYTE = 1024 * 1024
@@ -159,6 +161,27 @@ def test_a_disk_that_takes_nothing_is_said_once_and_hurts_nobody(
         assert replies.find(b"k") is None
     assert caplog.text.count("cannot be used") == 1
     (tmp_path / FILE.parent).unlink()
+    clock.now_ns += REST_NS
     replies.keep(b"k", b"answer", 300)
     assert replies.find(b"k") is not None
     replies.close()
+
+
+def test_who_finds_the_file_locked_waits_once_and_then_leaves_it_alone(
+    tmp_path: Path, replies: Replies, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wideband.store.replies._BUSY_TIMEOUT_MS", 100)
+    replies.keep(b"k", b"answer", 300)
+    other = apsw.Connection(str(tmp_path / FILE))
+    other.execute("BEGIN EXCLUSIVE")
+    began_s = time.monotonic()
+    for _ in range(20):
+        replies.keep(b"k", b"new", 300)
+        assert replies.find(b"k") is None
+    assert time.monotonic() - began_s < 0.5
+    other.execute("ROLLBACK")
+    clock.now_ns += REST_NS
+    found = replies.find(b"k")
+    assert found is not None
+    assert found.answer == b"answer"
+    other.close()
