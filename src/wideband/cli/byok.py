@@ -5,37 +5,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import apsw
 import click
 
 from wideband.accounts.ownkeys import OwnKey
-from wideband.canon.faults import Faulted
-from wideband.cli.keys import echo_table, home_option, json_option
-from wideband.cli.options import market_options, read_market
-from wideband.config import ConfigError, load_settings
+from wideband.cli.keys import echo_table
+from wideband.cli.options import account_option, home_option, in_words, json_option, market_options, read_market
+from wideband.config import load_settings
 from wideband.config.outside import environment
 from wideband.server.byok import byok_objects, check_provider
-from wideband.store.database import LOCAL_ACCOUNT
 from wideband.store.ownkeys import OwnKeyChange, OwnKeyRoom, open_own_keys
 from wideband.wire import jsons
 
 _ID_DIGITS = 8
 
-account_option = click.option("--account", "account_id", default=LOCAL_ACCOUNT, show_default=True, help="Whose.")
-
 
 @contextmanager
 def _room_of(home: Path | None) -> Iterator[OwnKeyRoom]:
     """Open the keys of a home; what they refuse ends the command with exit code 2."""
-    try:
-        with open_own_keys(load_settings(home=home).home) as room:
-            yield room
-    except Faulted as error:
-        raise click.UsageError(error.fault.message) from None
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    except (apsw.Error, OSError) as error:
-        raise click.ClickException(f"The provider keys cannot be used: {error}") from None
+    with in_words("The provider keys"), open_own_keys(load_settings(home=home).home) as room:
+        yield room
 
 
 @click.group(help="Bring an account's own keys for providers; a running server follows at once.")

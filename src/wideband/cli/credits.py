@@ -6,7 +6,8 @@ import click
 
 from wideband.accounts.rows import Account
 from wideband.catalog.money import usd_from_nano
-from wideband.cli.keys import dollars, echo_table, home_option, json_option, keyring_of
+from wideband.cli.keys import dollars, echo_table, keyring_of
+from wideband.cli.options import home_option, json_option
 from wideband.clock import now_ns
 from wideband.wire import jsons
 

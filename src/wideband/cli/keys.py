@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-import apsw
 import click
 
 from wideband.accounts.keys import hash_secret, label
 from wideband.accounts.rows import Key, LimitReset
-from wideband.canon.faults import Faulted
 from wideband.catalog.money import nano_from_usd, usd_from_nano
+from wideband.cli.options import home_option, in_words, json_option
 from wideband.clock import now_ns
-from wideband.config import ConfigError, load_settings
+from wideband.config import load_settings
 from wideband.ids import key_secret
 from wideband.store.base import KeyChange
 from wideband.store.database import LOCAL_ACCOUNT
@@ -49,24 +48,11 @@ def _instant(_ctx: click.Context, _param: click.Parameter, text: str | None) -> 
     return int(instant.timestamp()) * 1_000_000_000
 
 
-home_option = click.option(
-    "--home", type=click.Path(path_type=Path), help="Where all state is kept; WIDEBAND_HOME, else ~/.wideband."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
-
-
 @contextmanager
 def keyring_of(home: Path | None) -> Iterator[Keyring]:
     """Open the keyring of a home; what it refuses ends the command with exit code 2."""
-    try:
-        with open_keyring(load_settings(home=home).home) as keyring:
-            yield keyring
-    except Faulted as error:
-        raise click.UsageError(error.fault.message) from None
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    except (apsw.Error, OSError) as error:
-        raise click.ClickException(f"The ledger cannot be used: {error}") from None
+    with in_words("The ledger"), open_keyring(load_settings(home=home).home) as keyring:
+        yield keyring
 
 
 def echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

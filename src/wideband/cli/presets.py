@@ -5,37 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import apsw
 import click
 
-from wideband.canon.faults import Faulted
 from wideband.catalog.presets import Preset, Shelf, make_preset
-from wideband.cli.keys import echo_table, home_option, json_option
-from wideband.config import ConfigError, load_settings, read_shelf
+from wideband.cli.keys import echo_table
+from wideband.cli.options import account_option, home_option, in_words, json_option
+from wideband.config import load_settings, read_shelf
 from wideband.gateway.presets import check_preset
-from wideband.store.database import LOCAL_ACCOUNT
 from wideband.store.presets import PresetRoom, open_presets
 from wideband.wire import jsons
 
 # Who made a version, where no key did.
 CREATOR = "command"
 
-account_option = click.option("--account", "account_id", default=LOCAL_ACCOUNT, show_default=True, help="Whose.")
-
 
 @contextmanager
 def _presets_of(home: Path | None) -> Iterator[PresetRoom]:
     """Open the presets of a home; what it refuses ends the command with exit code 2."""
-    try:
+    with in_words("The presets"):
         settings = load_settings(home=home)
         with open_presets(settings.home, Shelf(read_shelf(settings))) as room:
             yield room
-    except Faulted as error:
-        raise click.UsageError(error.fault.message) from None
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    except (apsw.Error, OSError) as error:
-        raise click.ClickException(f"The presets cannot be used: {error}") from None
 
 
 @click.group(help="Keep settings of requests under names: `model: @preset/NAME`; a running server follows at once.")
