@@ -70,6 +70,7 @@ class StreamEncoder:
         """Begin; where the provider itself saw to `echo`, `suffix` and `best_of`, `echoes` is False."""
         self.losses: list[Loss] = unmet(envelope) if echoes else []
         self._envelope = envelope
+        self._head = b"data: " + jsons.encode(top(envelope))[:-1] + b',"choices":'
         self._prompt = prompt_of(envelope)
         self._echo = self._prompt if echoes and asked(envelope, "echo") is True else ""
         self._echoed: set[int] = set()
@@ -109,7 +110,8 @@ class StreamEncoder:
         return {"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}
 
     def _chunk(self, choices: list[Row], rest: Row) -> bytes:
-        return b"data: " + jsons.encode({**top(self._envelope), "choices": choices, **rest}) + b"\n\n"
+        end = b"," + jsons.encode(rest)[1:] if rest else b"}"
+        return self._head + jsons.encode(choices) + end + b"\n\n"
 
     def text(self, event: TextDelta) -> bytes:
         return self._chunk([self._choice(event.choice, event.text)], {})

@@ -31,19 +31,20 @@ class Relay:
 
     def __init__(self, envelope: Envelope) -> None:
         self._encoder = StreamEncoder(envelope, echoes=False)
-        self._envelope = envelope
+        # Chunks that say any of these are written anew.
+        self._rewritten = _ENDING | {ReasoningDelta} if envelope.hides_reasoning else _ENDING
+        self._top = top(envelope)
 
     def feed(self, frame: Frame, events: list[Event]) -> bytes:
-        thought = self._envelope.hides_reasoning and any(type(event) is ReasoningDelta for event in events)
-        if not events or thought or any(type(event) in _ENDING for event in events):
+        if not events or not self._rewritten.isdisjoint(map(type, events)):
             return self._encoder.feed(events)
         try:
             fields = jsons.fields(frame.data)
             _are_plain(fields["choices"])
         except (jsons.DecodeError, KeyError):
             return self._encoder.feed(events)
-        kept = {name: raw for name, raw in fields.items() if name not in words.ADDRESS | words.WITHHELD}
-        told = {**top(self._envelope), "choices": fields["choices"], **kept}
+        told = {**self._top, "choices": fields["choices"]}
+        told |= {name: raw for name, raw in fields.items() if name not in words.OURS}
         # A line end can stand between values only, where a space says the same.
         return b"data: " + jsons.encode(told).translate(_ONE_LINE) + b"\n\n"
 

@@ -51,7 +51,7 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
         kept = {name: value for name, value in given.items() if value is not None and name not in _SAID}
         choices.append(told | kept)
     _finish(choices, reply, envelope, closing)
-    kept = {name: value for name, value in fields.items() if name not in words.ADDRESS | words.WITHHELD}
+    kept = {name: value for name, value in fields.items() if name not in words.OURS}
     return jsons.encode(top(envelope) | kept | {"choices": choices} | end(closing))
 
 

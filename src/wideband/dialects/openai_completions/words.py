@@ -48,7 +48,6 @@ FINISH: Final[dict[str, FinishReason]] = {
     "stop_sequence": "stop",
 }
 
-# Of a reply: what is ours to say at the top level, what is not the client's, and a choice's thinking.
-ADDRESS: Final = frozenset({"id", "object", "created", "model", "provider", "choices", "usage"})
-WITHHELD: Final = frozenset({"error", "x_groq"})
+# Of a reply: what at the top level is ours to say or not the client's, and a choice's thinking.
+OURS: Final = frozenset({"id", "object", "created", "model", "provider", "choices", "usage", "error", "x_groq"})
 THOUGHTS: Final = frozenset({"reasoning", "reasoning_content"})
