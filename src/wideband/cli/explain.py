@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 from urllib import error, request
+from urllib.parse import quote
 
 import click
 from rich.console import Console
@@ -78,7 +79,7 @@ def _asked(settings: Settings, question: Question) -> dict[str, Any] | None:
 
 
 def _record(settings: Settings, generation_id: str) -> dict[str, Any]:
-    found = _told(settings, f"/generation?id={generation_id}", None)
+    found = _told(settings, f"/generation?id={quote(generation_id)}", None)
     if found is None:
         raise click.ClickException("No server runs on this home: start `wideband serve`, which knows its generations.")
     return found
@@ -89,7 +90,7 @@ def _told(settings: Settings, path: str, body: bytes | None) -> dict[str, Any] |
     try:
         url = jsons.decode(running_file(settings.home).read_bytes())["url"]
         key = key_file(settings.home).read_text().strip()
-    except OSError:
+    except (OSError, jsons.DecodeError):
         return None
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     call = request.Request(f"{url}/api/v1{path}", data=body, headers=headers)
@@ -135,7 +136,7 @@ def _print(found: dict[str, Any]) -> None:
             row["why"] if out or row["note"] else "",
             style="dim" if out else "",
         )
-    Console().print(table)
+    Console(markup=False).print(table)
     if found["error"] is not None:
         click.echo(found["error"]["message"])
 
@@ -152,7 +153,7 @@ def _print_past(record: dict[str, Any], *, as_json: bool) -> None:
         waits = (f"{row[name] / 1000:.2f} s" for name in ("expected_wait_ms", "expected_total_ms"))
         why = NOTES.get(row["note"] or "", "")
         table.add_row(str(at), row["tag"], f"{row['share']:.1%}", _shortened(row["expected_cost"]), *waits, why)
-    Console().print(table)
+    Console(markup=False).print(table)
     for at, one in enumerate(tries, 1):
         became = f"{one['fault']}: {one['message']}" if one["fault"] else "answered"
         beside = ", beside the one before" if one["is_hedge"] else ""

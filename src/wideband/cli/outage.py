@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 from urllib import error, request
+from urllib.parse import quote
 
 import click
 
@@ -29,7 +30,7 @@ def command(provider: str | None, fault: str | None, end: bool, home: Path | Non
         raise click.UsageError("Name a provider, such as sim-aurora.")
     if provider is not None and (fault is None) != end:
         raise click.UsageError("Give a fault to begin an outage, or --end to end it.")
-    url = f"{_sandbox_url(home, config_file)}/outages/{provider or ''}".rstrip("/")
+    url = f"{_sandbox_url(home, config_file)}/outages/{quote(provider or '', safe='')}".rstrip("/")
     method = "GET" if provider is None else "DELETE" if end else "PUT"
     told = _asked(request.Request(url, data=jsons.encode({"fault": fault}), method=method))
     for slug, kind in told["outages"].items():
@@ -45,7 +46,7 @@ def _sandbox_url(home: Path | None, config_file: Path | None) -> str:
         raise click.ClickException(str(wrong)) from None
     try:
         url = jsons.decode(path.read_bytes())["sandbox_url"]
-    except OSError:
+    except (OSError, jsons.DecodeError):
         raise click.ClickException(f"No server runs on `{path.parent.parent}`: start `wideband serve`.") from None
     if url is None:
         raise click.ClickException("The server runs without the sandbox: only simulated providers can be broken.")

@@ -1,6 +1,6 @@
 """A routing decision that nobody is waiting for: what would be done with a request of these properties, and why."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -8,6 +8,7 @@ from wideband.canon.faults import invalid
 from wideband.canon.request import Task
 from wideband.catalog.money import usd_from_nano, usd_per_token
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
+from wideband.dialects.bodies import Positive
 from wideband.gateway.choosing import MOST_NAMES, named_model
 from wideband.gateway.lanes import SPEAKERS
 from wideband.pricing import resolve
@@ -24,8 +25,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     models: tuple[str, ...] = ()
     provider: dict[str, Any] = {}
-    prompt_tokens: int = 1000
-    max_tokens: int | None = None
+    prompt_tokens: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] = 1000
+    max_tokens: Positive = None
     parameters: frozenset[str] = frozenset()
     input_modalities: frozenset[str] = frozenset()
     task: Task = "generate"

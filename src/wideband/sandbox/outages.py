@@ -46,6 +46,6 @@ def _kind(body: bytes) -> str:
         kind = jsons.decode(body)["fault"]
     except (jsons.DecodeError, KeyError, TypeError):
         raise invalid('Say which: {"fault": "503"}', "fault") from None
-    if kind not in FAULTS:
+    if not isinstance(kind, str) or kind not in FAULTS:
         raise invalid(f"The sandbox knows no fault {kind!r}; it knows {', '.join(FAULTS)}", "fault")
-    return str(kind)
+    return kind

@@ -57,6 +57,22 @@ def test_without_a_server_prices_alone_decide(home: Path) -> None:
     assert "No server runs" in result.output
 
 
+def test_what_is_asked_for_is_shown_as_it_was_written(home: Path) -> None:
+    result = run(home, "acme/small", "--prefs", '{"only": ["[/]", "[red]"]}')
+    assert result.exit_code == 0, result.output
+    assert "[/], [red]" in result.output
+
+
+@pytest.mark.parametrize("name", ["gen-a b", "gen-\u00e9", "gen-a&b#c"])
+def test_a_generation_of_any_letters_is_asked_for(home: Path, name: str) -> None:
+    (home / "run").mkdir()
+    (home / "run" / "server.json").write_bytes(jsons.encode({"url": "http://127.0.0.1:9"}))
+    (home / "local.key").write_text("key")
+    assert "No server runs" in run(home, name).output
+    (home / "run" / "server.json").write_text("{")
+    assert "No server runs" in run(home, name).output
+
+
 def test_preferences_take_candidates_out_by_name(home: Path) -> None:
     result = run(home, "acme/small:floor", "--prefs", '{"only": ["attic"]}', "--json")
     told = jsons.decode(result.output.encode())["data"]

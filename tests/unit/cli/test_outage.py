@@ -38,9 +38,10 @@ def test_a_provider_is_broken_until_it_is_mended(home: Path) -> None:
     assert run(home, "sim-ember", "hang").output == "sim-aurora: 503\nsim-ember: hang\n"
     assert run(home, "sim-aurora", "--end").output == "sim-ember: hang\n"
     assert run(home).output == "sim-ember: hang\n"
-    wrong = run(home, "sim-nobody", "503")
-    assert wrong.exit_code == 1
-    assert "sim-aurora" in wrong.output
+    for nobody in ("sim-nobody", "a b/\u00e9", "../outages"):
+        wrong = run(home, nobody, "503")
+        assert wrong.exit_code == 1
+        assert "sim-aurora" in wrong.output
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,9 @@ def test_without_a_server_or_a_sandbox_it_says_so(tmp_path: Path) -> None:
     assert "start `wideband serve`" in run(tmp_path).output
     tell(tmp_path, None)
     assert "only simulated providers" in run(tmp_path).output
+
+
+def test_a_file_of_a_server_that_is_cut_off_tells_of_none(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "server.json").write_text("{")
+    assert "start `wideband serve`" in run(tmp_path).output

@@ -41,6 +41,8 @@ def test_a_broken_provider_fails_until_it_is_mended_and_the_others_do_not(call: 
         ("PUT", "/outages/sim-nobody", {"fault": "503"}, 404, "sim-aurora"),
         ("PUT", "/outages/sim-aurora", {"fault": "bored"}, 400, "slow_drip"),
         ("PUT", "/outages/sim-aurora", ["503"], 400, "fault"),
+        ("PUT", "/outages/sim-aurora", {"fault": ["503"]}, 400, "slow_drip"),
+        ("PUT", "/outages/sim-aurora", {"fault": {}}, 400, "slow_drip"),
         ("PUT", "/outages/sim-aurora", None, 400, "fault"),
         ("POST", "/outages/sim-aurora", {"fault": "503"}, 405, "DELETE"),
         ("DELETE", "/outages", None, 404, "sim-aurora"),

@@ -98,6 +98,10 @@ async def test_a_decision_is_explained_without_being_made() -> None:
         wrong = await http.post("/api/v1/explain", json={"model": "acme/m2"})
         nothing = await http.post("/api/v1/explain", json={"provider": {"sort": "loudest"}})
         garbled = await http.post("/api/v1/explain", content=b"{")
+        fewer = [
+            await http.post("/api/v1/explain", json={"model": "acme/m1", **wrong})
+            for wrong in ({"prompt_tokens": -1}, {"max_tokens": 0}, {"max_tokens": 2**60}, {"models": ["m"] * 64})
+        ]
     assert told["expected"] == {"prompt_tokens": 2000, "output_tokens": 100}
     first, out = told["candidates"]
     assert (first["tag"], first["rank"], first["removed_by"]) == ("a", 1, None)
@@ -108,3 +112,4 @@ async def test_a_decision_is_explained_without_being_made() -> None:
     assert wrong.status_code == 400
     assert wrong.json()["error"]["availability"]["code"] == "model_not_found"
     assert (nothing.status_code, garbled.status_code) == (400, 400)
+    assert [one.status_code for one in fewer] == [400] * 4
