@@ -23,11 +23,10 @@ class Vault:
 
     def __init__(self, home: Path) -> None:
         self._path = home / FILE
-        self._cipher: Any = None
 
     def seal(self, secret: str, owner: str) -> bytes:
         """Return a secret that only this home can read. Raises `Faulted` (unavailable) without a usable key."""
-        if self._cipher is None and not self._path.exists():
+        if not self._path.exists():
             self._make()
         nonce = random_bytes(_NONCE_BYTES)
         sealed: bytes = self._opened().encrypt(nonce, secret.encode(), owner.encode())
@@ -43,16 +42,15 @@ class Vault:
         return secret.decode()
 
     def _opened(self) -> Any:
-        if self._cipher is None:
-            try:
-                key = bytes.fromhex(self._path.read_text(encoding="ascii").strip())
-            except (OSError, ValueError) as error:
-                raise _unusable(f"`{self._path}` cannot be read: {error}") from None
-            if len(key) != _KEY_BYTES:
-                raise _unusable(f"`{self._path}` does not hold {_KEY_BYTES} bytes")
-            # It takes 35 ms to load, and homes without such keys never need it.
-            self._cipher = import_module("cryptography.hazmat.primitives.ciphers.aead").AESGCM(key)
-        return self._cipher
+        """Read the key anew: what is sealed with one that has left the disk could never be read again."""
+        try:
+            key = bytes.fromhex(self._path.read_text(encoding="ascii").strip())
+        except (OSError, ValueError) as error:
+            raise _unusable(f"`{self._path}` cannot be read: {error}") from None
+        if len(key) != _KEY_BYTES:
+            raise _unusable(f"`{self._path}` does not hold {_KEY_BYTES} bytes")
+        # It takes 35 ms to load, and homes without such keys never need it.
+        return import_module("cryptography.hazmat.primitives.ciphers.aead").AESGCM(key)
 
     def _make(self) -> None:
         """Write a new key, whole or not at all; one that another process has written meanwhile stays."""

@@ -153,6 +153,19 @@ def test_a_sealed_secret_does_not_open_for_another_row(tmp_path: Path) -> None:
             vault.unseal(broken, owner)
 
 
+@pytest.mark.parametrize("becomes", [None, "ab" * 32], ids=["lost", "another"])
+def test_what_is_sealed_after_the_key_left_the_disk_can_be_read_later(tmp_path: Path, becomes: str | None) -> None:
+    vault = Vault(tmp_path)
+    before = vault.seal(SECRET, "o")
+    (tmp_path / FILE).unlink()
+    if becomes is not None:
+        (tmp_path / FILE).write_text(becomes)
+    after = vault.seal(SECRET, "o")
+    assert Vault(tmp_path).unseal(after, "o") == SECRET
+    with pytest.raises(Faulted, match="is not the key it was sealed with"):
+        vault.unseal(before, "o")
+
+
 def test_processes_that_make_the_key_together_agree_on_one(tmp_path: Path) -> None:
     vaults = [Vault(tmp_path) for _ in range(8)]
     sealed: list[bytes] = []
