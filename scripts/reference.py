@@ -95,7 +95,7 @@ def faults() -> str:
 
 def availability() -> str:
     """Return every code of `error.availability` with what to do."""
-    rows = [(f"`{code}`", row.meaning, row.remedy, _yes(row.retryable)) for code, row in AVAILABILITY.items()]
+    rows = [(code, row.meaning, row.remedy, _yes(row.retryable)) for code, row in AVAILABILITY.items()]
     return _table(("code", "what it means", "what to do", "`retryable`"), rows)
 
 

@@ -16,6 +16,7 @@ from wideband.catalog.pricetables import RATES
 from wideband.catalog.rows import EndpointRow, Model, Provider
 from wideband.config import load_market, load_settings
 from wideband.dialects.registry import COUNTERS, DIALECTS
+from wideband.routing.filters import FILTERS
 from wideband.server.management import Management
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,11 @@ def test_every_route_is_documented() -> None:
     served |= {("POST", path) for counter in COUNTERS.values() for path in counter.paths}
     documented = set(re.findall(r"^\| `(GET|POST|PATCH|DELETE) (/[^`?]*)", page("api.md"), re.MULTILINE))
     assert documented == served
+
+
+def test_filters_are_documented_in_the_order_in_which_they_are_applied() -> None:
+    documented = re.findall(r"^\| `(Filter by [^`]*)", page("routing.md"), re.MULTILINE)
+    assert documented == [row.step for row in FILTERS]
 
 
 @pytest.mark.parametrize("row", [Provider, Model, EndpointRow, Preset])
