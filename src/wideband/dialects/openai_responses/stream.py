@@ -1,6 +1,5 @@
 """A provider's Responses stream, frame by frame, as canonical events; it trusts no order and never raises."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,26 +12,28 @@ from wideband.canon.events import (
     Finished,
     FinishReason,
     Logprobs,
-    OpaqueDelta,
-    ReasoningDelta,
-    ReasoningSealed,
-    RefusalDelta,
     Started,
-    TextDelta,
-    ToolArgs,
-    ToolOpened,
 )
 from wideband.canon.faults import Fault, FaultKind
 from wideband.dialects import loose, openai_faults
 from wideband.dialects.excerpts import excerpt
 from wideband.dialects.openai_responses import words
-from wideband.dialects.openai_responses.heard import INPUTS, Item, Items, Row
+from wideband.dialects.openai_responses.heard import INPUTS
+from wideband.dialects.openai_responses.saying import (
+    INPUT_STRINGS,
+    REFUSAL,
+    SUMMARY,
+    TEXT,
+    THOUGHT,
+    Sayings,
+    String,
+    annotations,
+)
 from wideband.dialects.openai_responses.upstream_faults import decode_event, decode_failure
+from wideband.dialects.openai_streams import DONE
 from wideband.dialects.openai_usage import decode_usage
 from wideband.wire import jsons
 from wideband.wire.sse import Frame
-
-DONE: Final = b"[DONE]"
 
 
 class Told(msgspec.Struct, gc=False):
@@ -69,29 +70,15 @@ class _Wire(msgspec.Struct, gc=False):
     error: Any = None
 
 
-class _String(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the strings an item is told in: the kind of its item, its name, and where its end holds it whole."""
-
-    item: str
-    name: str
-    whole: str = "text"
-
-
-_TEXT: Final = _String(item=words.MESSAGE, name="text")
-_REFUSAL: Final = _String(item=words.MESSAGE, name="refusal", whole="refusal")
-_SUMMARY: Final = _String(item=words.REASONING, name="summary")
-_THOUGHT: Final = _String(item=words.REASONING, name="thought")
-_INPUTS: Final = {kind: _String(item=kind, name=field, whole=field) for kind, field in INPUTS.items()}
-
 # Event, without its last word -> the string it tells a piece of (`delta`) or the whole (`done`).
-_STRINGS: Final[dict[str, _String]] = {
-    "response.output_text": _TEXT,
-    "response.refusal": _REFUSAL,
-    "response.reasoning_summary_text": _SUMMARY,
-    "response.reasoning_text": _THOUGHT,
-    "response.reasoning": _THOUGHT,
-    "response.function_call_arguments": _INPUTS[words.FUNCTION_CALL],
-    "response.custom_tool_call_input": _INPUTS[words.CUSTOM_CALL],
+_STRINGS: Final[dict[str, String]] = {
+    "response.output_text": TEXT,
+    "response.refusal": REFUSAL,
+    "response.reasoning_summary_text": SUMMARY,
+    "response.reasoning_text": THOUGHT,
+    "response.reasoning": THOUGHT,
+    "response.function_call_arguments": INPUT_STRINGS[words.FUNCTION_CALL],
+    "response.custom_tool_call_input": INPUT_STRINGS[words.CUSTOM_CALL],
 }
 _DELTAS: Final = {f"{name}.delta": string for name, string in _STRINGS.items()}
 _DONES: Final = {f"{name}.done": string for name, string in _STRINGS.items()}
@@ -105,7 +92,6 @@ _ENDS: Final = {
     "response.cancelled": "cancelled",
 }
 _STATUSES: Final = frozenset(_ENDS.values())
-_BETWEEN_THOUGHTS: Final = "\n\n"
 
 _read = jsons.Reader(_Wire)
 _read_whole = jsons.Reader(Told)
@@ -115,10 +101,8 @@ class StreamDecoder:
     """Implements `dialects.base.StreamDecoder`."""
 
     def __init__(self) -> None:
-        self._items = Items()
-        self._response_id = ""
-        self._tools = 0
-        self._blocks = 0
+        self._sayings = Sayings()
+        self._items = self._sayings.items
         self._started = False
         self._heard = False
         self._over = False
@@ -157,15 +141,15 @@ class StreamDecoder:
         except (jsons.DecodeError, jsons.EncodeError):
             return self._unreadable(body)
 
-    def _piece(self, wire: _Wire, string: _String) -> list[Event]:
+    def _piece(self, wire: _Wire, string: String) -> list[Event]:
         fragment = wire.delta
         if not fragment or not isinstance(fragment, str):
             return []
         item = self._items.of_event(string.item, wire.output_index, wire.item_id)
         if item.done:
             return []
-        events = self._say(item, string, _part(wire), fragment)
-        if wire.logprobs and string is _TEXT:
+        events = self._sayings.say(item, string, _part(wire), fragment)
+        if wire.logprobs and string is TEXT:
             events.append(Logprobs(value={"content": wire.logprobs}))
         return events
 
@@ -178,104 +162,20 @@ class StreamDecoder:
         part = _part(wire)
         fresh = not item.has_said(string.name)
         rest = item.rest_of_part(string.name, part, whole)
-        events = self._say(item, string, part, rest) if rest else []
-        if fresh and events and wire.logprobs and string is _TEXT:
+        events = self._sayings.say(item, string, part, rest) if rest else []
+        if fresh and events and wire.logprobs and string is TEXT:
             events.append(Logprobs(value={"content": wire.logprobs}))
         return events
-
-    def _say(self, item: Item, string: _String, part: int, fragment: str) -> list[Event]:
-        pieces, before = item.said.get((string.name, part)), ""
-        if pieces is None:
-            # Kept out of the pieces: what stands between two parts is ours.
-            before = _BETWEEN_THOUGHTS if string.item == words.REASONING and item.has_said(string.name) else ""
-            pieces = item.said[string.name, part] = []
-        pieces.append(fragment)
-        if string is _TEXT:
-            return [TextDelta(fragment)]
-        if string is _REFUSAL:
-            return [RefusalDelta(fragment)]
-        if string.item == words.REASONING:
-            block, summary = self._block(item, string.name), string is _SUMMARY
-            return [ReasoningDelta(before + fragment, 0, block, summary, words.REASONING_FORMAT)]
-        return [ToolArgs(item.tool, fragment)] if item.tool is not None else self._open(item)
-
-    def _block(self, item: Item, name: str) -> int:
-        if name not in item.blocks:
-            item.blocks[name] = self._blocks
-            self._blocks += 1
-        return item.blocks[name]
-
-    def _open(self, item: Item, *, nameless: bool = False) -> list[Event]:
-        """Begin a call once its name is known, and say what of its input came before."""
-        if item.tool is not None or not (item.name or nameless):
-            return []
-        item.tool = self._tools
-        self._tools += 1
-        call_id = item.call_id or item.id or self._mint(item.tool)
-        events: list[Event] = [ToolOpened(item.tool, call_id, item.name, 0, item.kind == words.CUSTOM_CALL)]
-        held = "".join(piece for pieces in item.said.values() for piece in pieces)
-        return [*events, ToolArgs(item.tool, held)] if held else events
-
-    def _mint(self, tool: int) -> str:
-        return "call_" + hashlib.sha256(f"{self._response_id}:{tool}".encode("utf-8", "replace")).hexdigest()[:24]
 
     def _item_added(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
         row = loose.obj(wire.item)
         item = self._items.of_row(row, wire.output_index)
         item.adopt(row)
-        return self._open(item) if item.kind in INPUTS and not item.done else []
+        return self._sayings.open(item) if item.kind in INPUTS and not item.done else []
 
     def _item_done(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
         row = loose.obj(wire.item)
-        return self._complete(self._items.of_row(row, wire.output_index), row) if row else []
-
-    def _complete(self, item: Item, row: Row) -> list[Event]:
-        """Say what of a whole item was not said before. An item that is told whole twice says nothing more."""
-        item.adopt(row)
-        if item.done:
-            return []
-        item.done = True
-        if item.kind == words.MESSAGE:
-            return self._message(item, row)
-        if item.kind == words.REASONING:
-            return self._reasoning(item, row)
-        if item.kind in INPUTS:
-            string = _INPUTS[item.kind]
-            told = row.get(string.whole)
-            whole = told if isinstance(told, str) else jsons.encode(told).decode() if told is not None else ""
-            return [*self._open(item), *self._rest(item, string, [whole]), *self._open(item, nameless=True)]
-        # What has no type nobody could know.
-        return [OpaqueDelta(dialect=words.NAME, kind=words.OPAQUE_ITEM, raw=row)] if item.kind else []
-
-    def _rest(self, item: Item, string: _String, parts: list[str]) -> list[Event]:
-        rest = list(item.rest(string.name, parts))
-        return [event for part, said in rest for event in self._say(item, string, part, said)]
-
-    def _message(self, item: Item, row: Row) -> list[Event]:
-        content = row.get("content")
-        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else loose.rows(content)
-        texts = [part for part in parts if isinstance(part.get("text"), str)]
-        fresh = not item.has_said(_TEXT.name)
-        events = self._rest(item, _TEXT, [part["text"] for part in texts])
-        rows = [row for part in texts for row in loose.rows(part.get("logprobs"))]
-        if fresh and events and rows:
-            events.append(Logprobs(value={"content": rows}))
-        refusals = [part["refusal"] for part in parts if isinstance(part.get("refusal"), str)]
-        events.extend(self._rest(item, _REFUSAL, refusals))
-        cited = [row for part in texts for row in loose.rows(part.get("annotations"))][item.annotated :]
-        item.annotated += len(cited)
-        return [*events, _annotations(cited)] if cited else events
-
-    def _reasoning(self, item: Item, row: Row) -> list[Event]:
-        events: list[Event] = []
-        for string, field in ((_SUMMARY, "summary"), (_THOUGHT, "content")):
-            told = [part["text"] for part in loose.rows(row.get(field)) if isinstance(part.get("text"), str)]
-            events.extend(self._rest(item, string, told))
-        if sealed := loose.text(row.get("encrypted_content")):
-            block = next(reversed(item.blocks.values()), None)
-            block = self._block(item, "seal") if block is None else block
-            events.append(ReasoningSealed(None, sealed, 0, block, words.REASONING_FORMAT, item.id))
-        return events
+        return self._sayings.complete(self._items.of_row(row, wire.output_index), row) if row else []
 
     def _annotation(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
         if not isinstance(wire.annotation, dict):
@@ -284,7 +184,7 @@ class StreamDecoder:
         if item.done:
             return []
         item.annotated += 1
-        return [_annotations([wire.annotation])]
+        return [annotations([wire.annotation])]
 
     def _begin(self, wire: _Wire, _kind: str, _data: bytes) -> list[Event]:
         return self._start(wire.response or Told())
@@ -294,7 +194,7 @@ class StreamDecoder:
         if self._started or len(self._items):
             return []
         self._started = True
-        self._response_id = loose.text(told.id) or ""
+        self._sayings.response_id = loose.text(told.id) or ""
         created = int(told.created_at) if type(told.created_at) in {int, float} else None
         tier = loose.text(told.service_tier)
         extras = {} if tier in {None, "auto"} else {"service_tier": tier}
@@ -307,10 +207,10 @@ class StreamDecoder:
         events = self._start(told)
         rows = loose.rows(told.output)
         for item, row in zip(self._items.of_output(rows), rows, strict=True):
-            events.extend(self._complete(item, row))
+            events.extend(self._sayings.complete(item, row))
         for item in self._items:
             if item.kind in INPUTS:
-                events.extend(self._open(item, nameless=True))
+                events.extend(self._sayings.open(item, nameless=True))
         if told.usage and isinstance(told.usage, dict):
             events.append(Counted(decode_usage(told.usage)))
         status = told.status if isinstance(told.status, str) and told.status in _STATUSES else default
@@ -321,7 +221,7 @@ class StreamDecoder:
 
     def _finish(self, status: str | None, incomplete: str | None) -> list[Event]:
         self._over = True
-        reason: FinishReason = "tool_calls" if self._tools else "stop"
+        reason: FinishReason = "tool_calls" if self._sayings.tools else "stop"
         if status == "incomplete":
             reason = words.INCOMPLETE.get(incomplete or "", "length")
         return [Finished(reason, incomplete or status)]
@@ -356,10 +256,6 @@ def _part(wire: _Wire) -> int:
         if type(index) is int:
             return index
     return 0
-
-
-def _annotations(cited: list[Any]) -> Event:
-    return OpaqueDelta(dialect=words.NAME, kind="annotations", raw=cited)
 
 
 _TAKERS: Final[dict[str, Callable[[StreamDecoder, _Wire, str, bytes], list[Event]]]] = {
