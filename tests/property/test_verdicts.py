@@ -58,7 +58,7 @@ SCHEMAS = st.recursive(st.booleans() | schemas(st.booleans()), schemas, max_leav
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SCHEMAS, VALUES)
 def test_a_verdict_is_always_found_and_soon(schema: dict[str, Any], value: Any) -> None:
     text = jsons.encode(value).decode()
