@@ -54,6 +54,10 @@ class Turn(Protocol):
     def content(self) -> Content: ...
 
 
+def _is_aside(text: str) -> bool:
+    return text[0] in _ASIDE_HEADS and text.startswith(ASIDES)
+
+
 def words(content: Content) -> str:
     """Return the first text that is no aside, else the first text at all, cut to `OPENING_CHARS`."""
     if content is None or isinstance(content, str):
@@ -62,7 +66,7 @@ def words(content: Content) -> str:
     for part in content:
         text = part if isinstance(part, str) else part.text
         if text:
-            if text[0] not in _ASIDE_HEADS or not text.startswith(ASIDES):
+            if not _is_aside(text):
                 return text[:OPENING_CHARS]
             aside = aside or text[:OPENING_CHARS]
     return aside
@@ -80,7 +84,7 @@ def ends(turns: Sequence[Turn], system: Content = None) -> tuple[str, str]:
         if role == "user":
             begun = True
             said = words(turn.content)
-            if said and (said[0] not in _ASIDE_HEADS or not said.startswith(ASIDES)):
+            if said and not _is_aside(said):
                 return f"{head}\n{said}", said if turn is turns[-1] else _asking(turns)
             user = user or said
         elif begun:
@@ -96,7 +100,7 @@ def _asking(turns: Sequence[Turn]) -> str:
     for turn in reversed(turns):
         if turn.role == "user":
             said = words(turn.content)
-            if said and (said[0] not in _ASIDE_HEADS or not said.startswith(ASIDES)):
+            if said and not _is_aside(said):
                 return said
             aside = aside or said
     return aside
