@@ -108,6 +108,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     hides_reasoning: bool = False
     service_tier: str | None = None
 
+    @property
+    def tier_field(self) -> dict[str, Any]:
+        """What is told of the class of service that was given, where it is a matter."""
+        return {} if self.service_tier is None else {"service_tier": self.service_tier}
+
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
     """What is only known at the end: counts, money in nano-dollars, the fault if it broke, opt-in router metadata.
@@ -132,6 +137,11 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     def upstream_dollars(self) -> msgspec.Raw | None:
         """What the provider charges the account itself, as JSON."""
         return None if self.upstream_nano is None else dollars(self.upstream_nano)
+
+    @property
+    def metadata_field(self) -> dict[str, Any]:
+        """The router's metadata, where they were asked for."""
+        return {} if self.metadata is None else {"openrouter_metadata": self.metadata}
 
     @property
     def byok_fields(self) -> dict[str, Any]:

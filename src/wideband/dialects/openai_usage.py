@@ -52,6 +52,11 @@ def decode_usage(raw: dict[str, Any]) -> Usage:
     )
 
 
+def end_fields(closing: Closing) -> dict[str, Any]:
+    """Return what is said of the whole at its end."""
+    return {"usage": encode_usage(closing), **closing.metadata_field}
+
+
 def encode_usage(closing: Closing) -> dict[str, Any]:
     """Write counts and cost in OpenRouter's shape: zeros, not nulls, where clients expect numbers."""
     usage = closing.usage

@@ -326,4 +326,4 @@ def error_frame(fault: Fault, request_id: str) -> bytes:
 
 def stop_frame(closing: Closing) -> bytes:
     """Write the last event of a whole stream, with the router's metadata when it was asked for."""
-    return frame("message_stop", {} if closing.metadata is None else {"openrouter_metadata": closing.metadata})
+    return frame("message_stop", closing.metadata_field)

@@ -96,8 +96,7 @@ class Relay:
         self._stop.pop("type", None)
         if not self._stop:
             return stop_frame(closing)
-        added = {} if closing.metadata is None else {"openrouter_metadata": closing.metadata}
-        return write_frame("message_stop", {**self._stop, **added})
+        return write_frame("message_stop", {**self._stop, **closing.metadata_field})
 
     def _stop_reason(self) -> str:
         reason = self._finish.reason if self._finish else None

@@ -84,9 +84,8 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
         "stop_sequence": choice.stop_sequence,
         "usage": words.encode_usage(closing.usage) | words.cost_fields(closing) | words.tier_field(envelope),
         "provider": envelope.provider,
+        **closing.metadata_field,
     }
-    if closing.metadata is not None:
-        body["openrouter_metadata"] = closing.metadata
     return jsons.encode(body), losses
 
 
@@ -100,9 +99,7 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
     except jsons.DecodeError as error:
         raise garbled(f"The provider's answer cannot be read: {error}") from None
     fields |= {"id": envelope.id, "model": envelope.model, "provider": envelope.provider}
-    if closing.metadata is not None:
-        fields["openrouter_metadata"] = closing.metadata
-    return jsons.encode(fields)
+    return jsons.encode(fields | closing.metadata_field)
 
 
 def relay_usage(raw: msgspec.Raw | None, closing: Closing) -> dict[str, Any]:

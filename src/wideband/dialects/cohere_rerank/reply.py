@@ -117,5 +117,4 @@ def _answer(kept: Row, ranked: list[Row], envelope: Envelope, closing: Closing) 
     if counted.source == "provider":
         usage["total_tokens"] = counted.total_tokens
     told = {"id": envelope.id, "model": envelope.model, "provider": envelope.provider, "results": ranked}
-    end = {} if closing.metadata is None else {"openrouter_metadata": closing.metadata}
-    return told | {"usage": usage} | kept | end
+    return told | {"usage": usage} | kept | closing.metadata_field

@@ -88,6 +88,4 @@ def _encoded(kept: dict[str, Any], rows: Sequence[Json], envelope: Envelope, clo
     counted = {"promptTokenCount": usage.prompt_tokens, "totalTokenCount": usage.total_tokens}
     money: dict[str, Json] = {"cost": jsons.dollars(closing.cost_nano), **closing.byok_fields}
     end: dict[str, Json] = {"usageMetadata": counted, "usage": money}
-    if closing.metadata is not None:
-        end["openrouter_metadata"] = closing.metadata
-    return jsons.encode(told | kept | end)
+    return jsons.encode(told | kept | end | closing.metadata_field)

@@ -48,4 +48,4 @@ def closing_fields(closing: Closing) -> dict[str, Any]:
             },
         },
     }
-    return fields if closing.metadata is None else fields | {"openrouter_metadata": closing.metadata}
+    return fields | closing.metadata_field

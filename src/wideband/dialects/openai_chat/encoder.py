@@ -21,7 +21,7 @@ from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.custom_tools import Unwrapper
 from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_faults import encode_error
-from wideband.dialects.openai_usage import encode_usage
+from wideband.dialects.openai_usage import end_fields
 from wideband.wire import jsons
 
 DONE = b"data: [DONE]\n\n"
@@ -60,8 +60,7 @@ class StreamEncoder:
 
     def close(self, closing: Closing) -> bytes:
         """Write the finish and the usage (in a chunk of its own where asked for), or the fault; then `[DONE]`."""
-        usage = {"usage": encode_usage(closing)}
-        last = usage if closing.metadata is None else usage | {"openrouter_metadata": closing.metadata}
+        last = end_fields(closing)
         if closing.fault is not None:
             failed = {"index": 0, "delta": self._last_delta(0) | {"content": ""}, "finish_reason": "error"}
             return self._chunk([failed], {"error": encode_error(closing.fault, self._envelope.provider)} | last) + DONE
@@ -91,7 +90,7 @@ class StreamEncoder:
             "model": told.model,
             "provider": told.provider,
         }
-        return top | self.extras | words.tier_field(told)
+        return top | self.extras | told.tier_field
 
     def _opening(self, choice: int) -> bytes:
         return self._head + b'{"index":%d,"delta":' % choice

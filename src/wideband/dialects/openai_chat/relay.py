@@ -146,7 +146,7 @@ class Relay:
             "created": told.created_s,
             "model": told.model,
             "provider": told.provider,
-        } | words.tier_field(told)
+        } | told.tier_field
         self._head = b"data: " + jsons.encode(fields)[:-1] + b","
         self._seen = before
 

@@ -11,7 +11,7 @@ from wideband.dialects.openai_chat import reasoning, words
 from wideband.dialects.openai_chat.decoder import StreamDecoder
 from wideband.dialects.openai_chat.plain import plain_choices, plain_reply, read_plain
 from wideband.dialects.openai_faults import encode_error
-from wideband.dialects.openai_usage import encode_usage
+from wideband.dialects.openai_usage import end_fields
 from wideband.wire import jsons
 
 Message = dict[str, Any]
@@ -36,7 +36,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
     choices = [_choice(choice, losses) for choice in reply.choices or (Choice(),)]
     _finish(choices, reply, envelope, closing)
     body["choices"] = choices
-    return jsons.encode(body | words.tier_field(envelope) | _end(closing)), losses
+    return jsons.encode(body | envelope.tier_field | end_fields(closing)), losses
 
 
 def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
@@ -45,7 +45,7 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
     if plain is not None:
         kept: dict[str, Any] = {name: raw for name, raw in jsons.fields(body).items() if name not in _WITHHELD}
         told_top = _top(envelope) | {"system_fingerprint": plain.system_fingerprint}
-        return jsons.encode(kept | told_top | {"choices": plain_choices(plain)} | _end(closing))
+        return jsons.encode(kept | told_top | {"choices": plain_choices(plain)} | end_fields(closing))
     return _reshaped(body, envelope, closing)
 
 
@@ -63,7 +63,7 @@ def _reshaped(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
     _finish(choices, reply, envelope, closing)
     kept = {key: value for key, value in fields.items() if key not in _WITHHELD}
     told_top = _top(envelope) | {"system_fingerprint": fields.get("system_fingerprint")}
-    return jsons.encode(kept | told_top | {"choices": choices} | _end(closing))
+    return jsons.encode(kept | told_top | {"choices": choices} | end_fields(closing))
 
 
 def _top(envelope: Envelope) -> dict[str, Json]:
@@ -74,15 +74,8 @@ def _top(envelope: Envelope) -> dict[str, Json]:
         "model": envelope.model,
         "provider": envelope.provider,
         "system_fingerprint": None,
-        **words.tier_field(envelope),
+        **envelope.tier_field,
     }
-
-
-def _end(closing: Closing) -> dict[str, Json]:
-    end: dict[str, Json] = {"usage": encode_usage(closing)}
-    if closing.metadata is not None:
-        end["openrouter_metadata"] = closing.metadata
-    return end
 
 
 def _finish(choices: list[dict[str, Json]], reply: Reply, envelope: Envelope, closing: Closing) -> None:

@@ -6,7 +6,6 @@ import msgspec
 
 from wideband.canon.events import FinishReason
 from wideband.dialects import loose
-from wideband.dialects.base import Envelope
 from wideband.wire import jsons
 
 NAME: Final = "openai_chat"
@@ -109,11 +108,6 @@ def finish_reason(native: str, called_tools: bool) -> FinishReason:
     """Return the canonical reason; a `stop` after tool calls is what some providers say for `tool_calls`."""
     reason = FINISH.get(native.lower(), "stop")
     return "tool_calls" if called_tools and reason == "stop" else reason
-
-
-def tier_field(envelope: Envelope) -> dict[str, Any]:
-    """Return what is told of the class of service that was given, where it is a matter."""
-    return {} if envelope.service_tier is None else {"service_tier": envelope.service_tier}
 
 
 def spoken(fields: dict[str, Any]) -> dict[str, Any]:

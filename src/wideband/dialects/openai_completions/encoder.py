@@ -19,7 +19,7 @@ from wideband.dialects.losses import LOSSES
 from wideband.dialects.openai_completions import words
 from wideband.dialects.openai_completions.logprobs import columns_of
 from wideband.dialects.openai_faults import encode_error
-from wideband.dialects.openai_usage import encode_usage
+from wideband.dialects.openai_usage import end_fields
 from wideband.wire import jsons
 
 Row = dict[str, Any]
@@ -35,12 +35,6 @@ def top(envelope: Envelope) -> Row:
         "provider": envelope.provider,
         "system_fingerprint": None,
     }
-
-
-def end(closing: Closing) -> Row:
-    """Return what is said of the whole at its end."""
-    told: Row = {"usage": encode_usage(closing)}
-    return told if closing.metadata is None else told | {"openrouter_metadata": closing.metadata}
 
 
 def asked(envelope: Envelope, name: str) -> Json:
@@ -88,7 +82,7 @@ class StreamEncoder:
 
     def close(self, closing: Closing) -> bytes:
         """Write the finish and the usage (in a chunk of its own where asked for), or the fault; then `[DONE]`."""
-        last = end(closing)
+        last = end_fields(closing)
         if closing.fault is not None:
             failed = self._choice(0, "", "error")
             error = {"error": encode_error(closing.fault, self._envelope.provider)}

@@ -8,9 +8,10 @@ from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.loose import obj, rows
 from wideband.dialects.openai_completions import words
 from wideband.dialects.openai_completions.decoder import StreamDecoder
-from wideband.dialects.openai_completions.encoder import asked, end, prompt_of, top, unmet, unsaid
+from wideband.dialects.openai_completions.encoder import asked, prompt_of, top, unmet, unsaid
 from wideband.dialects.openai_completions.logprobs import columns_of
 from wideband.dialects.openai_faults import encode_error
+from wideband.dialects.openai_usage import end_fields
 from wideband.wire import jsons
 
 Row = dict[str, Any]
@@ -30,7 +31,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
     echo = prompt if asked(envelope, "echo") is True else ""
     choices = [_choice(choice, echo, len(prompt), losses) for choice in reply.choices or (Choice(),)]
     _finish(choices, reply, envelope, closing)
-    return jsons.encode(top(envelope) | {"choices": choices} | end(closing)), losses
+    return jsons.encode(top(envelope) | {"choices": choices} | end_fields(closing)), losses
 
 
 def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
@@ -52,7 +53,7 @@ def relay_reply(body: bytes, envelope: Envelope, closing: Closing) -> bytes:
         choices.append(told | kept)
     _finish(choices, reply, envelope, closing)
     kept = {name: value for name, value in fields.items() if name not in words.OURS}
-    return jsons.encode(top(envelope) | kept | {"choices": choices} | end(closing))
+    return jsons.encode(top(envelope) | kept | {"choices": choices} | end_fields(closing))
 
 
 def _finish(choices: list[Row], reply: Reply, envelope: Envelope, closing: Closing) -> None:

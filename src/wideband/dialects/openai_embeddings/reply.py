@@ -122,4 +122,4 @@ def _top(envelope: Envelope) -> dict[str, Json]:
 def _end(closing: Closing, given: dict[str, Json]) -> dict[str, Json]:
     counted = encode_usage(closing)
     end: dict[str, Json] = {"usage": given | {name: counted[name] for name in _USAGE}}
-    return end if closing.metadata is None else end | {"openrouter_metadata": closing.metadata}
+    return end | closing.metadata_field

@@ -71,7 +71,7 @@ def _address(envelope: Envelope) -> Fields:
         "created_at": envelope.created_s,
         "model": envelope.model,
         "provider": envelope.provider,
-        **({} if envelope.service_tier is None else {"service_tier": envelope.service_tier}),
+        **envelope.tier_field,
     }
 
 

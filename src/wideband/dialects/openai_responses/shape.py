@@ -57,7 +57,7 @@ def response(
         **_ECHOED,
         **asked,
         **extras,
-        **({} if envelope.service_tier is None else {"service_tier": envelope.service_tier}),
+        **envelope.tier_field,
         **_FIXED,
         **rest,
     }
@@ -65,9 +65,7 @@ def response(
 
 def ending(closing: Closing, fault: Fault | None, finish: Finished | None, provider: str) -> tuple[str, dict[str, Any]]:
     """Return the status of a response that is over, and what its object says beside the output."""
-    rest: dict[str, Any] = {"usage": encode_usage(closing)}
-    if closing.metadata is not None:
-        rest["openrouter_metadata"] = closing.metadata
+    rest: dict[str, Any] = {"usage": encode_usage(closing), **closing.metadata_field}
     if fault is not None:
         return "failed", rest | {"error": failure(fault, provider), "error_type": fault.rule.error_type}
     reason = words.INCOMPLETE_WORDS.get(finish.reason) if finish is not None else None
