@@ -9,8 +9,7 @@ from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.routing.filters import FILTERS, RatesOf
 from wideband.routing.health import Health
 from wideband.routing.outlook import Outlook
-from wideband.routing.pace import slow_ones
-from wideband.routing.plan import pools_of, what_is_left
+from wideband.routing.plan import as_ranked, pools_of, what_is_left
 from wideband.routing.plans import FunnelStep, Weighed, Wish
 from wideband.routing.pools import Pool
 from wideband.routing.rankers import Scene, strategy, weigh
@@ -73,28 +72,30 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def explain(wish: Wish, catalogue: Catalogue, health: Health, now_ns: int, seed: int, rates_of: RatesOf) -> Explanation:
     """Explain what `plan` would do with the same arguments. Nothing is claimed and nothing changes."""
-    pools = pools_of(wish, catalogue, rates_of)
+    pools = pools_of(wish, catalogue, health, rates_of)
     funnel, fault = what_is_left(wish, pools)
-    kept: list[Candidate] = []
-    removed: list[tuple[int, Candidate]] = []
-    outputs = [500.0]
-    for own, pool in pools:
-        outlooks = health.outlooks(pool.stages[0], now_ns)
-        outputs += [outlook.output_tokens for outlook in outlooks.values()]
-        sight = _Sight(health, outlooks, now_ns, rates_of)
-        preferences = own.preferences
-        slow = slow_ones(preferences, health, now_ns, pool.endpoints)
-        scene = Scene(wish=own, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of, slow=slow, probing=False)
-        by_id = {endpoint.id: endpoint for endpoint in pool.endpoints}
-        # What one draw put first says little; the shares say what happens.
-        rows = sorted(weigh(scene, pool.endpoints), key=lambda row: (PLACES.index(row.note), -row.share))
-        kept += [sight.kept(by_id[row.endpoint_id], row, len(kept) + at) for at, row in enumerate(rows, 1)]
-        removed += [(at, sight.removed(endpoint, at, own)) for at, endpoint in _taken(pool)]
+    outlooks: dict[str, Outlook] = {}
+    for _, pool in pools:
+        outlooks |= health.outlooks(pool.stages[0], now_ns)
+    sight = _Sight(health, outlooks, now_ns, rates_of)
+    removed = [(at, sight.removed(endpoint, at, own)) for own, pool in pools for at, endpoint in _taken(pool)]
     removed.sort(key=lambda found: found[0])
+    kept: list[Candidate] = []
+    if fault is None:
+        pools, slow = as_ranked(wish, pools, funnel, health, now_ns)
+        for own, pool in pools:
+            scene = Scene(
+                wish=own, health=health, now_ns=now_ns, seed=seed, rates_of=rates_of, slow=slow, probing=False
+            )
+            by_id = {endpoint.id: endpoint for endpoint in pool.endpoints}
+            # What one draw put first says little; the shares say what happens.
+            rows = sorted(weigh(scene, pool), key=lambda row: (PLACES.index(row.note), -row.share))
+            kept += [sight.kept(by_id[row.endpoint_id], row, len(kept) + at) for at, row in enumerate(rows, 1)]
+    length = next((outlook.output_tokens for outlook in reversed(outlooks.values())), 500.0)
     return Explanation(
         wish=wish,
         strategy=strategy(wish),
-        output_tokens=min(outputs[-1], wish.max_tokens or outputs[-1]),
+        output_tokens=min(length, wish.max_tokens or length),
         funnel=tuple(funnel),
         candidates=(*kept, *(candidate for _, candidate in removed)),
         fault=fault,

@@ -10,6 +10,7 @@ from wideband.routing.load import Load
 from wideband.routing.minutes import KEPT_MINUTES, MINUTE_NS, Minute, Minutes, Speeds
 from wideband.routing.outlook import Outlook, Quality
 from wideband.routing.plans import Outcome
+from wideband.routing.pools import Sieve
 from wideband.routing.quality import SPEED_MINUTES, TOOL_MINUTES, qualities
 from wideband.routing.recent import Recent, expected
 from wideband.routing.sharing import Row
@@ -92,11 +93,12 @@ class Health:
     """The board. An endpoint never heard of is healthy.
 
     `version` grows with every change of state that this process sees or hears of; what only time changes (a rest that
-    ends) it cannot show.
+    ends) it cannot show. `sieve` is what plans by this board remember of the filters.
     """
 
     def __init__(self) -> None:
         self.version = self._latest_ns = 0
+        self.sieve = Sieve()
         self._records: dict[str, _Record] = {}
         # The endpoints with something held against them, so that a plan looks at few or none.
         self._troubled: dict[str, Breaker] = {}

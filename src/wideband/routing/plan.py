@@ -11,7 +11,7 @@ from wideband.routing.filters import FILTERS, RatesOf
 from wideband.routing.health import Health
 from wideband.routing.pace import slow_ones, speed_step
 from wideband.routing.plans import FunnelStep, Plan, Weighing, Wish
-from wideband.routing.pools import INITIAL, Pool, sift
+from wideband.routing.pools import INITIAL, Pool
 from wideband.routing.rankers import RANKERS, Scene, strategy
 
 REPEATS = "Leave Out Repeats"
@@ -31,20 +31,13 @@ def plan(
 
     May claim the probe of a half-open endpoint on the health board; the same arguments give the same plan otherwise.
     """
-    pools = pools_of(wish, catalogue, rates_of)
+    pools = pools_of(wish, catalogue, health, rates_of)
     funnel, fault = what_is_left(wish, pools)
-    total, count = funnel[0].endpoint_count, funnel[-1].endpoint_count
+    total = funnel[0].endpoint_count
     if fault is not None:
         return Plan(endpoints=(), funnel=tuple(funnel), strategy=strategy(wish), total=total, fault=fault)
-    if wish.apart:
-        pools, repeats = _without_repeats(pools)
-        if repeats:
-            count -= repeats
-            funnel.append(FunnelStep(REPEATS, count, "variants of one model share endpoints"))
-    preferences, slow = wish.preferences, dict[str, Endpoint]()
-    if preferences.min_throughput or preferences.max_latency_s:
-        slow = slow_ones(preferences, health, now_ns, [e for _, pool in pools for e in pool.endpoints])
-        funnel.append(speed_step(preferences, slow, count))
+    pools, slow = as_ranked(wish, pools, funnel, health, now_ns)
+    preferences = wish.preferences
     scene = Scene(
         wish=wish,
         health=health,
@@ -55,7 +48,13 @@ def plan(
         # Without fallbacks nothing would cover a probe.
         probing=preferences.allow_fallbacks,
     )
-    weighings = _weighings(scene, pools)
+    weighings = tuple(
+        [
+            RANKERS[strategy(own)](scene if own is wish else msgspec.structs.replace(scene, wish=own), pool)
+            for own, pool in pools
+            if pool.endpoints
+        ]
+    )
     return Plan(
         endpoints=tuple(_joined(preferences.allow_fallbacks or bool(preferences.order), weighings)),
         funnel=tuple(funnel),
@@ -65,9 +64,9 @@ def plan(
     )
 
 
-def pools_of(wish: Wish, catalogue: Catalogue, rates_of: RatesOf) -> Pools:
+def pools_of(wish: Wish, catalogue: Catalogue, health: Health, rates_of: RatesOf) -> Pools:
     """Return what the filters leave of each model, with the wish that holds for it."""
-    rows, models = catalogue.endpoints, wish.models
+    rows, models, sift = catalogue.endpoints, wish.models, health.sieve.sift
     if wish.apart:
         owns = [msgspec.structs.replace(wish, preferences=own) for own in wish.apart]
         return [(own, sift(own, rows.get(model, ()), rates_of)) for model, own in zip(models, owns, strict=True)]
@@ -101,6 +100,30 @@ def _funnel(pools: Pools) -> list[FunnelStep]:
     return steps
 
 
+def as_ranked(
+    wish: Wish, pools: Pools, funnel: list[FunnelStep], health: Health, now_ns: int
+) -> tuple[Pools, dict[str, Endpoint]]:
+    """Return the pools as the ranker gets them, and by id the endpoints known to be slow; adds to the funnel.
+
+    Every endpoint is in one pool only: its model's, or that of all models where they are ranked together.
+    """
+    count = funnel[-1].endpoint_count
+    if wish.apart:
+        pools, repeats = _without_repeats(pools)
+        if repeats:
+            count -= repeats
+            funnel.append(FunnelStep(REPEATS, count, "variants of one model share endpoints"))
+    preferences, slow = wish.preferences, dict[str, Endpoint]()
+    if preferences.min_throughput or preferences.max_latency_s:
+        slow = slow_ones(preferences, health, now_ns, [e for _, pool in pools for e in pool.endpoints])
+        funnel.append(speed_step(preferences, slow, count))
+    if preferences.sort_partition == "none" and len(pools) > 1:
+        together = [endpoint for _, pool in pools for endpoint in pool.endpoints]
+        families = tuple(family for _, pool in pools for family in pool.families if family)
+        pools = [(wish, Pool([together], families))]
+    return pools, slow
+
+
 def _without_repeats(pools: Pools) -> tuple[Pools, int]:
     """Return the pools without the endpoints that an earlier one holds already, and how many these were."""
     seen: set[str] = set()
@@ -112,21 +135,6 @@ def _without_repeats(pools: Pools) -> tuple[Pools, int]:
         fresh.append((own, pool if len(left) == len(pool.endpoints) else Pool([left], pool.families)))
         seen.update(endpoint.id for endpoint in left)
     return fresh, repeats
-
-
-def _weighings(scene: Scene, pools: Pools) -> tuple[Weighing, ...]:
-    """Rank the endpoints of each model, the models in the caller's order; or of all models together."""
-    if scene.wish.preferences.sort_partition == "none" and len(pools) > 1:
-        together = [endpoint for _, pool in pools for endpoint in pool.endpoints]
-        families = tuple(family for _, pool in pools for family in pool.families if family)
-        pools = [(scene.wish, Pool([together], families))]
-    return tuple(
-        [
-            RANKERS[strategy(own)](scene if own is scene.wish else msgspec.structs.replace(scene, wish=own), pool)
-            for own, pool in pools
-            if pool.endpoints
-        ]
-    )
 
 
 def _joined(falls_back: bool, weighings: Sequence[Weighing]) -> list[Endpoint]:

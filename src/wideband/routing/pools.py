@@ -17,6 +17,8 @@ INITIAL = "Initial Endpoints"
 # Callers write the lists of `provider.only` and the like, so what is remembered for them is bounded.
 _MOST_POOLS = 256
 _MOST_MODELS = 4096
+# Lists of more words are nobody's habit: what they leave is found anew, and takes no memory.
+_MOST_WORDS = 32
 
 # What filters look at. Of preferences that is everything but what only ranks; prices are looked at one by one.
 _RANKING = frozenset({"sort", "sort_partition", "min_throughput", "max_latency_s", "hedge", "options", "max_price"})
@@ -62,7 +64,7 @@ class _Table:
 
     def pool(self, wish: Wish, rates_of: RatesOf) -> Pool:
         preferences = wish.preferences
-        if preferences.max_price and self._has_hours:
+        if (preferences.max_price and self._has_hours) or _words(preferences) > _MOST_WORDS:
             return sifted(wish, self._endpoints, rates_of)
         key = (
             _ASKED(wish),
@@ -79,17 +81,27 @@ class _Table:
         return pool
 
 
-_tables: dict[int, _Table] = {}
+def _words(preferences: Preferences) -> int:
+    """Return how long the caller's lists are together."""
+    return len(preferences.only) + len(preferences.ignore) + len(preferences.order) + len(preferences.quantizations)
 
 
-def sift(wish: Wish, endpoints: Sequence[Endpoint], rates_of: RatesOf) -> Pool:
-    """Return what the filters leave of all of a model's endpoints; these must be the catalogue's own row of them."""
-    table = _tables.get(id(endpoints))
-    if table is None:
-        if len(_tables) >= _MOST_MODELS:
-            _tables.clear()
-        table = _tables[id(endpoints)] = _Table(endpoints)
-    return table.pool(wish, rates_of)
+class Sieve:
+    """The pools of one health board: what was weighed of them holds for what that board expects."""
+
+    __slots__ = ("_tables",)
+
+    def __init__(self) -> None:
+        self._tables: dict[int, _Table] = {}
+
+    def sift(self, wish: Wish, endpoints: Sequence[Endpoint], rates_of: RatesOf) -> Pool:
+        """Return what the filters leave of all of a model's endpoints, which are the catalogue's own row of them."""
+        table = self._tables.get(id(endpoints))
+        if table is None:
+            if len(self._tables) >= _MOST_MODELS:
+                self._tables.clear()
+            table = self._tables[id(endpoints)] = _Table(endpoints)
+        return table.pool(wish, rates_of)
 
 
 def sifted(wish: Wish, endpoints: Sequence[Endpoint], rates_of: RatesOf) -> Pool:

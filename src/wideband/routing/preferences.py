@@ -26,6 +26,7 @@ _MOST_DIGITS = 64
 _MOST_LIMIT = 10**12
 # More than all providers and formats there are.
 _MOST_SLUGS = 1000
+_LONGEST_SLUG = 128
 
 
 def decode_preferences(raw: dict[str, Any]) -> Preferences:
@@ -80,6 +81,8 @@ def _slugs(field: str, value: Json) -> tuple[str, ...]:
         raise invalid(f"{field} must be a list of strings.", field)
     if len(given) > _MOST_SLUGS:
         raise invalid(f"{field} must be a list of at most {_MOST_SLUGS} strings.", field)
+    if any(len(slug) > _LONGEST_SLUG for slug in given):
+        raise invalid(f"{field} holds a word of more than {_LONGEST_SLUG} letters.", field)
     return tuple(slug.strip() for slug in given if slug.strip())
 
 

@@ -44,12 +44,12 @@ def strategy(wish: Wish) -> str:
     return "order" if wish.preferences.order else wish.preferences.sort or wish.policy.ranker
 
 
-def weigh(scene: Scene, endpoints: Sequence[Endpoint]) -> list[Weighed]:
+def weigh(scene: Scene, pool: Pool) -> list[Weighed]:
     """Return what the ranker of a wish makes of endpoints, in its order; no probe is claimed."""
-    if not endpoints:
+    if not pool.endpoints:
         return []
     still = msgspec.structs.replace(scene, probing=False)
-    return RANKERS[strategy(scene.wish)](still, Pool([endpoints], (endpoints,))).rows({e.id for e in endpoints})
+    return RANKERS[strategy(scene.wish)](still, pool).rows({e.id for e in pool.endpoints})
 
 
 def by_market(scene: Scene, pool: Pool) -> Weighing:

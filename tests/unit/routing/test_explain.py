@@ -108,6 +108,36 @@ def test_each_model_keeps_its_own_variants() -> None:
     assert kept == [("m", "gift", 1), ("n", "other", 2), ("m", "cheap", None)]
 
 
+@pytest.mark.parametrize("preferences", [{"sort": {"by": "price", "partition": "none"}}, {"sort": "price"}])
+def test_models_are_ranked_together_or_apart_as_the_plan_does_it(preferences: dict[str, Any]) -> None:
+    rows = catalogue(CHEAP, DEAR, endpoint("other", model="n", usd=2))
+    asked = market(preferences, models=("m", "n"))
+    found = explain(asked, rows, Health(), NOW_NS, 1, base_rates)
+    made = plan(asked, rows, Health(), NOW_NS, 1)
+    assert [c.endpoint.id for c in found.candidates] == [e.id for e in made.endpoints]
+    assert [c.rank for c in found.candidates] == [1, 2, 3]
+    together = isinstance(preferences["sort"], dict)
+    assert sum(c.weighed.share for c in found.candidates if c.weighed) == pytest.approx(1 if together else 2)
+
+
+def test_an_endpoint_of_two_variants_is_asked_once_and_shown_once() -> None:
+    own = (refined(market().preferences, ["floor"]), market().preferences)
+    asked = msgspec.structs.replace(market(models=("m", "m")), preferences=own[0], apart=own)
+    found = explained(asked)
+    assert [c.endpoint.tag for c in found.candidates] == ["cheap", "middle", "dear"]
+    assert found.funnel == plan(asked, ROWS, Health(), NOW_NS, 1).funnel
+
+
+def test_a_speed_that_is_missed_is_told_as_the_plan_tells_it() -> None:
+    health = Health()
+    health.observe(success("cheap", NOW_NS - SECOND_NS, ttft_ms=900))
+    asked = market({"preferred_max_latency": 0.5, "sort": "price"})
+    found, made = explained(asked, health), plan(asked, ROWS, health, NOW_NS, 1)
+    assert found.funnel == made.funnel
+    assert [c.endpoint.id for c in found.candidates] == [e.id for e in made.endpoints]
+    assert whys(found)["cheap"] == NOTES["slow"]
+
+
 def test_every_note_has_its_words_and_its_place() -> None:
     assert set(PLACES) - {None} == set(NOTES)
     health = Health()

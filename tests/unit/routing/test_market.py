@@ -13,6 +13,7 @@ from wideband.routing.outlook import Outlook
 from wideband.routing.plan import base_rates, plan
 from wideband.routing.plans import Plan, Warm, Weighed, Wish
 from wideband.routing.policy import Policy, Weights
+from wideband.routing.pools import Pool
 from wideband.routing.preferences import SORTS
 from wideband.routing.rankers import RANKERS, Scene, weigh
 
@@ -337,8 +338,8 @@ def test_any_ranker_can_be_asked_what_it_weighs_without_claiming_a_probe(ranker:
     later = NOW_NS + 2 * SECOND_NS
     asked = asking({"sort": ranker})
     scene = Scene(wish=asked, health=board, now_ns=later, seed=1, rates_of=base_rates)
-    weighed = weigh(scene, [A, B, C])
+    weighed = weigh(scene, Pool([[A, B, C]], ([A, B, C],)))
     assert {row.tag for row in weighed} == {"a", "b", "c"}
     assert weighed[-1].note == "half_open"
-    assert weigh(scene, []) == []
+    assert weigh(scene, Pool([[]], ())) == []
     assert board.claim_probe("m@a", later)

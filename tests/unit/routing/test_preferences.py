@@ -77,6 +77,7 @@ def test_every_field_is_read() -> None:
         ({"preferred_max_latency": 10**400}, "provider.preferred_max_latency.p50"),
         ({"preferred_min_throughput": {"p90": float("inf")}}, "provider.preferred_min_throughput.p90"),
         ({"order": ["a"] * 1001}, "provider.order"),
+        ({"ignore": ["a" * 129]}, "provider.ignore"),
         ({"preferred_min_throughput": True}, "provider.preferred_min_throughput"),
         ({"options": []}, "provider.options"),
         ({"max_price": {"prompt": -1}}, "provider.max_price.prompt"),
