@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from wideband.canon.faults import invalid
 from wideband.catalog.presets import Preset, Shelf
 from wideband.clock import now_ns
 from wideband.store.changes import Changes
@@ -17,6 +18,13 @@ from wideband.store.versions import Versions
 from wideband.wire import jsons
 
 log = logging.getLogger("wideband.store")
+
+
+# Every process has the active versions in memory, and every version lies on the disk.
+MOST_PRESETS = 1000
+MOST_VERSIONS = 1000
+_OTHERS = "SELECT count(*) FROM preset WHERE account_id = ? AND slug <> ? AND NOT deleted"
+_OWN = "SELECT count(*) FROM preset_version WHERE account_id = ? AND slug = ?"
 
 
 class KeptPreset(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +101,10 @@ class PresetRoom:
             return _rows(db, " AND account_id = ? AND slug = ? ORDER BY v.version DESC", account_id, slug)
 
     def put(self, account_id: str, preset: Preset, creator: str) -> KeptPreset:
-        """Make a new version of a preset and the active one. Raises `Faulted` (not_found) without its account."""
+        """Make a new version of a preset and the active one.
+
+        Raises `Faulted`: not_found without its account, invalid_request where there are too many.
+        """
         with opened(self._home) as db:
             kept = _put(db, account_id, preset, creator)
         self._versions.bump()
@@ -150,10 +161,20 @@ def _rows(db: apsw.Connection, rest: str, *arguments: str) -> list[KeptPreset]:
     ]
 
 
+def _demand_room(db: apsw.Connection, account_id: str, slug: str) -> None:
+    """Check that there may be one more. Raises `Faulted` (invalid_request)."""
+    if db.execute(_OTHERS, (account_id, slug)).get >= MOST_PRESETS:
+        raise invalid(f"This account keeps {MOST_PRESETS} presets, the most there can be. Remove one.", "slug")
+    if db.execute(_OWN, (account_id, slug)).get >= MOST_VERSIONS:
+        message = f"`{slug}` has {MOST_VERSIONS} versions, the most there can be. Remove it and make it anew."
+        raise invalid(message, "slug")
+
+
 def _put(db: apsw.Connection, account_id: str, preset: Preset, creator: str) -> KeptPreset:
     at_ns = now_ns()
     with transaction(db):
         demand_account(db, account_id)
+        _demand_room(db, account_id, preset.slug)
         rows: list[tuple[Any, ...]] = db.execute(
             "INSERT INTO preset (account_id, slug, version, newest, created_ns, updated_ns, revision)"
             " VALUES (?1, ?2, 1, 1, ?3, ?3, ?4) ON CONFLICT DO UPDATE SET version = newest + 1, newest = newest + 1,"

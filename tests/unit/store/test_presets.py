@@ -56,6 +56,23 @@ async def test_a_removed_preset_leaves_no_version_and_its_numbers_are_not_given_
     presets.close()
 
 
+async def test_an_account_keeps_a_bounded_number_of_presets_and_of_versions(
+    ledger: LocalLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wideband.store.presets.MOST_PRESETS", 2)
+    monkeypatch.setattr("wideband.store.presets.MOST_VERSIONS", 3)
+    presets = room(ledger)
+    for slug in ("one", "two", "two", "two"):
+        presets.put("local", Preset(slug=slug), "key")
+    with pytest.raises(Faulted, match="keeps 2 presets"):
+        presets.put("local", Preset(slug="three"), "key")
+    with pytest.raises(Faulted, match="has 3 versions"):
+        presets.put("local", Preset(slug="two"), "key")
+    assert presets.remove("local", "two")
+    assert presets.put("local", Preset(slug="three"), "key").version == 1
+    presets.close()
+
+
 async def test_an_accounts_own_preset_comes_before_the_files_and_is_nobody_elses(ledger: LocalLedger) -> None:
     presets = room(ledger)
     assert presets.find("local", "house") is SHELVED
