@@ -33,13 +33,42 @@ class Addressed(msgspec.Struct, gc=False):
     user: str | None = None
 
 
+class _Include(msgspec.Struct, gc=False):
+    """`stream_options` (`include_usage`) and `usage` (`include`)."""
+
+    include_usage: bool | None = None
+    include: bool | None = None
+
+
+class Streamed(Addressed, gc=False):
+    """What bodies of the older protocols say of how they are answered."""
+
+    stream: bool | None = None
+    stream_options: _Include | None = None
+    usage: _Include | None = None
+
+    @property
+    def asks_for_usage(self) -> bool:
+        """Whether a stream's end is to tell counts."""
+        options, usage = self.stream_options, self.usage
+        return bool((options and options.include_usage) or (usage and usage.include))
+
+
 T = TypeVar("T", bound=Addressed)
 R = TypeVar("R", bound=msgspec.Struct)
 
-_REMEDIES: Final[dict[str, str]] = {
+# What to do about a field that was refused, for the fields that these protocols share.
+REMEDIES: Final[dict[str, str]] = {
+    "frequency_penalty": "Send a number from -2 to 2.",
     "model": 'Send the id of a model, such as "openai/text-embedding-3-small", as a string.',
     "models": "Send a list of model ids.",
+    "presence_penalty": "Send a number from -2 to 2.",
     "provider": "Send an object of routing preferences.",
+    "stream": "Send true or false.",
+    "temperature": "Send a number from 0 to 2.",
+    "top_k": "Send a whole number from 0 up.",
+    "top_logprobs": "Send a whole number from 0 to 20.",
+    "top_p": "Send a number from 0 to 1.",
 }
 _LONGEST_SHOWN = 40
 # What a token id is worth in characters, for estimates.
@@ -65,7 +94,7 @@ def read_typed(
 def need_model(told: Addressed, remedies: Mapping[str, str]) -> None:
     """Check that a body says which model is asked. Raises `Faulted`."""
     if not (told.model or told.models):
-        raise missing("model", _REMEDIES | dict(remedies))
+        raise missing("model", REMEDIES | dict(remedies))
 
 
 def read_body(body: bytes, reader: jsons.Reader[T], remedies: Mapping[str, str]) -> T:
@@ -150,7 +179,7 @@ def _refused(told: str, remedies: Mapping[str, str], body: bytes, shown: frozens
         return invalid(f"The body is not a request: {told}. Send one JSON object.")
     path = found["path"]
     top = re.split(r"[.\[]", path, maxsplit=1)[0]
-    remedy = remedies.get(top) or _REMEDIES.get(top, "Correct it or leave it out.")
+    remedy = remedies.get(top) or REMEDIES.get(top, "Correct it or leave it out.")
     what = found["what"][:1].lower() + found["what"][1:]
     return invalid(f"`{path}`: {what}{_shown(body, top) if top in shown else ''}. {remedy}", path)
 

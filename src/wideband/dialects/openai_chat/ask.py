@@ -10,11 +10,12 @@ from wideband.canon.request import Effort
 from wideband.dialects import openings
 from wideband.dialects.base import Ask
 from wideband.dialects.bodies import (
-    Addressed,
+    REMEDIES,
     Heat,
     Natural,
     Penalty,
     Positive,
+    Streamed,
     Unit,
     for_gateway,
     need_model,
@@ -95,21 +96,11 @@ class ReasoningProbe(msgspec.Struct, gc=False):
     summary: str | None = None
 
 
-class IncludeProbe(msgspec.Struct, gc=False):
-    """`stream_options` (`include_usage`) and `usage` (`include`)."""
-
-    include_usage: bool | None = None
-    include: bool | None = None
-
-
-class Body(Addressed, gc=False):
+class Body(Streamed, gc=False):
     """The fields of a request whose types matter here; null stands for not sent, and unknown fields are let through."""
 
     messages: list[MessageProbe] | None = None
     prompt: str | None = None
-    stream: bool | None = None
-    stream_options: IncludeProbe | None = None
-    usage: IncludeProbe | None = None
     max_tokens: Positive = None
     max_completion_tokens: Positive = None
     n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
@@ -144,31 +135,23 @@ class Body(Addressed, gc=False):
 
 # What to do about a field that was refused, by its top-level name.
 _REMEDIES: Final[dict[str, str]] = {
-    "frequency_penalty": "Send a number from -2 to 2.",
+    **REMEDIES,
     "function_call": 'Send "auto", "none" or {"name": ...}.',
     "logit_bias": "Send an object of token ids and numbers from -100 to 100.",
     "max_completion_tokens": "Send a whole number above 0, or leave it out.",
     "max_tokens": "Send a whole number above 0, or leave it out.",
     "messages": "Send a list of messages, each with a `role` (system, developer, user, assistant, tool) and `content`.",
     "model": 'Send the id of a model, such as "openai/gpt-5", as a string.',
-    "models": "Send a list of model ids.",
     "n": "Send a whole number from 1 to 128.",
-    "presence_penalty": "Send a number from -2 to 2.",
     "prompt": "Send a string, or `messages` in its place.",
-    "provider": "Send an object of routing preferences.",
     "reasoning": 'Send an object such as {"effort": "medium"} or {"max_tokens": 2000}.',
     "reasoning_effort": "Send none, minimal, low, medium, high, xhigh or max.",
     "repetition_penalty": "Send a number above 0, up to 2.",
     "response_format": 'Send an object with a `type`, such as {"type": "json_object"}.',
     "seed": "Send a whole number.",
     "stop": "Send a string or a list of at most 4 strings.",
-    "stream": "Send true or false.",
-    "temperature": "Send a number from 0 to 2.",
     "tool_choice": 'Send "auto", "none", "required" or {"type": "function", "function": {"name": ...}}.',
     "tools": 'Send a list of {"type": "function", "function": {"name": ..., "parameters": ...}}.',
-    "top_k": "Send a whole number from 0 up.",
-    "top_logprobs": "Send a whole number from 0 to 20.",
-    "top_p": "Send a number from 0 to 1.",
 }
 
 # What a field may say without asking for anything.
@@ -217,11 +200,10 @@ def read(body: bytes) -> Ask:
     for name in ("tools", "functions"):
         if name in fields:
             chars += len(bytes(fields[name]))
-    options, usage = told.stream_options, told.usage
     return Ask(
         dialect=words.NAME,
         stream=bool(told.stream),
-        include_usage=bool((options and options.include_usage) or (usage and usage.include)),
+        include_usage=told.asks_for_usage,
         max_tokens=told.max_completion_tokens or told.max_tokens,
         n=told.n or 1,
         prompt_chars=chars,

@@ -7,11 +7,11 @@ import msgspec
 from wideband.canon.request import Effort
 from wideband.dialects.base import OPENING_CHARS, Ask
 from wideband.dialects.bodies import (
-    Addressed,
     Heat,
     Natural,
     Penalty,
     Positive,
+    Streamed,
     Unit,
     chars_of,
     for_gateway,
@@ -26,13 +26,6 @@ from wideband.wire import jsons
 _Count = Annotated[int, msgspec.Meta(ge=1, le=128)] | None
 
 
-class Usage(msgspec.Struct, gc=False):
-    """`stream_options` (`include_usage`) and `usage` (`include`)."""
-
-    include_usage: bool | None = None
-    include: bool | None = None
-
-
 class Reasoning(msgspec.Struct, gc=False):
     """`reasoning`, OpenRouter's object."""
 
@@ -42,13 +35,10 @@ class Reasoning(msgspec.Struct, gc=False):
     exclude: bool | None = None
 
 
-class Body(Addressed, gc=False):
+class Body(Streamed, gc=False):
     """The fields of a request whose types matter here."""
 
     prompt: str | list[str | int | list[int]] | None = None
-    stream: bool | None = None
-    stream_options: Usage | None = None
-    usage: Usage | None = None
     max_tokens: Positive = None
     n: _Count = None
     best_of: _Count = None
@@ -80,10 +70,7 @@ REMEDIES: Final[dict[str, str]] = {
     "n": "Send a whole number from 1 to 128.",
     "prompt": "Send a string, a list of strings, token ids, or a list of lists of them.",
     "stop": "Send a string or a list of strings.",
-    "stream": "Send true or false.",
     "suffix": "Send what is to follow the answer as a string.",
-    "temperature": "Send a number from 0 to 2.",
-    "top_p": "Send a number from 0 to 1.",
 }
 
 _read = jsons.Reader(Body)
@@ -100,14 +87,13 @@ def read(body: bytes) -> Ask:
     """Check and measure a caller's body; see `dialects.base.Dialect.read`."""
     told = check(body)
     prompts = one_by_one(told.prompt)
-    options, usage = told.stream_options, told.usage
     # Drafts that are thrown away are charged too.
     answers = told.n or 1 if told.stream else max(told.n or 1, told.best_of or 1)
     asking = prompts[0][:OPENING_CHARS] if isinstance(prompts[0], str) else ""
     return Ask(
         dialect=words.NAME,
         stream=bool(told.stream),
-        include_usage=bool((options and options.include_usage) or (usage and usage.include)),
+        include_usage=told.asks_for_usage,
         max_tokens=told.max_tokens,
         n=answers * len(prompts),
         prompt_chars=sum(map(chars_of, prompts)),

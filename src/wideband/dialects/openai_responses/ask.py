@@ -11,6 +11,7 @@ from wideband.canon.request import Effort
 from wideband.dialects import openings
 from wideband.dialects.base import Ask
 from wideband.dialects.bodies import (
+    REMEDIES,
     Addressed,
     Heat,
     Natural,
@@ -120,27 +121,19 @@ class Body(Addressed, gc=False):
 
 # What to do about a field that was refused, by its top-level name.
 _REMEDIES: Final[dict[str, str]] = {
+    **REMEDIES,
     "background": "Send false, or leave it out.",
-    "frequency_penalty": "Send a number from -2 to 2.",
     "include": "Send a list of strings.",
     "input": "Send a string, or a list of items such as messages with a `role` and `content`.",
     "instructions": "Send a string.",
     "max_output_tokens": "Send a whole number above 0, or leave it out.",
     "model": 'Send the id of a model, such as "openai/gpt-5", as a string.',
-    "models": "Send a list of model ids.",
-    "presence_penalty": "Send a number from -2 to 2.",
-    "provider": "Send an object of routing preferences.",
     "reasoning": 'Send an object such as {"effort": "medium"}; efforts go from none, minimal, low to high, xhigh, max.',
     "stop": "Send a string or a list of strings.",
     "store": "Send false, or leave it out.",
-    "stream": "Send true or false.",
-    "temperature": "Send a number from 0 to 2.",
     "text": 'Send an object such as {"format": {"type": "json_object"}}.',
     "tool_choice": 'Send "auto", "none", "required" or {"type": "function", "name": ...}.',
     "tools": 'Send a list of {"type": "function", "name": ..., "parameters": ...}.',
-    "top_k": "Send a whole number from 0 up.",
-    "top_logprobs": "Send a whole number from 0 to 20.",
-    "top_p": "Send a number from 0 to 1.",
 }
 
 # What asks for an answer, or for a part of the question, that would have to be stored here.
@@ -156,7 +149,7 @@ _REFERENCE: Final = (
 )
 _ROLES: Final = frozenset({"assistant", "developer", "system", "user"})
 _CALLS: Final = frozenset({words.FUNCTION_CALL, words.CUSTOM_CALL})
-_OUTPUTS: Final = frozenset({words.FUNCTION_OUTPUT, words.CUSTOM_OUTPUT})
+_PAIRED: Final = _CALLS | {words.FUNCTION_OUTPUT, words.CUSTOM_OUTPUT}
 
 # What a field may say without asking for anything.
 _DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
@@ -200,7 +193,7 @@ def _check_item(item: ItemProbe, at: int) -> None:
         raise invalid(f"`{path}` is none of user, assistant, system and developer.", path)
     if kind in _CALLS and not item.name:
         raise invalid(f"`input[{at}].name` is missing. Name the tool that was called.", f"input[{at}].name")
-    if kind in _CALLS | _OUTPUTS and not item.call_id:
+    if kind in _PAIRED and not item.call_id:
         path = f"input[{at}].call_id"
         raise invalid(f"`{path}` is missing. A call and its output share a `call_id`.", path)
 
