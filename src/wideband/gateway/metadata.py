@@ -12,7 +12,7 @@ from wideband.catalog.rows import NANO, Catalogue, Endpoint, Model
 from wideband.dialects.base import Dialect
 from wideband.metering.record import Try
 from wideband.routing.plans import Plan
-from wideband.routing.variants import VARIANTS, find_model
+from wideband.routing.variants import LONGEST_NAME, VARIANTS, find_model
 
 # Where a client can read what a code of `error.availability` means.
 AVAILABILITY_PATH = "/api/v1/availability"
@@ -30,6 +30,8 @@ FINAL = frozenset({400, 401, 402, 403, 404, 413, 422})
 
 def unknown_model(name: str, catalogue: Catalogue) -> Fault:
     """Say that no model has this name, with the nearest names there are."""
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:40]}..."
     base, colon, variant = name.rpartition(":")
     named = find_model(base, catalogue) if colon else None
     if named is not None:

@@ -37,6 +37,14 @@ async def test_a_provider_that_counts_is_asked_with_the_headers_of_the_client() 
     assert sent.released
 
 
+async def test_a_name_of_any_length_is_told_in_short() -> None:
+    body = jsons.encode({**ASK, "model": "b" * 1_000_000})
+    on = scene()
+    with pytest.raises(Faulted, match="is not a valid model ID") as caught:
+        await count_tokens(on.exchange, DIALECTS[on.dialect], body, {}, Client())
+    assert len(jsons.encode([caught.value.fault.message, caught.value.fault.details])) < 1000
+
+
 async def test_what_only_an_accounts_own_key_opens_is_estimated() -> None:
     on = stage({"a": []}, endpoint("a", "acme/other"), dialect="anthropic_messages")
     with pytest.raises(Faulted):
