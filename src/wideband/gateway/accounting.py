@@ -35,19 +35,19 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     is_byok: bool = False
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a request. `outcome` is for the health board; None when no try was committed."""
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a request. `outcome` is for the health board; None when no try was committed."""
 
     closing: Closing
     facts: Facts
     outcome: Outcome | None = None
 
 
-def account_for(work: Work, trial: Trial | None, fault: Fault | None) -> Account:
+def ending_of(work: Work, trial: Trial | None, fault: Fault | None) -> Ending:
     """Work out what is charged and what is told of it."""
     if trial is None:
         bill = Bill()
-        return Account(closing=_closing(work, None, fault, bill), facts=_facts(work, None, fault, bill))
+        return Ending(closing=_closing(work, None, fault, bill), facts=_facts(work, None, fault, bill))
     usage = work.meter.usage(work.ask.prompt_chars)
     rates = rates_at(work, trial.endpoint, usage.prompt_tokens)
     price = charge(rates, usage, work.ask.images)
@@ -64,7 +64,7 @@ def account_for(work: Work, trial: Trial | None, fault: Fault | None) -> Account
         structured_verdict=structured,
     )
     outcome = msgspec.structs.replace(_outcome(work, trial, fault, bill), tool_calls=tools, structured=structured)
-    return Account(closing=_closing(work, trial, fault, bill), facts=facts, outcome=outcome)
+    return Ending(closing=_closing(work, trial, fault, bill), facts=facts, outcome=outcome)
 
 
 def _verdicts(work: Work, trial: Trial, fault: Fault | None) -> tuple[Verdict | None, Verdict | None]:

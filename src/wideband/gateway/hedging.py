@@ -22,7 +22,7 @@ OUTRUN = Fault(kind=FaultKind.CANCELLED, message="Another try was faster.")
 GIVEN_UP = Fault(kind=FaultKind.CANCELLED, message="Given up with the request.")
 
 
-class Book(Protocol):
+class Trier(Protocol):
     """Who makes tries and writes down how they end."""
 
     def begin(self, endpoint: Endpoint, watch: Watch, meter: Meter, *, hedge: bool = False) -> Trial: ...
@@ -36,8 +36,8 @@ class Race:
     with a watch and a meter of its own. When the second fails while the first still waits, another takes its place.
     """
 
-    def __init__(self, work: Work, book: Book, flow: Failover, first: Trial, late_s: float) -> None:
-        self._work, self._book, self._flow, self._first = work, book, flow, first
+    def __init__(self, work: Work, trier: Trier, flow: Failover, first: Trial, late_s: float) -> None:
+        self._work, self._trier, self._flow, self._first = work, trier, flow, first
         self._second: Trial | None = None
         self._task: asyncio.Task[tuple[Trial, Fault | None] | None] | None = None
         self._is_first_over = False
@@ -60,16 +60,16 @@ class Race:
             if self._task is not None:
                 # What lost has ended at once; its record comes before the winner's.
                 await asyncio.wait({self._task})
-            return first, self._book.end(first, fault)
+            return first, self._trier.end(first, fault)
         self._is_first_over = True
-        ended = self._book.end(first, fault)
+        ended = self._trier.end(first, fault)
         if self._second is not None:
             self._follow(self._second)
         last = await self._task if self._task is not None else None
         if last is None:
             return first, ended
         trial, fault = last
-        return trial, self._book.end(trial, fault)
+        return trial, self._trier.end(trial, fault)
 
     async def abandon(self) -> None:
         """End what still runs beside the first try, which ended with its task."""
@@ -103,7 +103,7 @@ class Race:
             while (endpoint := self._next()) is not None:
                 self._raced[endpoint.id] = endpoint
                 try:
-                    trial = self._second = self._book.begin(endpoint, watch, self._first.meter.beside(), hedge=True)
+                    trial = self._second = self._trier.begin(endpoint, watch, self._first.meter.beside(), hedge=True)
                 except Faulted as error:
                     self._flow.refused(endpoint, error.fault)
                     return None
@@ -111,7 +111,7 @@ class Race:
                 if trial.committed or self._is_first_over:
                     return trial, fault
                 self._second = None
-                self._book.end(trial, fault)
+                self._trier.end(trial, fault)
             return None
         finally:
             watch.close()
@@ -122,7 +122,7 @@ class Race:
             return await trial.run()
         except BaseException:
             if not trial.committed:
-                self._book.end(trial, GIVEN_UP)
+                self._trier.end(trial, GIVEN_UP)
             raise
 
     # -- who wins ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from wideband.clock import now_ns
 from wideband.dialects import seals
 from wideband.dialects.base import Closing, Envelope
 from wideband.dialects.vectors import read_vector, write_vector
-from wideband.gateway.accounting import Account, account_for
+from wideband.gateway.accounting import Ending, ending_of
 from wideband.gateway.caching import CacheWish, Slot, forbids_keeping, slot_key
 from wideband.gateway.lanes import FastLane
 from wideband.gateway.trial import Trial
@@ -90,10 +90,10 @@ class Kept:
         work.losses.extend(losses)
         return body
 
-    def record(self, work: Work, account: Account) -> Generation:
+    def record(self, work: Work, ending: Ending) -> Generation:
         """Return the record of the request: whose answer it was, and that it cost nothing. No try stands in it."""
         answer, first = self._answer, self._reply.choices[0]
-        facts = msgspec.structs.replace(account.facts, is_replayed=True)
+        facts = msgspec.structs.replace(ending.facts, is_replayed=True)
         return msgspec.structs.replace(
             work.meter.close(facts),
             model=answer.model,
@@ -148,15 +148,15 @@ def _look(work: Work, wish: CacheWish, replies: Replies) -> Kept | None:
 
 async def replay(work: Work, kept: Kept) -> tuple[Generation, bytes]:
     """Return the record of a request that is answered from the cache, and its whole answer."""
-    account = account_for(work, None, None)
-    body = kept.write(work, account.closing)
-    losses = tuple(sorted({*account.facts.losses, *(loss.feature for loss in work.losses)}))
-    return msgspec.structs.replace(kept.record(work, account), losses=losses), body
+    ending = ending_of(work, None, None)
+    body = kept.write(work, ending.closing)
+    losses = tuple(sorted({*ending.facts.losses, *(loss.feature for loss in work.losses)}))
+    return msgspec.structs.replace(kept.record(work, ending), losses=losses), body
 
 
-async def keep(work: Work, trial: Trial, account: Account) -> None:
+async def keep(work: Work, trial: Trial, ending: Ending) -> None:
     """Keep the answer of a try, if it is whole and says something."""
-    replies, slot, facts = work.exchange.replies, work.slot, account.facts
+    replies, slot, facts = work.exchange.replies, work.slot, ending.facts
     if replies is None or slot is None or facts.fault is not None or facts.is_insured or trial.broke is not None:
         return
     reply = trial.whole[1] if trial.whole is not None else fold(trial.said or [])

@@ -10,7 +10,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Ask, Closing, Dialect, Envelope
 from wideband.gateway import metadata, replies
-from wideband.gateway.accounting import Account, account_for, blamed
+from wideband.gateway.accounting import Ending, blamed, ending_of
 from wideband.gateway.auto import note_routed
 from wideband.gateway.byok import own_only
 from wideband.gateway.caching import settled
@@ -127,7 +127,7 @@ class Session:
         try:
             await self._settle(record)
         except Faulted as error:
-            await self._refuse(error.fault, account_for(self.work, None, error.fault).closing)
+            await self._refuse(error.fault, ending_of(self.work, None, error.fault).closing)
             return
         if not self.sink.gone:
             await self._deliver(body)
@@ -172,28 +172,28 @@ class Session:
         """Charge, record, and only then end the answer: what the caller has seen whole is on the disk."""
         work = self.work
         work.watch.phase = "idle"
-        account = account_for(work, trial, fault)
-        if account.outcome is not None:
-            self._learn(account.outcome, trial)
+        ending = ending_of(work, trial, fault)
+        if ending.outcome is not None:
+            self._learn(ending.outcome, trial)
         try:
-            tail = b"" if trial is None or self.sink.gone else self._tail(trial, account.closing)
+            tail = b"" if trial is None or self.sink.gone else self._tail(trial, ending.closing)
         except Exception:
             log.exception("the answer of request %s could not be ended: a defect of ours", self.id)
             if trial is None or not work.content_sent:
                 await self._finish(None, INTERNAL)
                 return
-            account = account_for(work, trial, INTERNAL)
-            tail = self.dialect.stream_encoder(trial.envelope).close(account.closing)
-        record = work.meter.close(account.facts)
+            ending = ending_of(work, trial, INTERNAL)
+            tail = self.dialect.stream_encoder(trial.envelope).close(ending.closing)
+        record = work.meter.close(ending.facts)
         try:
             await self._settle(record)
         except Faulted as error:
-            await self._refuse(error.fault, account.closing)
+            await self._refuse(error.fault, ending.closing)
             return
         if work.slot is not None and trial is not None:
-            await self._keep(trial, account)
+            await self._keep(trial, ending)
         if not self.sink.gone:
-            await self._end(trial, fault, account.closing, tail)
+            await self._end(trial, fault, ending.closing, tail)
 
     async def _settle(self, record: Generation) -> None:
         """Make the charge and the record durable. Raises `Faulted` (unavailable)."""
@@ -209,9 +209,9 @@ class Session:
         )
         self.exchange.observer.finished(record)
 
-    async def _keep(self, trial: Trial, account: Account) -> None:
+    async def _keep(self, trial: Trial, ending: Ending) -> None:
         try:
-            await replies.keep(self.work, trial, account)
+            await replies.keep(self.work, trial, ending)
         except Exception:
             log.exception("the answer of request %s could not be kept: a defect of ours", self.id)
 

@@ -10,7 +10,7 @@ import msgspec
 from wideband.catalog.rows import Endpoint
 from wideband.routing.filters import FILTERS, RatesOf
 from wideband.routing.plans import FunnelStep, Preferences, Wish
-from wideband.routing.scales import Shelf
+from wideband.routing.scales import HeldScales
 
 INITIAL = "Initial Endpoints"
 
@@ -35,10 +35,10 @@ class Pool:
     """What is left of a model's endpoints. `families` are all the endpoints of its models: the peers of those here.
 
     `stages` is what was there at first and after each filter, `cuts` the filters that took something away, `steps` the
-    funnel without their reasons. `shelf` keeps what was weighed of it last.
+    funnel without their reasons. `held` keeps what was weighed of it last.
     """
 
-    __slots__ = ("cuts", "endpoints", "families", "shelf", "stages", "steps")
+    __slots__ = ("cuts", "endpoints", "families", "held", "stages", "steps")
 
     def __init__(self, stages: Sequence[Sequence[Endpoint]], families: tuple[Sequence[Endpoint], ...]) -> None:
         self.stages = stages
@@ -46,7 +46,7 @@ class Pool:
         self.families = families
         self.cuts = [at for at in range(len(stages) - 1) if len(stages[at + 1]) < len(stages[at])]
         self.steps = [_step(at, len(stage)) for at, stage in enumerate(stages)]
-        self.shelf = Shelf()
+        self.held = HeldScales()
 
 
 class _Table:

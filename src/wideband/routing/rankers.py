@@ -137,7 +137,7 @@ def _scales(scene: Scene, pool: Pool) -> Scales:
     outlooks = health.outlooks(pool.families[0], now_ns)
     for family in pool.families[1:]:
         outlooks = {**outlooks, **health.outlooks(family, now_ns)}
-    return pool.shelf.scales(scene.wish, pool.endpoints, outlooks)
+    return pool.held.scales(scene.wish, pool.endpoints, outlooks)
 
 
 def _costs(scene: Scene, scales: Scales, *, caching: bool = False) -> list[float]:

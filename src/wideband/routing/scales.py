@@ -43,7 +43,7 @@ class Scales(msgspec.Struct, frozen=True, kw_only=True):
     places: dict[str, int]
 
 
-class Shelf:
+class HeldScales:
     """Where the scales of a pool are kept until the outlook of its endpoints changes."""
 
     __slots__ = ("_kinds", "_longest", "_outlooks", "_weights")
