@@ -26,6 +26,8 @@ _KINDS: dict[str, type[Part]] = {
 }
 # Whose relays pass seals of thinking on as they are.
 _UNTAGGED = frozenset({"openai_chat", "anthropic_messages"})
+# Whose relay passes thinking on though nobody asked for it, and whose takes only the words out and leaves the seals.
+_SHOWS_THINKING, _SHOWS_SEALS = "anthropic_messages", "openai_responses"
 _VECTOR = Vector.__name__
 _SECOND_NS = 1_000_000_000
 
@@ -47,7 +49,8 @@ class _Choice(msgspec.Struct, frozen=True, kw_only=True):
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What lies in the cache; `source_id` is the generation that was paid for.
 
-    `tagged` says that its caller got the seals of thinking with the name of their provider.
+    `tagged` says that its caller got the seals of thinking with the name of their provider, `hides` that it got no
+    thinking at all.
     """
 
     source_id: str
@@ -57,6 +60,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_id: str
     simulated: bool
     tagged: bool
+    hides: bool
     choices: list[_Choice]
     extras: dict[str, Json]
 
@@ -80,7 +84,7 @@ class Kept:
             asked=ask.fields,
             created_s=work.created_ns // _SECOND_NS,
             include_usage=ask.include_usage,
-            hides_reasoning=ask.hides_reasoning,
+            hides_reasoning=answer.hides,
         )
         if ask.stream:
             encoder = dialect.stream_encoder(envelope)
@@ -176,7 +180,8 @@ def _is_whole(work: Work, reply: Reply) -> bool:
 
 
 def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
-    endpoint = trial.endpoint
+    endpoint, hides = trial.endpoint, work.ask.hides_reasoning
+    relay = work.dialect.name if trial.lane.name == FastLane.name else None
     return _Answer(
         source_id=work.id,
         model=endpoint.model,
@@ -184,11 +189,12 @@ def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
         provider_slug=endpoint.provider.slug,
         endpoint_id=endpoint.row_id,
         simulated=endpoint.simulated,
-        tagged=trial.lane.name != FastLane.name or work.dialect.name not in _UNTAGGED,
+        tagged=relay not in _UNTAGGED,
+        hides=hides and relay not in {_SHOWS_THINKING, _SHOWS_SEALS},
         choices=[
             _Choice(
                 index=choice.index,
-                parts=[_part(part) for part in choice.parts],
+                parts=[_part(part, wordless=hides and relay == _SHOWS_SEALS) for part in choice.parts],
                 finish=choice.finish or "stop",
                 native_finish=choice.native_finish,
                 stop_sequence=choice.stop_sequence,
@@ -200,7 +206,9 @@ def _written(work: Work, trial: Trial, reply: Reply) -> _Answer:
     )
 
 
-def _part(part: Part) -> _Part:
+def _part(part: Part, *, wordless: bool) -> _Part:
+    if wordless and isinstance(part, Reasoning):
+        part = msgspec.structs.replace(part, text="")
     # A vector stays the bytes it came in.
     said = write_vector(part) if isinstance(part, Vector) else part
     return _Part(type(part).__name__, msgspec.Raw(jsons.encode(said)))

@@ -352,10 +352,21 @@ BODIES: dict[str, dict[str, Any]] = {
     "anthropic_messages": {**ASK, "max_tokens": 4000, "thinking": {"type": "enabled", "budget_tokens": 1024}},
     "gemini_generate": {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]},
 }
+# The same, asked so that thinking is shown where it is not above, and not where it is.
+OTHER_BODIES: dict[str, dict[str, Any]] = {
+    "openai_chat": {**ASK, "reasoning": {"exclude": True}},
+    "openai_responses": {**BODIES["openai_responses"], "reasoning": {"exclude": True}},
+    "anthropic_messages": {**ASK, "max_tokens": 4000},
+    "gemini_generate": {
+        **BODIES["gemini_generate"],
+        "generationConfig": {"thinkingConfig": {"includeThoughts": True}},
+    },
+}
 
 
-def asked(dialect: str, *, streamed: bool) -> bytes:
-    body = jsons.encode(BODIES[dialect] | ({"stream": True} if streamed and dialect != "gemini_generate" else {}))
+def asked(dialect: str, *, streamed: bool, otherwise: bool = False) -> bytes:
+    fields = (OTHER_BODIES if otherwise else BODIES)[dialect]
+    body = jsons.encode(fields | ({"stream": True} if streamed and dialect != "gemini_generate" else {}))
     absorb = DIALECTS[dialect].absorb
     if absorb is None:
         return body
@@ -395,15 +406,16 @@ def heard(dialect: str, client: Client, *, streamed: bool) -> Reply:
     return msgspec.structs.replace(got, id=None, created_s=None, usage=None, extras={})
 
 
+@pytest.mark.parametrize("otherwise", [False, True], ids=["asked plainly", "asked otherwise"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("case", sorted(REPLIES))
 @pytest.mark.parametrize(("inward", "outward"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 async def test_a_hit_says_what_the_miss_said(
-    replies: Replies, inward: str, outward: str, case: str, streamed: bool
+    replies: Replies, inward: str, outward: str, case: str, streamed: bool, otherwise: bool
 ) -> None:
     act = answering(outward, case, streamed=streamed)
     on = cached(replies, {"a": [act, failure(500)]}, endpoint("a", dialect=outward), dialect=inward)
-    body = asked(inward, streamed=streamed)
+    body = asked(inward, streamed=streamed, otherwise=otherwise)
     first, second = await ask(on, body, "gen-1"), await ask(on, body, "gen-2")
     assert (status(first), status(second)) == ("MISS", "HIT")
     told, told_again = heard(inward, first, streamed=streamed), heard(inward, second, streamed=streamed)
