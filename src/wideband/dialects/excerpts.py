@@ -1,10 +1,23 @@
 """What a provider said of a fault, made fit to be shown and recorded: keys blotted out, no longer than needed."""
 
 import re
+from typing import Final
 
 from wideband.canon.faults import FaultKind
 
 MOST_CHARS = 500
+
+# What a status means wherever it comes from.
+STATUSES: Final[dict[int, FaultKind]] = {
+    401: FaultKind.PROVIDER_AUTH,
+    402: FaultKind.PROVIDER_AUTH,
+    403: FaultKind.PROVIDER_AUTH,
+    404: FaultKind.PROVIDER_MISSING,
+    408: FaultKind.PROVIDER_TIMEOUT,
+    429: FaultKind.PROVIDER_RATE_LIMITED,
+    503: FaultKind.PROVIDER_OVERLOADED,
+    504: FaultKind.PROVIDER_TIMEOUT,
+}
 
 _SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|gsk|xai|key|pplx|csk|nvapi|fw)[-_][\w*.-]{6,}|AIza[\w-]{10,})")
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
-from wideband.dialects.excerpts import excerpt, kind_of_status, masked, unsaid
+from wideband.dialects.excerpts import STATUSES, excerpt, kind_of_status, masked, unsaid
 from wideband.wire import jsons
 
 _KINDS: dict[str, FaultKind] = {
@@ -28,17 +28,9 @@ _KINDS: dict[str, FaultKind] = {
     "UNKNOWN": FaultKind.PROVIDER_ERROR,
 }
 
-_STATUSES: dict[int, FaultKind] = {
-    401: FaultKind.PROVIDER_AUTH,
-    402: FaultKind.PROVIDER_AUTH,
-    403: FaultKind.PROVIDER_AUTH,
-    404: FaultKind.PROVIDER_MISSING,
-    408: FaultKind.PROVIDER_TIMEOUT,
+_STATUSES = STATUSES | {
     413: FaultKind.PAYLOAD_TOO_LARGE,
-    429: FaultKind.PROVIDER_RATE_LIMITED,
     499: FaultKind.PROVIDER_ERROR,
-    503: FaultKind.PROVIDER_OVERLOADED,
-    504: FaultKind.PROVIDER_TIMEOUT,
 }
 
 # Reasons (`ErrorInfo`) that say more than the status beside them; the words in small letters are a gateway's like ours.

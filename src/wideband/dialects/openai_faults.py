@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from wideband.canon.faults import Fault, FaultKind
-from wideband.dialects.excerpts import excerpt, kind_of_status, masked, unsaid
+from wideband.dialects.excerpts import STATUSES, excerpt, kind_of_status, masked, unsaid
 from wideband.dialects.loose import obj, rows, text
 from wideband.wire import jsons
 
@@ -48,17 +48,9 @@ _CODES: dict[str, FaultKind] = {
     "vector_store_timeout": FaultKind.PROVIDER_TIMEOUT,
 }
 
-_STATUSES: dict[int, FaultKind] = {
-    401: FaultKind.PROVIDER_AUTH,
-    402: FaultKind.PROVIDER_AUTH,
-    403: FaultKind.PROVIDER_AUTH,
-    404: FaultKind.PROVIDER_MISSING,
-    408: FaultKind.PROVIDER_TIMEOUT,
+_STATUSES = STATUSES | {
     410: FaultKind.PROVIDER_MISSING,
-    429: FaultKind.PROVIDER_RATE_LIMITED,
     498: FaultKind.PROVIDER_OVERLOADED,  # Groq: flex capacity exceeded
-    503: FaultKind.PROVIDER_OVERLOADED,
-    504: FaultKind.PROVIDER_TIMEOUT,
     524: FaultKind.PROVIDER_TIMEOUT,
     529: FaultKind.PROVIDER_OVERLOADED,
 }

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wideband.canon.faults import Fault, FaultKind
-from wideband.dialects.excerpts import excerpt, kind_of_status, masked, unsaid
+from wideband.dialects.excerpts import STATUSES, excerpt, kind_of_status, masked, unsaid
 from wideband.wire import jsons
 
 # OpenRouter's table of error types in Anthropic's words; what is not here is an `api_error`.
@@ -38,16 +38,8 @@ _KINDS: dict[str, FaultKind] = {
     "timeout_error": FaultKind.PROVIDER_TIMEOUT,
 }
 
-_STATUSES: dict[int, FaultKind] = {
-    401: FaultKind.PROVIDER_AUTH,
-    402: FaultKind.PROVIDER_AUTH,
-    403: FaultKind.PROVIDER_AUTH,
-    404: FaultKind.PROVIDER_MISSING,
-    408: FaultKind.PROVIDER_TIMEOUT,
+_STATUSES = STATUSES | {
     413: FaultKind.PAYLOAD_TOO_LARGE,
-    429: FaultKind.PROVIDER_RATE_LIMITED,
-    503: FaultKind.PROVIDER_OVERLOADED,
-    504: FaultKind.PROVIDER_TIMEOUT,
     524: FaultKind.PROVIDER_TIMEOUT,
     529: FaultKind.PROVIDER_OVERLOADED,
 }
