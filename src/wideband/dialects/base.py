@@ -144,6 +144,20 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
         return {} if self.metadata is None else {"openrouter_metadata": self.metadata}
 
     @property
+    def cost_details(self) -> dict[str, Any]:
+        """What the cost is made of."""
+        return {
+            "upstream_inference_cost": self.upstream_dollars,
+            "upstream_inference_prompt_cost": dollars(self.prompt_cost_nano),
+            "upstream_inference_completions_cost": dollars(self.completion_cost_nano),
+        }
+
+    @property
+    def cost_fields(self) -> dict[str, Any]:
+        """What is told of money beside counts."""
+        return {"cost": dollars(self.cost_nano), "is_byok": self.is_byok, "cost_details": self.cost_details}
+
+    @property
     def byok_fields(self) -> dict[str, Any]:
         """What protocols add that say nothing of it otherwise; nothing without an own key."""
         if self.upstream_nano is None:

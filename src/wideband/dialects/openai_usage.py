@@ -78,9 +78,5 @@ def encode_usage(closing: Closing) -> dict[str, Any]:
         "is_byok": closing.is_byok,
         "prompt_tokens_details": prompt_details,
         "completion_tokens_details": completion_details,
-        "cost_details": {
-            "upstream_inference_cost": closing.upstream_dollars,
-            "upstream_inference_prompt_cost": dollars(closing.prompt_cost_nano),
-            "upstream_inference_completions_cost": dollars(closing.completion_cost_nano),
-        },
+        "cost_details": closing.cost_details,
     }

@@ -152,7 +152,7 @@ class StreamEncoder:
         if reason == "end_turn" and self._refused:
             reason = "refusal"
         delta = {"stop_reason": reason, "stop_sequence": finish.stop_sequence}
-        usage = words.encode_usage(closing.usage) | words.cost_fields(closing) | words.tier_field(self._envelope)
+        usage = words.encode_usage(closing.usage) | closing.cost_fields | words.tier_field(self._envelope)
         return frame("message_delta", {"delta": delta, "usage": usage})
 
     def _say(self, lane: _Lane, kind: str, payload: bytes, out: list[bytes]) -> None:

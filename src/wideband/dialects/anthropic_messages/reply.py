@@ -82,7 +82,7 @@ def encode_reply(reply: Reply, envelope: Envelope, closing: Closing) -> tuple[by
         "content": content,
         "stop_reason": reason,
         "stop_sequence": choice.stop_sequence,
-        "usage": words.encode_usage(closing.usage) | words.cost_fields(closing) | words.tier_field(envelope),
+        "usage": words.encode_usage(closing.usage) | closing.cost_fields | words.tier_field(envelope),
         "provider": envelope.provider,
         **closing.metadata_field,
     }
@@ -108,7 +108,7 @@ def relay_usage(raw: msgspec.Raw | None, closing: Closing) -> dict[str, Any]:
         own: dict[str, Any] = dict(jsons.fields(bytes(raw or b"")))
     except jsons.DecodeError:
         own = words.encode_usage(closing.usage)
-    return own | words.cost_fields(closing)
+    return own | closing.cost_fields
 
 
 def encode_thinking(part: Reasoning) -> Block:

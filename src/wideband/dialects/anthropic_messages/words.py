@@ -9,7 +9,7 @@ from wideband.canon.events import FinishReason
 from wideband.canon.faults import invalid
 from wideband.canon.usage import Usage
 from wideband.dialects import bodies
-from wideband.dialects.base import Closing, Envelope
+from wideband.dialects.base import Envelope
 from wideband.wire import jsons
 
 NAME = "anthropic_messages"
@@ -198,16 +198,3 @@ def tier_field(envelope: Envelope) -> dict[str, Any]:
     """Return what a usage object says of the class of service that was given, where it is a matter."""
     tier = envelope.service_tier
     return {} if tier is None else {"service_tier": "standard" if tier == "default" else tier}
-
-
-def cost_fields(closing: Closing) -> dict[str, Any]:
-    """Return what the gateway adds to a usage object: money."""
-    return {
-        "cost": jsons.dollars(closing.cost_nano),
-        "is_byok": closing.is_byok,
-        "cost_details": {
-            "upstream_inference_cost": closing.upstream_dollars,
-            "upstream_inference_prompt_cost": jsons.dollars(closing.prompt_cost_nano),
-            "upstream_inference_completions_cost": jsons.dollars(closing.completion_cost_nano),
-        },
-    }

@@ -4,7 +4,6 @@ from typing import Any
 
 from wideband.canon.usage import Usage
 from wideband.dialects.base import Closing
-from wideband.wire import jsons
 
 
 def usage_metadata(usage: Usage) -> dict[str, Any]:
@@ -36,16 +35,8 @@ def closing_fields(closing: Closing) -> dict[str, Any]:
 
     Money has a field of its own: Google's SDKs pass over it, and `usageMetadata` stays what Google documents.
     """
-    fields: dict[str, Any] = {
+    return {
         "usageMetadata": usage_metadata(closing.usage),
-        "usage": {
-            "cost": jsons.dollars(closing.cost_nano),
-            "is_byok": closing.is_byok,
-            "cost_details": {
-                "upstream_inference_cost": closing.upstream_dollars,
-                "upstream_inference_prompt_cost": jsons.dollars(closing.prompt_cost_nano),
-                "upstream_inference_completions_cost": jsons.dollars(closing.completion_cost_nano),
-            },
-        },
+        "usage": closing.cost_fields,
+        **closing.metadata_field,
     }
-    return fields | closing.metadata_field
