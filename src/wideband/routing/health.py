@@ -7,77 +7,28 @@ from wideband.catalog.rows import Endpoint
 from wideband.routing import sharing
 from wideband.routing.breaker import Breaker, Change, Standing
 from wideband.routing.load import Load
-from wideband.routing.minutes import KEPT_MINUTES, MINUTE_NS, Minute, Minutes, Speeds
+from wideband.routing.minutes import KEPT_MINUTES, MINUTE_NS, Minute, Speeds
 from wideband.routing.outlook import Outlook, Quality
 from wideband.routing.plans import Outcome
 from wideband.routing.pools import Sieve
 from wideband.routing.quality import SPEED_MINUTES, TOOL_MINUTES, qualities
 from wideband.routing.recent import Recent, expected
+from wideband.routing.records import Record
 from wideband.routing.sharing import Row
 
 SECOND_NS = 1_000_000_000
 ROUTING_WINDOW_MINUTES = 5
 _SPEEDS_KEPT_NS = _OUTLOOKS_KEPT_NS = SECOND_NS
 _QUALITIES_KEPT_NS = 15 * SECOND_NS
-# Outcomes are first added up for so long.
-_SLICE_NS = SECOND_NS
 # When a try is overdue, by what was usual of late.
 PATIENCE_FACTOR = 2.0
 LEAST_PATIENCE_S, MOST_PATIENCE_S, UNKNOWN_PATIENCE_S = 0.5, 30.0, 10.0
 LEAST_WAITS = 20
+# So many are kept in mind, about 9 kB each.
+MOST_ENDPOINTS = 20_000
 # Clocks of one machine agree; what claims to be later than this is no news. One that goes back by more was set.
 _FUTURE_NS = 5 * SECOND_NS
 _SET_BACK_NS = 60 * SECOND_NS
-
-
-class _Record:
-    """One endpoint. `slice` is what was seen from `since_ns` until `until_ns` and not yet folded in."""
-
-    __slots__ = (
-        "begun", "breaker", "load", "minutes", "news", "recent",
-        "since_ns", "slice", "speeds", "speeds_until_ns", "under_way", "until_ns",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.breaker = Breaker()
-        self.minutes = Minutes()
-        self.recent = Recent()
-        self.load = Load()
-        self.begun = self.under_way = 0
-        self.slice = Minute(0)
-        self.since_ns = self.until_ns = 0
-        self.news = False  # whether the breaker changed since others were told
-        self.speeds = Speeds()
-        self.speeds_until_ns = 0
-
-    def begin_slice(self, at_ns: int) -> None:
-        self.settle()
-        number = at_ns // MINUTE_NS
-        self.slice = Minute(number)
-        self.since_ns = max(at_ns - _SLICE_NS, number * MINUTE_NS)
-        self.until_ns = min(at_ns + _SLICE_NS, (number + 1) * MINUTE_NS)
-
-    def settle(self) -> None:
-        """Fold the slice in."""
-        if self.until_ns:
-            self.recent.add(self.slice)
-            self.minutes.add(self.slice, told=False)
-            self.since_ns = self.until_ns = 0
-
-    def set_back(self, now_ns: int) -> None:
-        """Keep what was seen until an instant that is past, and nothing that was to last from then on."""
-        self.settle()
-        self.breaker, self.load = Breaker(), Load()
-        self.minutes = self.minutes.as_of(now_ns)
-        self.recent.at_ns = min(self.recent.at_ns, now_ns)
-        self.speeds_until_ns = 0
-
-    def forgive(self) -> None:
-        """Forget the errors of an outage that is over, also for those who have not heard of them yet."""
-        self.settle()
-        self.recent.forgive()
-        for minute in self.minutes.untold():
-            minute.belated = minute.downs
 
 
 class _Expected:
@@ -99,13 +50,13 @@ class Health:
     def __init__(self) -> None:
         self.version = self._latest_ns = 0
         self.sieve = Sieve()
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, Record] = {}
         # The endpoints with something held against them, so that a plan looks at few or none.
         self._troubled: dict[str, Breaker] = {}
         # Likewise those that were found to bear only so much.
         self._capped: dict[str, Load] = {}
         # What others have not been told.
-        self._untold: dict[str, _Record] = {}
+        self._untold: dict[str, Record] = {}
         # By model: what is expected, and until when how its endpoints compare.
         self._expected: dict[str, _Expected] = {}
         self._models: dict[str, str] = {}
@@ -287,19 +238,28 @@ class Health:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _record(self, endpoint_id: str) -> _Record:
+    def _record(self, endpoint_id: str) -> Record:
         record = self._records.get(endpoint_id)
         if record is None:
-            record = self._records[endpoint_id] = _Record()
+            if len(self._records) >= MOST_ENDPOINTS:
+                self._forget()
+            record = self._records[endpoint_id] = Record()
         return record
 
-    def _settled(self, endpoint_id: str) -> _Record | None:
+    def _forget(self) -> None:
+        """Drop the half that was heard of longest ago: who brings keys of its own makes endpoints with each."""
+        idle = [(max(r.recent.at_ns, r.until_ns), id_) for id_, r in self._records.items() if not r.under_way]
+        for _, id_ in sorted(idle)[: MOST_ENDPOINTS // 2]:
+            for held in (self._records, self._troubled, self._capped, self._untold, self._models):
+                held.pop(id_, None)
+
+    def _settled(self, endpoint_id: str) -> Record | None:
         record = self._records.get(endpoint_id)
         if record is not None:
             record.settle()
         return record
 
-    def _failed(self, record: _Record, outcome: Outcome, was_overdue: bool) -> Change | None:
+    def _failed(self, record: Record, outcome: Outcome, was_overdue: bool) -> Change | None:
         """Tell the breaker of a fault, and the load of a rate limit."""
         if was_overdue:
             # All that routing makes of it was made when it was overdue.
@@ -312,14 +272,14 @@ class Health:
             return record.breaker.observe(outcome, share)
         return record.breaker.observe(outcome)
 
-    def _note(self, endpoint_id: str, record: _Record, change: Change | None, at_ns: int) -> None:
+    def _note(self, endpoint_id: str, record: Record, change: Change | None, at_ns: int) -> None:
         """Draw the consequences of what this process saw."""
         if change is not None:
             record.news = True
             self._untold[endpoint_id] = record
         self._apply(endpoint_id, record, change, at_ns)
 
-    def _apply(self, endpoint_id: str, record: _Record, change: Change | None, at_ns: int) -> None:
+    def _apply(self, endpoint_id: str, record: Record, change: Change | None, at_ns: int) -> None:
         """Draw the consequences of a change, whoever saw it; None is a look at whether the trouble is over."""
         if change is not None:
             self.version += 1

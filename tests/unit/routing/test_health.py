@@ -7,6 +7,7 @@ import pytest
 from tests.unit.routing.rows import NOW_NS, SECOND_NS, down, success
 
 from wideband.canon.faults import RULES, FaultKind
+from wideband.routing import sharing
 from wideband.routing.health import Health
 from wideband.routing.plans import Outcome
 
@@ -201,3 +202,17 @@ def test_when_half_of_the_tries_meet_a_rate_limit_the_pauses_grow() -> None:
         assert health.is_healthy(ID, at(now_s + pause_s))
         assert not health.is_healthy(ID, at(now_s + pause_s) - 1)
         now_s += pause_s
+
+
+def test_of_more_endpoints_than_there_can_be_those_heard_of_last_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wideband.routing.health.MOST_ENDPOINTS", 8)
+    health = Health()
+    health.began("m@busy", at(0))
+    for second in range(50):
+        health.observe(down(str(second), at(second)))
+        health.observe(down(str(second), at(second)))
+    assert health.under_way("m@busy") == 1
+    assert health.standing("m@49", at(49)) == "resting"
+    assert health.standing("m@1", at(1)) == "healthy"
+    assert len(sharing.unpack(health.snapshot())) <= 8
+    assert len(sharing.unpack(health.take_delta() or b"")) <= 8
