@@ -568,8 +568,8 @@ async def one_of_many(on: Stage, nth: int, draw: random.Random) -> Client:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_in_a_storm_everything_holds(seed: int) -> None:
-    count, slugs = 200, "abcd"
-    on = hedged({slug: [Act()] for slug in slugs}, first_token_s=0.1, inter_token_s=0.1)
+    count, slugs = 120, "abcd"
+    on = hedged({slug: [Act()] for slug in slugs}, first_token_s=0.2, inter_token_s=0.1)
     on.exchange.policy = Policy(ranker="price", hedge=True)
     on.exchange.health, on.exchange.hedges = Calm(late_s=LATE_S), Plenty()
     on.exchange.upstream = on.upstream = Weather(seed, slugs, count)
