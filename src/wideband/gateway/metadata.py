@@ -1,6 +1,7 @@
 """What the gateway tells about its own decisions: the opt-in router metadata, and faults enriched with them."""
 
 import difflib
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -144,8 +145,12 @@ def without_secret(fault: Fault, secret: str | None) -> Fault:
     if secret is None or len(secret) < _SHORTEST_SECRET:
         return fault
 
+    # In the bytes of a JSON answer it may be escaped, a slash in two ways.
+    escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
+    forms = {secret, escaped, escaped.replace("/", "\\/")}
+
     def blotted(text: str | None) -> str | None:
-        return text and text.replace(secret, "[key]")
+        return text and reduce(_without, forms, text)
 
     return msgspec.structs.replace(
         fault,
@@ -154,6 +159,13 @@ def without_secret(fault: Fault, secret: str | None) -> Fault:
         provider_code=blotted(fault.provider_code),
         raw=blotted(fault.raw),
     )
+
+
+def _without(text: str, secret: str) -> str:
+    """Blot a key out of a text, also where the text was cut in the middle of it."""
+    text = text.replace(secret, "[key]")
+    start = text.rfind(secret[:_SHORTEST_SECRET])
+    return f"{text[:start]}[key]" if start >= 0 and secret.startswith(text[start:]) else text
 
 
 def of_own_key(fault: Fault) -> Fault:

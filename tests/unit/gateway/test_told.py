@@ -46,6 +46,25 @@ async def test_a_providers_key_is_neither_told_nor_recorded(act: Any, message: s
     assert SECRET.encode() not in on.ledger.settlements[0].record
 
 
+@pytest.mark.parametrize("slash", ["/", "\\/"])
+async def test_a_key_is_blotted_out_as_json_writes_it(slash: str) -> None:
+    secret = 'box"key\\of/letters'
+    echoed = b'box\\"key\\\\of' + slash.encode() + b"letters"
+    act = Act(status=401, body=[b'{"error":{"message":"no","given":"' + echoed + b'"}}'])
+    on = stage({"a": [act]})
+    on.exchange.provider_keys["a"] = secret
+    client = await on.ask(ASK)
+    assert b"[key]" in client.body
+    assert b"letters" not in client.body + on.ledger.settlements[0].record
+
+
+async def test_half_a_key_is_blotted_out_where_the_providers_words_were_cut() -> None:
+    on = with_key(stage({"a": [Act(status=401, body=[b"-" * 190 + SECRET.encode()])]}))
+    client = await on.ask(ASK)
+    assert b"--[key]" in client.body
+    assert SECRET[:8].encode() not in client.body + on.ledger.settlements[0].record
+
+
 async def test_who_is_told_amid_a_stream_learns_whether_to_try_again() -> None:
     client = await stage({"a": [late("Out of memory.")]}).ask({**ASK, "stream": True})
     assert b'"Out of memory. You can retry your request."' in client.body
