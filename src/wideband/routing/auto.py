@@ -7,6 +7,7 @@ same kind of work; one that learned to choose takes the same values and has its 
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, Protocol
 from zlib import crc32
 
@@ -162,20 +163,33 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
 
     def permit(self, model: str) -> bool:
         """Say whether a model may be asked."""
-        if any(_matches(model, glob) for glob in self.excluded):
-            return False
-        return not self.allowed or any(_matches(model, glob) for glob in self.allowed)
+        return not _is_among(model, self.excluded) and (not self.allowed or _is_among(model, self.allowed))
 
 
-def _matches(model: str, glob: str) -> bool:
+# What stands before the first star of a glob, between its stars and behind the last.
+_Parts = tuple[str, tuple[str, ...], str]
+
+
+@lru_cache(maxsize=16)
+def _split(globs: tuple[str, ...]) -> tuple[frozenset[str], tuple[_Parts, ...]]:
+    """Return the globs that are plain names, and the parts of the others."""
+    parted = [glob.split("*") for glob in dict.fromkeys(globs)]
+    names = frozenset(parts[0] for parts in parted if len(parts) == 1)
+    return names, tuple((first, tuple(filter(None, rest[:-1])), rest[-1]) for first, *rest in parted if rest)
+
+
+def _is_among(model: str, globs: tuple[str, ...]) -> bool:
     """Say whether a glob stands for a model. No regular expression: a caller's own could take any time and memory."""
-    if "*" not in glob:
-        return model == glob
-    first, *middle, last = glob.split("*")
+    names, others = _split(globs)
+    return model in names or any(
+        model.startswith(first) and _ends(model, len(first), middle, last) for first, middle, last in others
+    )
+
+
+def _ends(model: str, at: int, middle: tuple[str, ...], last: str) -> bool:
     end = len(model) - len(last)
-    if len(first) > end or not model.startswith(first) or not model.endswith(last):
+    if at > end or not model.endswith(last):
         return False
-    at = len(first)
     for part in middle:
         at = model.find(part, at, end)
         if at < 0:
