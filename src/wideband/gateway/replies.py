@@ -133,7 +133,7 @@ def _look(work: Work, wish: CacheWish, replies: Replies) -> Kept | None:
     key = slot_key(work.caller.key.hash, work.ask, work.caller.passed, work.body)
     ttl_s = wish.ttl_s or 0
     work.slot = Slot(key, ttl_s)
-    work.headers = {"x-openrouter-cache-status": "MISS", "x-openrouter-cache-ttl": str(ttl_s)}
+    work.headers = _missed(ttl_s)
     if wish.clear:
         replies.drop(key)
         return None
@@ -148,6 +148,17 @@ def _look(work: Work, wish: CacheWish, replies: Replies) -> Kept | None:
         return None
     work.headers = kept.told(found)
     return kept
+
+
+def _missed(ttl_s: int) -> dict[str, str]:
+    return {"x-openrouter-cache-status": "MISS", "x-openrouter-cache-ttl": str(ttl_s)}
+
+
+def ask_anew(work: Work) -> None:
+    """Ready a request to be asked whose kept answer cannot be given again; the new one takes its place."""
+    work.losses.clear()
+    if work.slot is not None:
+        work.headers = _missed(work.slot.ttl_s)
 
 
 async def replay(work: Work, kept: Kept) -> tuple[Generation, bytes]:

@@ -120,7 +120,14 @@ class Session:
         says = (preset.cache_enabled, preset.cache_ttl_seconds) if preset is not None else (None, None)
         wish = settled(self.caller.cache, *says)
         kept = await replies.look_up(work, wish) if wish is not None else None
-        return None if kept is None else await replies.replay(work, kept)
+        if kept is None:
+            return None
+        try:
+            return await replies.replay(work, kept)
+        except Exception:
+            log.exception("the answer kept for request %s could not be given again: a defect of ours", self.id)
+            replies.ask_anew(work)
+            return None
 
     async def _give_again(self, record: Generation, body: bytes) -> None:
         """Record a request that is answered from the cache, and only then answer it."""

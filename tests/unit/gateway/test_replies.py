@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 from tests.conformance.pair_cases import REPLIES, reply
@@ -37,7 +38,7 @@ from wideband.dialects.registry import DIALECTS
 from wideband.gateway.caching import CacheWish, forbids_keeping, read_wish, settled, slot_key
 from wideband.gateway.exchange import Caller
 from wideband.gateway.session import Session
-from wideband.store.replies import Replies
+from wideband.store.replies import FILE, Replies
 from wideband.upstream.scripted import Act, Wait, stream
 from wideband.wire import jsons, sse
 
@@ -489,7 +490,7 @@ async def test_a_preset_says_how_long(replies: Replies) -> None:
     assert client.headers["x-openrouter-cache-ttl"] == "900"
 
 
-# -- who stops in the middle -----------------------------------------------------------------------------------------
+# -- what goes wrong -------------------------------------------------------------------------------------------------
 
 
 class Slow(Client):
@@ -512,3 +513,16 @@ async def test_a_server_that_stops_while_an_answer_is_given_again_records_it_onc
         ("gen-1", None, False),
         ("gen-2", None, True),
     ]
+
+
+async def test_an_answer_that_cannot_be_given_again_is_asked_for_anew(replies: Replies, tmp_path: Path) -> None:
+    on = cached(replies, {"a": [whole("one"), whole("two")]})
+    await ask(on, ASK, "gen-1")
+    db = apsw.Connection(str(tmp_path / FILE))
+    db.execute("""UPDATE reply SET answer = CAST(json_set(answer, '$.choices', json('[]')) AS BLOB)""")
+    db.close()
+    anew, again = await ask(on, ASK, "gen-2"), await ask(on, ASK, "gen-3")
+    assert (anew.status, status(anew), status(again)) == (200, "MISS", "HIT")
+    assert "x-openrouter-cache-source-id" not in anew.headers
+    assert again.json["choices"][0]["message"]["content"] == "two"
+    assert [record.is_replayed for record in on.ledger.records] == [False, False, True]
