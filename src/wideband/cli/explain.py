@@ -123,8 +123,8 @@ def _print(found: dict[str, Any]) -> None:
         column.justify = "right"
     several = len(found["models"]) > 1
     for row in found["candidates"]:
-        recent, out = row["recent"], row["rank"] is None
-        guess = "" if recent["tries"] else "~"
+        out = row["rank"] is None
+        guess = "" if row["expected"]["tries"] else "~"
         table.add_row(
             str(row["rank"] or "-"),
             f"{row['model']} at {row['tag']}" if several else row["tag"],
@@ -132,7 +132,7 @@ def _print(found: dict[str, Any]) -> None:
             "" if out else _shortened(row["expected_cost"]),
             "" if out else f"{guess}{row['expected_wait_ms'] / 1000:.2f} s",
             "" if out else f"{guess}{row['expected_total_ms'] / 1000:.2f} s",
-            f"{recent['error_rate']:.1%}" if recent["tries"] else "?",
+            "?" if row["failing"] is None else f"{row['failing']:.1%}",
             row["why"] if out or row["note"] else "",
             style="dim" if out else "",
         )

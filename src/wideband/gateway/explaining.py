@@ -12,6 +12,7 @@ from wideband.dialects.bodies import Positive
 from wideband.gateway.choosing import MOST_NAMES, named_model
 from wideband.gateway.lanes import SPEAKERS
 from wideband.pricing import resolve
+from wideband.routing.auto import find_router
 from wideband.routing.explain import Candidate, Explanation, explain
 from wideband.routing.health import Health
 from wideband.routing.plans import Wish
@@ -47,6 +48,10 @@ def explained(question: Question, market: Market, at_ns: int, seed: int) -> Expl
         raise invalid("`model` is missing. Send the id of a model.", "model")
     if len(names) > MOST_NAMES:
         raise invalid(f"{len(names)} models are named. Name at most {MOST_NAMES}.", "models")
+    for name in names:
+        if find_router(name, market.catalogue) is not None:
+            message = f"`{name}` chooses a model by what a request says. Ask it, and have the generation explained."
+            raise invalid(message, "model")
     preferences = decode_preferences(question.provider)
     chosen = [named_model(name, preferences, market.catalogue, question.task) for name in dict.fromkeys(names)]
     own = tuple(one for _, one in chosen)
@@ -112,7 +117,8 @@ def _candidate_object(candidate: Candidate) -> dict[str, Any]:
         "varies_by_time_or_length": bool(endpoint.price.overrides),
         "standing": candidate.standing,
         "uptime": candidate.uptime,
-        "recent": {
+        "failing": None if candidate.failing is None else round(candidate.failing, 5),
+        "expected": {
             "tries": round(outlook.tries, 1),
             "error_rate": round(outlook.errors, 5),
             "rate_limited": round(outlook.limits, 5),

@@ -34,6 +34,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     `removed_by` is the filter that took it out, `reason` its words; else `rank` (from 1) is its place by share and
     `weighed` what it was weighed by. `rates` hold for this prompt at this instant. `uptime` is in percent by window.
+    `failing` is the share of its tries of the last five minutes that failed, None without any; what routing expects of
+    the next ones is in `outlook`.
     """
 
     endpoint: Endpoint
@@ -41,6 +43,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     standing: str
     outlook: Outlook
     uptime: dict[str, float | None]
+    failing: float | None = None
     removed_by: str | None = None
     reason: str | None = None
     rank: int | None = None
@@ -129,10 +132,12 @@ class _Sight:
     def _seen(self, endpoint: Endpoint) -> Candidate:
         health, now_ns = self._health, self._now_ns
         windows = {"5m": 5, "30m": 30, "1d": 24 * 60}
+        lately = health.total(endpoint.id, windows["5m"], now_ns)
         return Candidate(
             endpoint=endpoint,
             rates=self._rates_of(endpoint),
             standing=health.standing(endpoint.id, now_ns),
             outlook=self._outlooks[endpoint.id],
             uptime={name: health.uptime(endpoint.id, minutes, now_ns) for name, minutes in windows.items()},
+            failing=lately.downs / lately.tries if lately.tries else None,
         )

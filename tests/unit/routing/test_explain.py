@@ -78,6 +78,9 @@ def test_health_is_shown_and_no_probe_is_taken() -> None:
     found = explained(market(), health)
     cheap = next(candidate for candidate in found.candidates if candidate.endpoint.tag == "cheap")
     assert cheap.standing == "half_open"
+    assert cheap.failing == 1.0
+    assert cheap.outlook.errors < 0.5, "its next tries are not expected to fail because the last ones did"
+    assert {c.endpoint.tag: c.failing for c in found.candidates} == {"cheap": 1.0, "dear": 0.0, "middle": None}
     assert cheap.why == NOTES["half_open"]
     assert health.claim_probe(CHEAP.id, NOW_NS)
 

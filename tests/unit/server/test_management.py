@@ -98,6 +98,7 @@ async def test_a_decision_is_explained_without_being_made() -> None:
         wrong = await http.post("/api/v1/explain", json={"model": "acme/m2"})
         nothing = await http.post("/api/v1/explain", json={"provider": {"sort": "loudest"}})
         garbled = await http.post("/api/v1/explain", content=b"{")
+        router = await http.post("/api/v1/explain", json={"model": "wideband/auto"})
         fewer = [
             await http.post("/api/v1/explain", json={"model": "acme/m1", **wrong})
             for wrong in ({"prompt_tokens": -1}, {"max_tokens": 0}, {"max_tokens": 2**60}, {"models": ["m"] * 64})
@@ -112,4 +113,5 @@ async def test_a_decision_is_explained_without_being_made() -> None:
     assert wrong.status_code == 400
     assert wrong.json()["error"]["availability"]["code"] == "model_not_found"
     assert (nothing.status_code, garbled.status_code) == (400, 400)
+    assert "have the generation explained" in router.json()["error"]["message"]
     assert [one.status_code for one in fewer] == [400] * 4
