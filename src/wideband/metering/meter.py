@@ -134,11 +134,6 @@ class Meter:
     # What is known so far, of the newest try.
 
     @property
-    def finished(self) -> bool:
-        """Whether the model said that it is done."""
-        return self._finish is not None
-
-    @property
     def finish_reason(self) -> FinishReason | None:
         """Why the model said that it is done, None as long as it has not."""
         return self._finish.reason if self._finish is not None else None
@@ -157,11 +152,6 @@ class Meter:
     def generation_ns(self) -> int | None:
         """How long it took from there to the newest event."""
         return None if self._first_ns is None else self._last_ns - self._first_ns
-
-    @property
-    def completion_tokens(self) -> int:
-        """How many tokens it said, counted or estimated."""
-        return self.usage(0).completion_tokens
 
     # Tries.
 

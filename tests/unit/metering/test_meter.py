@@ -97,7 +97,7 @@ def test_without_counts_everything_that_was_said_is_estimated() -> None:
     )
     assert made.usage(42) == Usage(prompt_tokens=11, completion_tokens=7, reasoning_tokens=1, source="estimated")
     assert made.tool_calls == 1
-    assert made.completion_tokens == 7
+    assert made.usage(0).completion_tokens == 7
 
 
 def test_an_answer_that_broke_off_counts_what_was_seen_beside_the_providers_prompt() -> None:
@@ -135,7 +135,7 @@ def test_a_failed_trys_words_and_counts_are_forgotten() -> None:
     made.try_ended(BROKE, 200)
     made.try_started(B, 300, 6)
     assert made.usage(1000) == Usage(source="estimated")
-    assert (made.tool_calls, made.finished, made.ttft_ns, made.generation_ns) == (0, False, None, None)
+    assert (made.tool_calls, made.finish_reason, made.ttft_ns, made.generation_ns) == (0, None, None, None)
 
 
 # -- times ---------------------------------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ def test_the_first_meaningful_event_ends_the_wait() -> None:
     ]
     for at_ns, events in told:
         made.saw(events, at_ns)
-        seen.append((made.ttft_ns, made.generation_ns, made.finished))
-    assert seen == [(None, None, False), (30, 0, False), (30, 50, False), (30, 60, True)]
+        seen.append((made.ttft_ns, made.generation_ns, made.finish_reason))
+    assert seen == [(None, None, None), (30, 0, None), (30, 50, None), (30, 60, "stop")]
 
 
 # -- the record ----------------------------------------------------------------------------------------------------
