@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import unquote
 
+import msgspec
+
 from wideband.wire import jsons
 
 MOST_SCHEMA_BYTES: Final = 64 * 1024
@@ -35,6 +37,12 @@ class _EndlessError(Exception):
     """A schema whose work has no bound that could be told from the schema."""
 
 
+class Allowance(msgspec.Struct):
+    """How many visits there may still be, of one value or of all that is judged together."""
+
+    left: int = MOST_VISITS
+
+
 class Schema:
     """A compiled schema; `validator` is None for one that cannot be compiled, which anything fits."""
 
@@ -44,8 +52,8 @@ class Schema:
         self._patterns = has_patterns
         self._work: dict[int | None, int | None] = {}
 
-    def fits(self, value: Any) -> bool | None:
-        """Tell whether a value fits; None where telling would be too much work."""
+    def fits(self, value: Any, allowance: Allowance) -> bool | None:
+        """Tell whether a value fits, out of an allowance; None where telling would be too much work."""
         if self._validator is None:
             return True
         depth, size = _extent(value, 0, letters=self._patterns)
@@ -53,8 +61,9 @@ class Schema:
         if work is None and depth <= _MOST_DEPTH:
             # It refers to itself: how often, the value says.
             work = self._work_at(depth)
-        if work is None or work * size > MOST_VISITS:
+        if work is None or work * size > allowance.left:
             return None
+        allowance.left -= work * size
         return bool(self._validator.is_valid(value))
 
     def _work_at(self, depth: int | None) -> int | None:

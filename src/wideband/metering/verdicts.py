@@ -7,7 +7,7 @@ import msgspec
 
 from wideband.canon.events import Event, TextDelta, ToolArgs, ToolOpened
 from wideband.dialects.base import Ask, Offer
-from wideband.metering.schemas import compiled
+from wideband.metering.schemas import Allowance, compiled
 from wideband.routing.plans import Verdict
 from wideband.wire import jsons
 
@@ -91,27 +91,28 @@ def judge(offer: Offer, calls: Iterable[Call], text: str | None) -> tuple[Verdic
     Calls are as bad as the first bad one among them. A schema that is missing or cannot be compiled is fitted by
     anything; work that would be too much is not begun.
     """
-    verdicts = [_of_call(offer, call) for call in calls]
+    allowance = Allowance()
+    verdicts = [_of_call(offer, call, allowance) for call in calls]
     bad = next((verdict for verdict in verdicts if verdict not in (None, "valid")), None)
     tools = bad or (None if None in verdicts or not verdicts else "valid")
-    return tools, None if text is None or offer.output is None else _of_text(text, offer.output)
+    return tools, None if text is None or offer.output is None else _of_text(text, offer.output, allowance)
 
 
-def _of_call(offer: Offer, call: Call) -> Verdict | None:
+def _of_call(offer: Offer, call: Call, allowance: Allowance) -> Verdict | None:
     arguments = call.arguments
     if not arguments.strip():
         # None at all are right for a function that needs none; one that needs some was sent no JSON.
-        verdict = _fitted({}, offer.tools[call.name]) if call.name in offer.tools else "unknown_name"
+        verdict = _fitted({}, offer.tools[call.name], allowance) if call.name in offer.tools else "unknown_name"
         return "invalid_json" if verdict == "schema_mismatch" else verdict
     value = _read(arguments)
     if value is _BROKEN:
         return "invalid_json"
-    return _fitted(value, offer.tools[call.name]) if call.name in offer.tools else "unknown_name"
+    return _fitted(value, offer.tools[call.name], allowance) if call.name in offer.tools else "unknown_name"
 
 
-def _of_text(text: str, schema: dict[str, Any]) -> Verdict | None:
+def _of_text(text: str, schema: dict[str, Any], allowance: Allowance) -> Verdict | None:
     value = _read(text)
-    return "invalid_json" if value is _BROKEN else _fitted(value, schema)
+    return "invalid_json" if value is _BROKEN else _fitted(value, schema, allowance)
 
 
 def _read(text: str) -> Any:
@@ -121,9 +122,9 @@ def _read(text: str) -> Any:
         return _BROKEN
 
 
-def _fitted(value: Any, schema: dict[str, Any] | None) -> Verdict | None:
+def _fitted(value: Any, schema: dict[str, Any] | None, allowance: Allowance) -> Verdict | None:
     if schema is None:
         return "valid"
     found = compiled(schema)
-    fits = None if found is None else found.fits(value)
+    fits = None if found is None else found.fits(value, allowance)
     return None if fits is None else "valid" if fits else "schema_mismatch"

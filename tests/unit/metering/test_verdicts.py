@@ -221,3 +221,12 @@ def test_the_library_is_loaded_by_who_judges_and_not_before() -> None:
         "assert 'jsonschema_rs' in sys.modules\n"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 0
+
+
+def test_all_calls_of_an_answer_share_what_judging_may_cost() -> None:
+    offer = Offer(tools={"f": {"items": {"allOf": [{"minimum": -bound} for bound in range(900)]}}})
+    # Some 6,000,000 visits: one such call is judged, two are not.
+    call = Call("f", [f"[{','.join(['1'] * 700)}]"])
+    assert judge(offer, [call], None) == ("valid", None)
+    assert judge(offer, [call, call], None) == (None, None)
+    assert judge(offer, [call, call, Call("g", ["{}"])], None) == ("unknown_name", None)
