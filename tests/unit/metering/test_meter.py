@@ -97,7 +97,6 @@ def test_without_counts_everything_that_was_said_is_estimated() -> None:
     )
     assert made.usage(42) == Usage(prompt_tokens=11, completion_tokens=7, reasoning_tokens=1, source="estimated")
     assert made.tool_calls == 1
-    assert made.usage(0).completion_tokens == 7
 
 
 def test_an_answer_that_broke_off_counts_what_was_seen_beside_the_providers_prompt() -> None:
