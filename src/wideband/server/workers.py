@@ -174,9 +174,18 @@ class Counters:
         return render([metrics.snapshot(exchange.open_requests, exchange.hedges.withheld), *_snapshots(others)])
 
     async def keep_writing(self, metrics: Metrics, exchange: Exchange) -> None:
-        """Write ours every second."""
+        """Write ours every second; what a full disk refuses is written when it is not full any more."""
+        is_failing = False
         while True:
-            write_whole(self._path, jsons.encode(metrics.snapshot(exchange.open_requests, exchange.hedges.withheld)))
+            counted = metrics.snapshot(exchange.open_requests, exchange.hedges.withheld)
+            try:
+                write_whole(self._path, jsons.encode(counted))
+            except OSError as error:
+                if not is_failing:
+                    log.warning("the counters of this worker cannot be written: %s", error)
+                is_failing = True
+            else:
+                is_failing = False
             await asyncio.sleep(METRICS_EVERY_S)
 
     def forget(self) -> None:
