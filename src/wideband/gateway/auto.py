@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
-from wideband.catalog.rows import Endpoint
+from wideband.catalog.rows import Endpoint, Rates
 from wideband.clock import now_ns
 from wideband.dialects.base import Ask
 from wideband.gateway.lanes import SPEAKERS
@@ -14,7 +14,6 @@ from wideband.gateway.plugins import find_plugin
 from wideband.gateway.work import Routed, Work
 from wideband.ids import seed
 from wideband.metering.meter import CHARS_A_TOKEN
-from wideband.pricing import resolve
 from wideband.routing.auto import (
     MOST_GLOBS,
     ROUTERS,
@@ -28,7 +27,6 @@ from wideband.routing.auto import (
     is_able,
     tier_at,
 )
-from wideband.routing.filters import FILTERS
 from wideband.routing.plans import Preferences, Wish
 from wideband.routing.stickiness import conversation_key, place_key
 from wideband.routing.tags import Features, task_tag
@@ -139,11 +137,10 @@ def _tier(plugin: dict[str, Any], tier: str) -> str:
 
 def _fitting(work: Work, preferences: Preferences) -> Callable[[str], bool]:
     """Return a test whether an endpoint of a model passes the filters of a request."""
-    ask, catalogue = work.ask, work.exchange.catalogue
-    tokens = ask.prompt_chars // CHARS_A_TOKEN
+    ask, exchange = work.ask, work.exchange
     wish = Wish(
         models=(),
-        prompt_tokens=tokens,
+        prompt_tokens=ask.prompt_chars // CHARS_A_TOKEN,
         max_tokens=ask.max_tokens,
         needs=ask.needs,
         modalities=ask.modalities,
@@ -151,13 +148,12 @@ def _fitting(work: Work, preferences: Preferences) -> Callable[[str], bool]:
         preferences=preferences,
     )
 
+    def rates_of(endpoint: Endpoint) -> Rates:
+        return exchange.rate_card.rates(endpoint.price, work.created_ns, wish.prompt_tokens)
+
     def fits(model: str) -> bool:
-        pool: Any = catalogue.endpoints.get(model, ())
-        for row in FILTERS:
-            pool = row.keep(wish, pool, lambda each: resolve(each.price, work.created_ns, tokens))
-            if not pool:
-                return False
-        return True
+        endpoints = exchange.catalogue.endpoints.get(model, ())
+        return bool(exchange.health.sieve.sift(wish, endpoints, rates_of).endpoints)
 
     return fits
 
