@@ -28,6 +28,7 @@ def outcome(number: int, at_s: float, kind: FaultKind | None, figures: tuple[int
         at_ns=START_NS + int(at_s * SECOND_NS),
         fault=None if kind is None else Fault(kind=kind, message="x"),
         ttft_ns=ttft_ms * 1_000_000 or None,
+        wait_told=kind is None and span_ms % 2 == 1,
         generation_ns=span_ms * 1_000_000,
         prompt_tokens=tokens * 3,
         cached_tokens=tokens,
@@ -48,10 +49,17 @@ outcomes = st.builds(
 seen = st.lists(st.tuples(outcomes, st.integers(0, 1), st.booleans()), max_size=60)
 
 
+def tell(health: Health, one: Outcome) -> None:
+    """Tell a board of a try: of its first token when it came, where the outcome says that this was told."""
+    if one.wait_told and one.ttft_ns is not None:
+        health.answering(one.endpoint_id, one.ttft_ns, one.at_ns - (one.generation_ns or 0))
+    health.observe(one)
+
+
 def board(given_: list[Outcome]) -> Health:
     health = Health()
     for one in given_:
-        health.observe(one)
+        tell(health, one)
     return health
 
 
@@ -85,7 +93,7 @@ def expected(health: Health) -> list[float]:
 def test_whoever_sees_what_all_know_the_same(seen: list[tuple[Outcome, int, bool]]) -> None:
     boards = [Health(), Health()]
     for one, who, telling in seen:
-        boards[who].observe(one)
+        tell(boards[who], one)
         if telling:
             exchange(boards)
     exchange(boards)
@@ -118,7 +126,7 @@ def test_a_restart_loses_nothing(before: list[Outcome], after: list[Outcome]) ->
     restarted = Health()
     restarted.restore(board(before).snapshot(), END_NS)
     for one in after:
-        restarted.observe(one)
+        tell(restarted, one)
     assert known(restarted) == known(board([*before, *after]))
 
 

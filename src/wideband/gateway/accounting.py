@@ -132,6 +132,7 @@ def _outcome(work: Work, trial: Trial, fault: Fault | None, bill: Bill) -> Outco
         at_ns=now_ns(),
         fault=None if cancelled else trial.broke,
         ttft_ns=meter.ttft_ns,
+        wait_told=trial.wait_told,
         generation_ns=meter.generation_ns,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,

@@ -11,7 +11,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.canon.reply import Reply, unfold
 from wideband.canon.request import Loss
 from wideband.catalog.rows import Endpoint
-from wideband.clock import monotonic_ns
+from wideband.clock import monotonic_ns, now_ns
 from wideband.dialects.base import Envelope
 from wideband.dialects.carriages import Frames, Packing
 from wideband.gateway.lanes import EncodedWriter, Lane, Writer, told_tier
@@ -70,7 +70,8 @@ class Trial:
     """A try in progress. After `run` returned None the caller is being answered by it; how it broke is in `broke`.
 
     `watch` guards the task that runs it, `meter` counts it. `claim` is asked before it commits, and raises `Faulted`
-    when another try has. `heard` says that something of the answer's body has come.
+    when another try has. `heard` says that something of the answer's body has come, `wait_told` that the health board
+    knows how long its first token took.
     """
 
     def __init__(self, work: Work, endpoint: Endpoint, lane: Lane, watch: Watch, meter: Meter) -> None:
@@ -81,7 +82,7 @@ class Trial:
         self.meter = meter
         self.claim: Callable[[Trial], None] | None = None
         self.losses: tuple[Loss, ...] = ()
-        self.heard = False
+        self.heard = self.wait_told = False
         self._cut_s = 0.0
         self.dialect = lane.outward
         self.envelope = Envelope(
@@ -198,7 +199,10 @@ class Trial:
             watch.phase = "reading"
             chunk = await self._next(answer)
             came_ns = monotonic_ns()
-            await self._send(reader.take(chunk, came_ns))
+            data = reader.take(chunk, came_ns)
+            if self.committed and not self.wait_told:
+                self._tell_wait()
+            await self._send(data)
             self.meter.kept_waiting(monotonic_ns() - came_ns)
             if self.committed:
                 watch.arm(terms.inter_token_s if self._choices_left > 0 else terms.tail_s, FaultKind.PROVIDER_STALLED)
@@ -260,6 +264,13 @@ class Trial:
         if not self.heard and not self.committed and after_s < (left_s := self.watch.wait_s):
             self._cut_s = left_s - after_s
             self.watch.wait_s = after_s
+
+    def _tell_wait(self) -> None:
+        """Let the health board know how long the first token took, unless the answer came in one piece."""
+        ttft_ns = self.meter.ttft_ns
+        if self._choices_left > 0 and ttft_ns is not None:
+            self.work.exchange.health.answering(self.endpoint.id, ttft_ns, now_ns())
+            self.wait_told = True
 
     def _hear(self) -> None:
         """Take the first bytes of a body as a sign of life, though they say nothing yet."""

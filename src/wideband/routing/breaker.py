@@ -169,18 +169,36 @@ class Breaker:
             return None
         return "opened"
 
+    def overdue_answered(self, ttft_ns: int) -> bool:
+        """Take a first token where some tries are overdue; True when it is one of theirs, as far as can be told."""
+        if ttft_ns <= self._patience_ns:
+            return False
+        if self._marks:
+            self._marks.popleft()
+        self.overdue_tries -= 1
+        return True
+
     def overdue_ended(self, outcome: Outcome) -> bool:
-        """Take the end of a try where some are overdue; True when it was one of them, as far as that can be told."""
-        fault = outcome.fault
-        if fault is None:
-            if (outcome.ttft_ns or 0) <= self._patience_ns:
-                return False
-            if self._marks:
-                self._marks.popleft()
-        elif fault.kind is not FaultKind.PROVIDER_TIMEOUT:
+        """Take the end of a try where some are overdue; True when it was still one of them."""
+        if outcome.wait_told:
+            return False
+        if outcome.fault is None:
+            return self.overdue_answered(outcome.ttft_ns or 0)
+        if outcome.fault.kind is not FaultKind.PROVIDER_TIMEOUT:
             return False
         self.overdue_tries -= 1
         return True
+
+    def heard(self, first_ns: int, at_ns: int) -> Change | None:
+        """Hear at `at_ns` of a first token: who was only late is late no more, if it came since."""
+        if first_ns <= self._first_overdue_ns:
+            return None
+        if not self._rest_ns:
+            self._overdue = 0
+        elif self._is_late:
+            self._close(at_ns)
+            return "closed"
+        return None
 
     def only_under_way(self, tries: int) -> None:
         """Hear how many tries are under way: no more can be overdue."""
@@ -249,11 +267,10 @@ class Breaker:
         if not self._rest_ns:
             self._downs = 0
             self._recent.append((at_ns, False))
-            if self._overdue and _heard_ns(outcome) > self._first_overdue_ns:
-                self._overdue = 0
+            if self._overdue:
+                self.heard(_heard_ns(outcome), at_ns)
             return "relieved" if relieved else None
-        if self._is_late and _heard_ns(outcome) > self._first_overdue_ns:
-            self._close(at_ns)
+        if self.heard(_heard_ns(outcome), at_ns) is not None:
             return "closed"
         if at_ns < self._rest_until_ns or _began_ns(outcome) < self._changed_ns:  # it began before the trouble did
             return None

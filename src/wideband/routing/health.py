@@ -79,13 +79,21 @@ class Health:
         record.recent.expect_error(at_ns)
         self._note(endpoint_id, record, record.breaker.overdue(at_ns, patience_ns, record.begun), at_ns)
 
+    def answering(self, endpoint_id: str, ttft_ns: int, at_ns: int) -> None:
+        """Hear, at most once a try, that its first token came and more follows; its outcome says so again."""
+        record = self._counting(endpoint_id, at_ns)
+        record.slice.count_wait(ttft_ns, at_ns)
+        breaker = record.breaker
+        if breaker.overdue_tries and breaker.overdue_answered(ttft_ns):
+            record.recent.take_back()
+        change = breaker.heard(at_ns, at_ns)
+        if change is not None:
+            self._note(endpoint_id, record, change, at_ns)
+
     def observe(self, outcome: Outcome) -> None:
         """Fold in how a try went."""
         endpoint_id, at_ns = outcome.endpoint_id, outcome.at_ns
-        record = self._records.get(endpoint_id) or self._record(endpoint_id)
-        if not record.since_ns <= at_ns < record.until_ns:
-            record.begin_slice(at_ns)
-            self._untold[endpoint_id] = record
+        record = self._counting(endpoint_id, at_ns)
         record.slice.count(outcome)
         breaker = record.breaker
         was_overdue = breaker.overdue_tries > 0 and breaker.overdue_ended(outcome)
@@ -252,6 +260,14 @@ class Health:
         for _, id_ in sorted(idle)[: MOST_ENDPOINTS // 2]:
             for held in (self._records, self._troubled, self._capped, self._untold, self._models):
                 held.pop(id_, None)
+
+    def _counting(self, endpoint_id: str, at_ns: int) -> Record:
+        """Return the record of an endpoint, with a slice that takes what happens at an instant."""
+        record = self._records.get(endpoint_id) or self._record(endpoint_id)
+        if not record.since_ns <= at_ns < record.until_ns:
+            record.begin_slice(at_ns)
+            self._untold[endpoint_id] = record
+        return record
 
     def _settled(self, endpoint_id: str) -> Record | None:
         record = self._records.get(endpoint_id)

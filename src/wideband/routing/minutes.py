@@ -99,12 +99,20 @@ class Minute(msgspec.Struct, array_like=True):
         if outcome.structured is not None:
             self.structured[outcome.structured] = self.structured.get(outcome.structured, 0) + 1
 
-    def _time(self, outcome: Outcome, ttft_ns: int) -> None:
-        span_ns, tokens = outcome.generation_ns or 0, outcome.completion_tokens
-        if span_ns or tokens <= 1:
+    def count_wait(self, ttft_ns: int, at_ns: int) -> None:
+        """Fold in how long a first token took that came at this instant."""
+        if at_ns > self.at_ns:
+            self.at_ns = at_ns
+        if ttft_ns:
             self.waits += 1
             self.wait_ns += ttft_ns
             histogram.count(self.ttft_ms, ttft_ns / 1e6)
+
+    def _time(self, outcome: Outcome, ttft_ns: int) -> None:
+        span_ns, tokens = outcome.generation_ns or 0, outcome.completion_tokens
+        if span_ns or tokens <= 1 or outcome.wait_told:
+            if not outcome.wait_told:
+                self.count_wait(ttft_ns, outcome.at_ns)
             if tokens > 1:
                 self.span_ns += span_ns
                 self.span_tokens += tokens - 1

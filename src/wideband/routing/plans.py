@@ -180,14 +180,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one try told about its endpoint, for the health board. Times are nanoseconds.
 
-    `charged_nano` is what its tokens cost. `stalls` counts waits of seconds between two events. `tool_calls` and
-    `structured` judge what was called and what was written under a schema; None where there was nothing to judge.
+    `wait_told` says that the board heard of the first token when it came. `charged_nano` is what its tokens cost.
+    `stalls` counts waits of seconds between two events. `tool_calls` and `structured` judge what was called and what
+    was written under a schema; None where there was nothing to judge.
     """
 
     endpoint_id: str
     at_ns: int
     fault: Fault | None = None
     ttft_ns: int | None = None
+    wait_told: bool = False
     generation_ns: int | None = None
     prompt_tokens: int = 0
     cached_tokens: int = 0

@@ -98,6 +98,13 @@ class _Request:
         self.answer: Answer
 
 
+class _FirstToken(msgspec.Struct, frozen=True, gc=False):
+    """The first token of an answer, of which more is to come."""
+
+    endpoint_id: str
+    ttft_ns: int
+
+
 class Run:
     """One ranker in one market with one seed. The same setup always gives the same result, but for `wall_s`."""
 
@@ -115,8 +122,8 @@ class Run:
         self._sticky = Sticky() if setup.sticky else None
         self.score = Score(self._staff)
         self._unscored = Score(self._staff)
-        # What is due when: a conversation's next turn, the end of a try, a try (by its endpoint) overdue.
-        self._agenda: list[tuple[int, int, Conversation | _Request | str]] = []
+        # What is due when: a conversation's next turn; of a try that it is overdue (its endpoint), first token and end.
+        self._agenda: list[tuple[int, int, Conversation | _Request | _FirstToken | str]] = []
         self._count = 0
         self.now_ns = setup.start_ns
 
@@ -130,6 +137,8 @@ class Run:
             self.now_ns, _, what = heappop(agenda)
             if isinstance(what, _Request):
                 self._ended(what)
+            elif isinstance(what, _FirstToken):
+                self.health.answering(what.endpoint_id, what.ttft_ns, self.now_ns)
             elif isinstance(what, str):
                 self.health.overdue(what, self.now_ns)
             else:
@@ -151,7 +160,7 @@ class Run:
         if talk is not None:
             self._at(talk.begins_ns, talk)
 
-    def _at(self, at_ns: int, what: Conversation | _Request | str) -> None:
+    def _at(self, at_ns: int, what: Conversation | _Request | _FirstToken | str) -> None:
         self._count += 1
         heappush(self._agenda, (at_ns, self._count, what))
 
@@ -196,6 +205,8 @@ class Run:
             patience_ns = int(self.health.patience_s(id_, now_ns) * SECOND_NS)
             if waits_ns > patience_ns:
                 self._at(now_ns + patience_ns, id_)
+        if answer.first_ns is not None and answer.first_ns < answer.ends_ns:
+            self._at(now_ns + answer.first_ns, _FirstToken(id_, answer.first_ns))
         self._at(now_ns + answer.ends_ns, request)
 
     def _ended(self, request: _Request) -> None:
@@ -235,6 +246,7 @@ class Run:
                 at_ns=now_ns,
                 fault=answer.fault,
                 ttft_ns=first_ns,
+                wait_told=first_ns < answer.ends_ns,
                 generation_ns=answer.ends_ns - first_ns,
                 prompt_tokens=prompt,
                 cached_tokens=cached,

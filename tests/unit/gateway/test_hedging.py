@@ -86,6 +86,8 @@ async def test_the_second_answers_when_it_is_first() -> None:
     assert (record.provider, record.fault, record.status) == ("b", None, 200)
     assert on.upstream.sent[0].cancelled
     assert record.duration_ms < 200
+    assert [endpoint_id for endpoint_id, _ in board(on).waits] == [B], "the board hears of one first token"
+    assert {one.endpoint_id: one.wait_told for one in board(on).outcomes} == {A: False, B: True}
     assert_sound(on)
 
 

@@ -22,6 +22,7 @@ from tests.unit.gateway.test_session import (
 )
 
 from wideband.catalog.rows import Catalogue, Model
+from wideband.clock import now_ns
 from wideband.routing.health import Health
 from wideband.routing.plans import Outcome
 from wideband.routing.policy import Policy
@@ -39,6 +40,7 @@ class Board(Health):
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self.outcomes: list[Outcome] = []
+        self.waits: list[tuple[str, int]] = []
         self.resting: set[str] = set()
         self._patience_s, self._late_s = patience_s, late_s
 
@@ -49,6 +51,10 @@ class Board(Health):
     def overdue(self, endpoint_id: str, at_ns: int) -> None:
         super().overdue(endpoint_id, at_ns)
         self.told.append(("overdue", endpoint_id))
+
+    def answering(self, endpoint_id: str, ttft_ns: int, at_ns: int) -> None:
+        super().answering(endpoint_id, ttft_ns, at_ns)
+        self.waits.append((endpoint_id, ttft_ns))
 
     def observe(self, outcome: Outcome) -> None:
         super().observe(outcome)
@@ -182,6 +188,50 @@ async def test_a_long_prompt_may_take_its_reading() -> None:
     on = watched({"a": [stream(Wait(0.1), HELLO, FINISH, USAGE, DONE)]}, patience_s=0.03)
     await on.ask({**STREAM, "messages": [{"role": "user", "content": "x" * 4000}]})
     assert board(on).times("overdue") == {}
+
+
+# -- first tokens ----------------------------------------------------------------------------------------------------
+
+SAID = jsons.encode({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}})
+ELSEWHERE = b"event: content_block_delta\ndata: " + SAID + b"\n\n"
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+async def test_the_board_hears_of_a_first_token_while_the_answer_goes_on(dialect: str) -> None:
+    said = [HELLO, HELLO] if dialect == "openai_chat" else [ELSEWHERE, ELSEWHERE]
+    on = stage({"a": [stream(Wait(0.02), *said, Hang())]}, endpoint("a", dialect=dialect), inter_token_s=30.0)
+    on.exchange.health = Board()
+    client = Client()
+    task = asyncio.ensure_future(on.session(client).answer(jsons.encode(STREAM)))
+    await asyncio.sleep(0.06)
+    told = board(on)
+    [(endpoint_id, wait_ns)] = told.waits
+    assert (endpoint_id, told.times("ended")) == (A, {})
+    assert wait_ns >= 20_000_000
+    assert told.total(A, 5, now_ns()).waits == 1
+    client.leave()
+    await asyncio.wait({task}, timeout=0.2)
+    assert told.times("ended") == {A: 1}
+    assert told.outcomes[0].wait_told
+    assert (told.outcomes[0].ttft_ns, len(told.waits), told.total(A, 5, now_ns()).waits) == (wait_ns, 1, 1)
+
+
+@pytest.mark.parametrize(("body", "act"), [(ASK, whole()), (STREAM, stream(HELLO + FINISH + USAGE + DONE))])
+async def test_an_answer_in_one_piece_tells_of_no_first_token_but_of_its_whole_time(
+    body: dict[str, Any], act: Act
+) -> None:
+    on = watched({"a": [act]})
+    await on.ask(body)
+    assert board(on).waits == []
+    assert not board(on).outcomes[0].wait_told
+    assert board(on).outcomes[0].ttft_ns
+
+
+async def test_a_try_that_never_answers_tells_of_no_first_token() -> None:
+    on = watched({"a": [BROKEN["500"]], "b": [GOOD]})
+    await on.ask(STREAM)
+    assert [endpoint_id for endpoint_id, _ in board(on).waits] == [B]
+    assert [outcome.wait_told for outcome in board(on).outcomes] == [False, True]
 
 
 # -- giving up early -------------------------------------------------------------------------------------------------

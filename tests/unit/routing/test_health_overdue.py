@@ -1,13 +1,22 @@
 """Tries under way on the health board: when one is overdue, what two of them do, and how a slow endpoint comes back."""
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.routing.rows import NOW_NS, SECOND_NS, down, endpoint, success
 
 from wideband.canon.faults import FaultKind
 from wideband.routing.health import Health
+from wideband.routing.outlook import Outlook
+from wideband.routing.plans import Outcome
 
 ID = "m@a"
 ROW = (endpoint("a"),)
+MS = 1_000_000
+
+
+def told(at_ns: int, ttft_ms: float) -> Outcome:
+    """Return the end of an answer whose first token the board has heard of."""
+    return replace(success("a", at_ns, ttft_ms=ttft_ms), wait_told=True)
 
 
 def at(seconds: float) -> int:
@@ -183,3 +192,72 @@ def test_late_is_known_from_twenty_first_tokens_on() -> None:
     health.observe(success("a", at(21), ttft_ms=3000))
     assert health.late_s(ID, at(22)) == pytest.approx(3.0, rel=0.05)
     assert health.late_s("nobody", at(22)) is None
+
+
+# -- a first token is told when it comes -----------------------------------------------------------------------------
+
+
+def test_a_slow_endpoint_is_back_with_its_first_token_while_the_answer_goes_on() -> None:
+    health = hung()
+    health.answering(ID, 1800 * MS, at(1.8))
+    assert health.is_healthy(ID, at(1.8))
+    assert health.all_well()
+    health.observe(told(at(60), ttft_ms=1800))
+    assert health.is_healthy(ID, at(60))
+
+
+def test_a_first_token_from_before_the_others_were_overdue_ends_nothing() -> None:
+    health = hung()
+    health.answering(ID, 400 * MS, at(1))
+    assert not health.is_healthy(ID, at(1))
+
+
+def test_a_first_token_ends_no_outage_that_is_more_than_lateness() -> None:
+    health = Health()
+    for _ in range(2):
+        health.observe(down("a", at(0)))
+    health.answering(ID, 100 * MS, at(2.5))
+    assert health.standing(ID, at(2.5)) == "half_open"
+    health.observe(told(at(2.8), ttft_ms=100))
+    assert health.is_healthy(ID, at(2.8)), "but a whole answer does"
+
+
+def test_an_overdue_try_is_taken_back_once() -> None:
+    health = Health()
+    for _ in range(40):
+        health.began(ID, at(0))
+    for _ in range(37):
+        health.observe(success("a", at(0)))
+    health.overdue(ID, at(1))
+    health.answering(ID, 2000 * MS, at(2))
+    assert health.outlooks(ROW, at(2))[ID].errors < 0.005
+    health.overdue(ID, at(3))
+    health.observe(told(at(4), ttft_ms=2000))
+    assert health.outlooks(ROW, at(4))[ID].errors > 0.01, "the other try still waits"
+
+
+def test_a_wait_that_was_told_counts_at_once_and_only_once() -> None:
+    health = Health()
+    health.answering(ID, 3000 * MS, at(0))
+    assert health.speeds(ID, at(0)).waits == 1
+    assert health.outlooks(ROW, at(0))[ID].wait_s > Outlook().wait_s
+    assert health.total(ID, 5, at(0)).tries == 0
+    health.observe(told(at(30), ttft_ms=3000))
+    total = health.total(ID, 5, at(30))
+    assert (total.tries, total.waits, total.wait_ns) == (1, 1, 3000 * MS)
+    assert (total.span_ns, total.span_tokens) == (900 * MS, 9)
+    assert health.percentiles(ID, 5, at(30)).waits == 1
+
+
+def test_others_hear_of_a_first_token_before_its_answer_ends() -> None:
+    health, other = hung(), Health()
+    first = health.take_delta()
+    health.answering(ID, 1800 * MS, at(1.8))
+    second = health.take_delta()
+    assert first is not None
+    assert second is not None
+    other.merge(first, at(1.8))
+    assert not other.is_healthy(ID, at(1.8))
+    other.merge(second, at(1.8))
+    assert other.is_healthy(ID, at(1.8))
+    assert other.total(ID, 5, at(2)).wait_ns == 1800 * MS

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.unit.simulate.worlds import provider, simulate, world
 
+from wideband.routing.health import Health
 from wideband.routing.stickiness import LEAST_TOKENS
 from wideband.simulate.rates import Rates
 from wideband.simulate.rows import Cache, Capacity, Outage
@@ -11,6 +12,20 @@ from wideband.simulate.run import RANKED, Run, Setup
 from wideband.simulate.score import Result
 
 HOLDING = Cache(lifetime_s=600, hit=1.0)
+
+
+class Listening(Health):
+    """A board that remembers how many first tokens it had heard of when it heard of each, and when that was last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[int] = []
+        self.last_ns = 0
+
+    def answering(self, endpoint_id: str, ttft_ns: int, at_ns: int) -> None:
+        super().answering(endpoint_id, ttft_ns, at_ns)
+        self.waits.append(self.total(endpoint_id, 120, at_ns).waits)
+        self.last_ns = at_ns
 
 
 def comparable(result: Result) -> Result:
@@ -81,6 +96,18 @@ def test_where_nobody_answers_the_client_is_told() -> None:
     assert result.answered == 0
     assert result.requests == sum(result.client_faults.values()) > 0
     assert result.cost_per_1000_usd == 0
+
+
+def test_the_board_hears_of_every_first_token_once_and_when_it_comes() -> None:
+    market = world(provider("slow", ttft_s=2.0, tokens_per_s=5.0), hours=0.02, agent_share=0.0)
+    run = Run(Setup(world=market, ranker="market"))
+    run.health = board = Listening()
+    result = run.go()
+    (staff,) = run._staff.values()
+    total = run.health.total(staff.endpoint.id, 120, run.now_ns)
+    assert board.waits == list(range(1, len(board.waits) + 1))
+    assert total.waits == total.answers == len(board.waits) >= result.answered
+    assert board.last_ns < run.now_ns
 
 
 def test_price_takes_the_cheapest_of_the_hour() -> None:
