@@ -43,12 +43,11 @@ class _Expected:
 class Health:
     """The board. An endpoint never heard of is healthy.
 
-    `version` grows with every change of state that this process sees or hears of; what only time changes (a rest that
-    ends) it cannot show. `sieve` is what plans by this board remember of the filters.
+    `sieve` is what plans by this board remember of the filters.
     """
 
     def __init__(self) -> None:
-        self.version = self._latest_ns = 0
+        self._latest_ns = 0
         self.sieve = Sieve()
         self._records: dict[str, Record] = {}
         # The endpoints with something held against them, so that a plan looks at few or none.
@@ -298,7 +297,6 @@ class Health:
     def _apply(self, endpoint_id: str, record: Record, change: Change | None, at_ns: int) -> None:
         """Draw the consequences of a change, whoever saw it; None is a look at whether the trouble is over."""
         if change is not None:
-            self.version += 1
             if change == "closed":
                 record.forgive()
             elif change == "relieved":
@@ -341,7 +339,6 @@ class Health:
     def _it_is(self, now_ns: int) -> None:
         """Forget what waits for an instant when somebody set the clock back: it may not come for years."""
         if now_ns < self._latest_ns - _SET_BACK_NS:
-            self.version += 1
             for held in (self._troubled, self._capped, self._expected, self._qualities):
                 held.clear()
             for record in self._records.values():

@@ -39,7 +39,6 @@ def test_two_downs_in_a_row_open_the_breaker() -> None:
     assert health.is_healthy(ID, at(0))
     health.observe(down("a"))
     assert health.standing(ID, at(0)) == "resting"
-    assert health.version == 1
 
 
 def test_successes_in_between_keep_it_closed_until_half_are_down() -> None:
@@ -155,7 +154,6 @@ def test_what_is_not_the_endpoints_fault_never_opens_the_breaker(kind: FaultKind
 def test_a_rate_limit_rests_as_long_as_asked_for(asked_s: float | None, until_s: float) -> None:
     health = Health()
     health.observe(limited(at(0), retry_after_s=asked_s))
-    assert health.version == 1
     assert health.is_healthy(ID, at(until_s))
     if until_s:
         assert not health.is_healthy(ID, at(until_s) - 1)

@@ -44,7 +44,6 @@ def test_a_breaker_that_opens_in_one_process_rests_the_endpoint_in_all() -> None
     for _ in range(2):
         one.observe(down("a", at(0)))
     tell(one, other, 0.5)
-    assert other.version == 1
     assert other.standing(ID, at(1.9)) == "resting"
     assert other.standing(ID, at(2)) == "half_open"
     other.observe(success("a", at(2.5), ttft_ms=100, took_ms=100))
