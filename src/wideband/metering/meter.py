@@ -289,7 +289,12 @@ class Meter:
         """Return the one record of this generation, ending a try that is still open."""
         self.try_ended(facts.fault, facts.at_ns)
         served, fault, usage = facts.served, facts.fault, facts.usage
-        answer = self._answer() if served is not None else _NO_ANSWER
+        fields = msgspec.structs.asdict(facts)
+        for name in _READ_FACTS:
+            del fields[name]
+        fields |= self._answer() if served is not None else _NO_ANSWER
+        for name in _RECORDED_COUNTS:
+            fields[name] = getattr(usage, name)
         return Generation(
             model=served.model if served else facts.requested_model,
             provider=served.provider.slug if served else None,
@@ -301,9 +306,7 @@ class Meter:
             tries=tuple(self.tries),
             usage_source=usage.source,
             duration_ms=(facts.at_ns - self._began_ns) / 1e6,
-            **answer,
-            **{name: getattr(usage, name) for name in _RECORDED_COUNTS},
-            **{name: getattr(facts, name) for name in _COPIED_FACTS},
+            **fields,
         )
 
     def _answer(self) -> dict[str, Any]:
@@ -343,9 +346,8 @@ _NO_ANSWER = {
     "generation_ms": None,
 }
 _RECORDED_COUNTS = tuple(name for name in _COUNTS if name in Generation.__struct_fields__)
-_COPIED_FACTS = tuple(
-    name for name in Facts.__struct_fields__ if name in Generation.__struct_fields__ and name != "fault"
-)
+# Facts that a record holds in another form, if at all; it has all others by the same names.
+_READ_FACTS = ("served", "fault", "usage", "at_ns")
 
 
 def _later(held: Usage, new: Usage) -> Usage:
