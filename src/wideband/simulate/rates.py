@@ -14,7 +14,7 @@ _BUSIEST_HOUR = 15.0
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """Steps: from `starts_s[i]` on (seconds), `per_s[i]` requests a second; after `length_s` it all begins anew."""
+    """Steps: from `starts_s[i]` on (seconds, the first 0), `per_s[i]` requests a second; all anew after `length_s`."""
 
     starts_s: tuple[float, ...]
     per_s: tuple[float, ...]
@@ -24,9 +24,8 @@ class Rates(msgspec.Struct, frozen=True):
     def mean(self) -> float:
         """Requests a second on average over the whole length."""
         ends = (*self.starts_s[1:], self.length_s)
-        return sum(rate * (end - start) for start, end, rate in zip(self.starts_s, ends, self.per_s, strict=True)) / (
-            self.length_s - self.starts_s[0]
-        )
+        steps = zip(self.starts_s, ends, self.per_s, strict=True)
+        return sum(rate * (end - start) for start, end, rate in steps) / self.length_s
 
     def scaled(self, mean: float) -> "Rates":
         """Return the same ups and downs around another average."""
@@ -91,5 +90,5 @@ def _number(where: str, text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise invalid(f"{where}: `{text[:40]}` is no number that is not negative")
+        raise invalid(f"{where}: `{text[:40]}` must be a number, 0 or more")
     return number

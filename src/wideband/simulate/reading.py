@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from wideband.catalog.pricetables import read_price
-from wideband.catalog.tables import Place, Problem, listed, nearest, read_fields
+from wideband.catalog.tables import Place, Problem, listed, nearest, once, read_fields, tables_of
 from wideband.simulate.rows import FAULTS, Demand, Modelled, World
 
 _TABLES = ("about", "demand", "provider")
@@ -57,18 +57,21 @@ def read_world(name: str, document: Mapping[str, Any]) -> tuple[World | None, li
         if key not in _TABLES:
             top.note(key, f"unknown table{nearest(key, _TABLES)}")
     demand = _demand(document.get("demand", {}), Place(table="demand", nth=0, problems=problems))
-    rows = document.get("provider", [])
-    tables = rows if isinstance(rows, list) else []
-    providers = [_provider(table, Place(table="provider", nth=n, problems=problems)) for n, table in enumerate(tables)]
-    if not providers:
+    providers: list[Modelled] = []
+    seen: set[str] = set()
+    for place, table in tables_of(document, "provider", problems):
+        row = _provider(table, place)
+        if row is not None:
+            once(row.name, seen, "name", place)
+            providers.append(row)
+    if not document.get("provider"):
         top.note("", "needs at least one [[provider]]")
-    for nth, row in enumerate(providers):
-        if row is not None and any(row.name == one.name for one in providers[:nth] if one is not None):
-            Place(table="provider", nth=nth, problems=problems).note("name", f"`{row.name}` is there already")
+    about = document.get("about", "")
+    if not isinstance(about, str):
+        top.note("about", "must be a string")
     if problems or demand is None:
         return None, problems
-    about = str(document.get("about", ""))
-    return World(name=name, about=about, demand=demand, providers=tuple(filter(None, providers))), problems
+    return World(name=name, about=about, demand=demand, providers=tuple(providers)), problems
 
 
 def _demand(table: Any, place: Place) -> Demand | None:
@@ -80,7 +83,10 @@ def _demand(table: Any, place: Place) -> Demand | None:
     return None if place.problems else Demand(**values)
 
 
-def _provider(table: Mapping[str, Any], place: Place) -> Modelled | None:
+def _provider(table: Any, place: Place) -> Modelled | None:
+    if not isinstance(table, Mapping):
+        place.note("", "must be a table")
+        return None
     values = read_fields({key: value for key, value in table.items() if key != "price"}, Modelled, place)
     price = table.get("price")
     if not isinstance(price, Mapping):
@@ -127,5 +133,5 @@ def _check_faults(values: Mapping[str, Any], place: Place) -> None:
         if word not in FAULTS:
             place.note(field, f"`{word}` is no fault; known are {listed(FAULTS)}")
     shares = values.get("faults", {}).values()
-    if any(share < 0 for share in shares) or sum(shares) > 1:
+    if not all(share >= 0 for share in shares) or sum(shares) > 1:
         place.note("faults", "are shares of the tries: none negative, together at most 1")

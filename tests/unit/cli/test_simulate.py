@@ -72,7 +72,7 @@ def test_rates_come_from_a_column_of_a_file(tmp_path: Path) -> None:
     assert scaled["requests"] == many["requests"]
     rates.write_text("t,small\n0,5\nlate,5\n")
     result = simulate(*SHORT, "--rates", str(rates))
-    assert (result.exit_code, result.stderr) == (1, f"Error: {rates}:3: `late` is no number that is not negative\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {rates}:3: `late` must be a number, 0 or more\n")
 
 
 def test_a_trace_of_replay_is_taken_too(tmp_path: Path) -> None:

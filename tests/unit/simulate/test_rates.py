@@ -27,8 +27,8 @@ def test_times_count_from_the_first_row() -> None:
 
 
 def test_what_is_wrong_is_told_with_its_line() -> None:
-    assert wrong("t,m\n", "0,1\n", "60,many\n") == "rates.csv:3: `many` is no number that is not negative"
-    assert wrong("t,m\n", "0,1\n", "60,-1\n") == "rates.csv:3: `-1` is no number that is not negative"
+    assert wrong("t,m\n", "0,1\n", "60,many\n") == "rates.csv:3: `many` must be a number, 0 or more"
+    assert wrong("t,m\n", "0,1\n", "60,-1\n") == "rates.csv:3: `-1` must be a number, 0 or more"
     assert wrong("t,m\n", "0,1\n", "60\n") == "rates.csv:3: there are 1 columns, too few"
     assert wrong("t,m\n", "60,1\n", "\n", "60,2\n") == "rates.csv:4: times must grow, but 60 comes after 60"
     assert wrong("t,a,b\n", "0,1,2\n") == "rates.csv:1: there is no column m; there are a, b"

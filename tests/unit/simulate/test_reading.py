@@ -99,7 +99,24 @@ outages = [{ at_s = 1, for_s = 0 }]
 
 
 def test_two_providers_cannot_bear_one_name() -> None:
-    assert problems(LEAST + LEAST) == ["provider 1 name: `one` is there already"]
+    assert problems(LEAST + LEAST) == ["provider 1 name: `one` stands twice in this file; keep one"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("provider = [1]", "provider 0 : must be a table"),
+        ("provider = { name = 'one' }", "provider 0 : write `[[provider]]`, with two brackets"),
+        ("demand = 3" + LEAST, "demand 0 : must be a table"),
+        ("about = 3" + LEAST, "the file 0 about: must be a string"),
+        (
+            LEAST + "faults = { 500 = nan }",
+            "provider 0 faults: are shares of the tries: none negative, together at most 1",
+        ),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_told(text: str, expected: str) -> None:
+    assert problems(text) == [expected]
 
 
 def test_a_market_needs_a_provider() -> None:
