@@ -263,6 +263,8 @@ _CODE = (
     "const ",
     "public class",
 )
+# Each with a mark in it that most prose lacks: to look for one character takes next to no time.
+_MARKED = tuple((next((mark for mark in sign if mark in "`(){}#=\n"), sign), sign) for sign in _CODE)
 _CODE_TAGS = ("code:general_impl", "code:debugging", "code:review", "code:refactoring", "code:explanation")
 _MOST_TOOL_BYTES = 4_096
 _HEAD_CHARS, _TAIL_CHARS, _HARNESS_CHARS = 700, 300, 400
@@ -289,12 +291,13 @@ def _table() -> dict[str, _Points]:
     return {word: tuple(points) for word, points in found.items()}
 
 
-def _by_first(table: dict[str, _Points]) -> dict[str, list[tuple[str, _Points]]]:
-    """Return what is more than one word by its first, so that a text is gone through once."""
-    found: dict[str, list[tuple[str, _Points]]] = {}
+def _by_first(table: dict[str, _Points]) -> dict[str, list[tuple[frozenset[str], str, _Points]]]:
+    """Return what is more than one word by its first, with the others, so that a text is seldom gone through for it."""
+    found: dict[str, list[tuple[frozenset[str], str, _Points]]] = {}
     for phrase, points in table.items():
-        if " " in phrase:
-            found.setdefault(phrase.partition(" ")[0], []).append((f" {phrase}", points))
+        first, *others = phrase.split()
+        if others:
+            found.setdefault(first, []).append((frozenset(others), f" {phrase} ", points))
     return found
 
 
@@ -339,18 +342,17 @@ def _tag(asked: str, needs: frozenset[str], head: str, spoken_for: frozenset[str
 
 def _points_of(asked: str) -> dict[str, int]:
     words = asked.lower().translate(_APART).split()
+    said, plain = frozenset(words), ""
     points: dict[str, int] = {}
-    plain = ""
-    for word in _KNOWN.intersection(words):
+    for word in _KNOWN & said:
         for name, count in _TABLE.get(word, ()):
             points[name] = points.get(name, 0) + count
         if word in _PHRASES:
-            plain = plain or f" {' '.join(words)}"
-            for phrase, counts in _PHRASES[word]:
-                if phrase in plain:
+            for others, phrase, counts in _PHRASES[word]:
+                if others <= said and phrase in (plain := plain or f" {' '.join(words)} "):
                     for name, count in counts:
                         points[name] = points.get(name, 0) + count
-    if any(map(asked.__contains__, _CODE)):
+    if any(mark in asked and sign in asked for mark, sign in _MARKED):
         for name in _CODE_TAGS:
             points[name] = points.get(name, 0) + 2
     return points
