@@ -14,10 +14,9 @@ from wideband.gateway.watch import Watch
 from wideband.gateway.work import Work
 from wideband.metering.meter import CHARS_A_TOKEN, Meter
 from wideband.routing.failover import Failover
+from wideband.routing.health import PROMPT_TOKENS_PER_S
 from wideband.routing.plans import Outcome, Plan
 
-# How fast a prompt is read where that is slow: a long one may take so much longer to its first token than most do.
-PROMPT_TOKENS_PER_S = 4000.0
 # A silent try is given up for another at so many times what all but a twentieth of its endpoint's tries take.
 SILENCE = 4.0
 

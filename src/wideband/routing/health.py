@@ -23,6 +23,8 @@ _QUALITIES_KEPT_NS = 15 * SECOND_NS
 # When a try is overdue, by what was usual of late.
 PATIENCE_FACTOR = 2.0
 LEAST_PATIENCE_S, MOST_PATIENCE_S, UNKNOWN_PATIENCE_S = 0.5, 30.0, 10.0
+# How fast a prompt is read where that is slow: a long one may take so much longer to its first token than most do.
+PROMPT_TOKENS_PER_S = 4000.0
 LEAST_WAITS = 20
 # So many are kept in mind, about 9 kB each.
 MOST_ENDPOINTS = 20_000

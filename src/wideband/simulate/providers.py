@@ -8,8 +8,8 @@ from random import Random
 from wideband.canon.faults import Fault
 from wideband.catalog.joining import endpoint_id
 from wideband.catalog.rows import Endpoint, Provider
-from wideband.simulate.rows import FAULTS, Capacity, Modelled, Outage, Peak
-from wideband.simulate.traffic import DAY_NS, SECOND_NS, Conversation, Turn
+from wideband.simulate.rows import FAULTS, Cache, Capacity, Modelled, Outage, Peak
+from wideband.simulate.traffic import DAY_NS, SECOND_NS, Conversation
 
 MODEL = "simulated/model"
 _HOUR_NS = 3600 * SECOND_NS
@@ -24,7 +24,7 @@ class Answer:
     `fault` None is a whole answer. With `first_ns` something reached the caller, whether it ends well or not.
     """
 
-    __slots__ = ("bad_call", "cached_tokens", "ends_ns", "fault", "first_ns", "tokens")
+    __slots__ = ("bad_call", "cached_tokens", "ends_ns", "fault", "first_ns", "tokens", "written_tokens")
 
     def __init__(self, ends_ns: int, fault: Fault | None = None, first_ns: int | None = None) -> None:
         self.ends_ns = ends_ns
@@ -32,6 +32,7 @@ class Answer:
         self.first_ns = first_ns
         self.tokens = 0
         self.cached_tokens = 0
+        self.written_tokens = 0
         self.bad_call = False
 
 
@@ -62,7 +63,10 @@ class Staff:
     def ask(self, talk: Conversation, now_ns: int, deadline_ns: int, draw: Random, *, again: bool) -> Answer:
         """Begin a try of the conversation's turn; who has not begun to answer by the deadline is given up."""
         turn, row = talk.turns[talk.at], self.row
-        luck, wait, pace = (draw.random(), draw.gauss(0, 1), draw.gauss(0, 1)) if again else _drawn(turn)
+        if again:
+            luck, hit, wait, pace = draw.random(), draw.random(), draw.gauss(0, 1), draw.gauss(0, 1)
+        else:
+            luck, hit, wait, pace = turn.luck, turn.hit, turn.wait, turn.pace
         outage = self.outage(now_ns) if self.outages else None
         word, luck = self._word(outage, luck)
         if word is not None and FAULTS[word].when == "at once":
@@ -70,12 +74,15 @@ class Staff:
         if word is not None and FAULTS[word].when == "at the deadline":
             return Answer(deadline_ns, self._faults[word])
         slower = self._slowdown[(now_ns - DAY_NS) // _HOUR_NS % 24] * (1.0 if outage is None else outage.slower)
-        cached = 0 if row.cache is None else self._cached(talk.number, turn.prompt_tokens, now_ns, draw)
+        cached = 0 if row.cache is None else self._cached(row.cache, talk.number, now_ns, hit)
         first_s = row.ttft_s * math.exp(row.ttft_spread * wait)
         first_s += (turn.prompt_tokens - cached) / row.prefill_tokens_per_s
         first_ns = int(first_s * slower * SECOND_NS)
         speed = row.tokens_per_s / slower * math.exp(row.speed_spread * pace)
         rest_ns = int((turn.output_tokens - 1) / speed * SECOND_NS)
+        tokens, fault = turn.output_tokens, None
+        if word is not None:
+            rest_ns, tokens, fault = int(rest_ns * _MIDWAY), max(1, int(tokens * _MIDWAY)), self._faults[word]
         if self._gate is not None:
             waits_ns = self._gate.admit(now_ns, first_ns + rest_ns, deadline_ns - first_ns)
             if waits_ns is None:
@@ -83,22 +90,16 @@ class Staff:
             first_ns += waits_ns
         if first_ns > deadline_ns:
             return Answer(deadline_ns, self._faults["hang"])
-        answer = Answer(first_ns + rest_ns, None, first_ns)
-        answer.tokens, answer.cached_tokens = turn.output_tokens, cached
+        answer = Answer(first_ns + rest_ns, fault, first_ns)
+        answer.tokens, answer.cached_tokens = tokens, cached
         answer.bad_call = turn.calls_tools and luck < row.bad_tool_calls
-        if word is not None:
-            answer.fault, answer.tokens = self._faults[word], int(turn.output_tokens * _MIDWAY)
-            answer.ends_ns = first_ns + int(rest_ns * _MIDWAY)
         if row.cache is not None:
-            self._prefixes[talk.number] = turn.prompt_tokens, now_ns + answer.ends_ns + self._lifetime_ns()
+            self._keep(row.cache, talk, now_ns, answer)
         return answer
 
     def forget(self, talk: Conversation) -> None:
         """Drop a conversation that is over: nobody will ask for its prompt again."""
         self._prefixes.pop(talk.number, None)
-
-    def _lifetime_ns(self) -> int:
-        return 0 if self.row.cache is None else int(self.row.cache.lifetime_s * SECOND_NS)
 
     def _word(self, outage: Outage | None, luck: float) -> tuple[str | None, float]:
         """Return how a try fails, if it does, and luck made uniform again over what is left."""
@@ -114,14 +115,20 @@ class Staff:
             whole -= share
         return None, luck / whole
 
-    def _cached(self, number: int, prompt_tokens: int, now_ns: int, draw: Random) -> int:
+    def _cached(self, cache: Cache, number: int, now_ns: int, hit: float) -> int:
         """Return how many tokens of a conversation's prompt are read from the cache."""
         tokens, until_ns = self._prefixes.get(number, (0, 0))
-        cache = self.row.cache
-        if cache is None or now_ns >= until_ns:
-            return 0
-        tokens = min(tokens, prompt_tokens) // cache.block_tokens * cache.block_tokens
-        return 0 if tokens < cache.min_tokens or draw.random() >= cache.hit else tokens
+        return tokens if now_ns < until_ns and hit < cache.hit else 0
+
+    def _keep(self, cache: Cache, talk: Conversation, now_ns: int, answer: Answer) -> None:
+        """Write what is new of a prompt into the cache, in whole blocks; prompts of a conversation only grow."""
+        kept = talk.turns[talk.at].prompt_tokens // cache.block_tokens * cache.block_tokens
+        if kept < cache.min_tokens:
+            return
+        answer.written_tokens = kept - answer.cached_tokens
+        # Who asks for the last time needs no trace here: nobody reads it.
+        if talk.at + 1 < len(talk.turns):
+            self._prefixes[talk.number] = kept, now_ns + answer.ends_ns + int(cache.lifetime_s * SECOND_NS)
 
 
 class _Gate:
@@ -155,19 +162,18 @@ class _Gate:
         return waits_ns
 
 
-def _drawn(turn: Turn) -> tuple[float, float, float]:
-    return turn.luck, turn.wait, turn.pace
-
-
 def _slowdown(peaks: tuple[Peak, ...], hour: int) -> float:
-    return math.prod(
-        peak.factor for peak in peaks if (hour - peak.from_hour) % 24 < (peak.to_hour - peak.from_hour) % 24
-    )
+    return math.prod(peak.factor for peak in peaks if _is_within(peak, hour))
+
+
+def _is_within(peak: Peak, hour: int) -> bool:
+    begin, end = peak.from_hour, peak.to_hour
+    return begin <= hour < end if begin < end else hour >= begin or hour < end
 
 
 def _outages(row: Modelled, start_ns: int, hours: float, draw: Random) -> list[tuple[int, int, Outage]]:
     """Return when a provider is out, in order of time and never twice at once: (from, to, how)."""
-    rows = sorted(row.outages, key=lambda each: each.at_s)
+    rows = list(row.outages)
     breaks = row.breaks
     if breaks is not None:
         at_s = draw.expovariate(1 / breaks.every_s)
@@ -206,5 +212,7 @@ def _endpoint(row: Modelled) -> Endpoint:
         upstream_model=MODEL,
         tag=row.name,
         price=row.price,
+        # Whole seconds, as a catalogue has them; 0 would say that nothing is known.
+        cache_ttl_s=None if row.cache is None else max(1, int(row.cache.lifetime_s)),
         simulated=True,
     )

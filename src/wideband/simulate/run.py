@@ -13,9 +13,9 @@ from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.clock import monotonic_s
 from wideband.pricing import charge, resolve
 from wideband.routing.failover import Failover
-from wideband.routing.health import LEAST_PATIENCE_S, Health
+from wideband.routing.health import LEAST_PATIENCE_S, PROMPT_TOKENS_PER_S, Health
 from wideband.routing.plan import plan
-from wideband.routing.plans import Outcome, Preferences, Wish
+from wideband.routing.plans import Outcome, Plan, Preferences, Wish
 from wideband.routing.policy import Policy, Weights
 from wideband.routing.rankers import RANKERS
 from wideband.routing.stickiness import LEAST_TOKENS, Sticky, lifetime_s, pays
@@ -67,19 +67,21 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     def warm_up(self) -> Traffic:
         """Return what is asked of all providers in turn before anything counts; the numbers are negative."""
         demand = self.world.demand
-        cycle = self.cycle or daily(demand.requests_per_s, demand.swing)
         begin_ns = self.start_ns - int(demand.warm_up_s * SECOND_NS)
-        for talk in conversations(demand, cycle, begin_ns, demand.warm_up_s / 3600, self.seed):
+        for talk in self._drawn("warm-up", begin_ns, demand.warm_up_s / 3600):
             talk.number = ~talk.number
             yield talk
 
     def traffic(self) -> Traffic:
         """Return the requests, the same for every ranker."""
         if self.trace:
-            return recorded(self.trace, self.start_ns, self.seed)
+            return recorded(self.trace, self.start_ns, Random(f"traffic {self.seed}"))
+        return self._drawn("traffic", self.start_ns, self.world.demand.hours)
+
+    def _drawn(self, what: str, start_ns: int, hours: float) -> Traffic:
         demand = self.world.demand
         cycle = self.cycle or daily(demand.requests_per_s, demand.swing)
-        return conversations(demand, cycle, self.start_ns, demand.hours, self.seed)
+        return conversations(demand, cycle, start_ns, hours, Random(f"{what} {self.seed}"))
 
 
 class _Request:
@@ -165,7 +167,21 @@ class Run:
         heappush(self._agenda, (at_ns, self._count, what))
 
     def _asked(self, talk: Conversation) -> None:
-        """Plan a request that comes in, and begin its first try."""
+        """Decide whom a request that comes in is sent to, and begin its first try."""
+        is_warm_up = talk.number < 0
+        chosen = self._in_turn(talk) if is_warm_up else self._planned(talk)
+        flow = Failover(chosen, MOST_TRIES)
+        first = flow.next()
+        assert first is not None
+        self._begin(_Request(talk, self.now_ns, flow, self._unscored if is_warm_up else self.score), first)
+
+    def _in_turn(self, talk: Conversation) -> Plan:
+        """Ask one provider after the other, whatever the ranker would do: so all begin with the same board."""
+        endpoints = self._catalogue.endpoints[MODEL]
+        at = talk.turns[talk.at].seed % len(endpoints)
+        return Plan(endpoints=endpoints[at:] + endpoints[:at], funnel=(), strategy="", total=len(endpoints))
+
+    def _planned(self, talk: Conversation) -> Plan:
         now_ns, turn = self.now_ns, talk.turns[talk.at]
         prompt_tokens = turn.prompt_tokens
         wish = Wish(
@@ -180,15 +196,7 @@ class Run:
         def rates_of(endpoint: Endpoint) -> Rates:
             return resolve(endpoint.price, now_ns, prompt_tokens)
 
-        chosen, score = plan(wish, self._catalogue, self.health, now_ns, turn.seed, rates_of), self.score
-        if talk.number < 0:
-            score, at = self._unscored, turn.seed % len(chosen.endpoints)
-            rotated = chosen.endpoints[at:] + chosen.endpoints[:at]
-            chosen = msgspec.structs.replace(chosen, endpoints=rotated)
-        request = _Request(talk, now_ns, Failover(chosen, MOST_TRIES), score)
-        first = request.flow.next()
-        assert first is not None
-        self._begin(request, first)
+        return plan(wish, self._catalogue, self.health, now_ns, turn.seed, rates_of)
 
     def _begin(self, request: _Request, endpoint: Endpoint) -> None:
         """Ask an endpoint."""
@@ -202,7 +210,8 @@ class Run:
         self.health.began(id_, now_ns)
         waits_ns = answer.ends_ns if answer.first_ns is None else answer.first_ns
         if waits_ns > _LEAST_PATIENCE_NS:
-            patience_ns = int(self.health.patience_s(id_, now_ns) * SECOND_NS)
+            reading_s = request.talk.turns[request.talk.at].prompt_tokens / PROMPT_TOKENS_PER_S
+            patience_ns = int((self.health.patience_s(id_, now_ns) + reading_s) * SECOND_NS)
             if waits_ns > patience_ns:
                 self._at(now_ns + patience_ns, id_)
         if answer.first_ns is not None and answer.first_ns < answer.ends_ns:
@@ -237,7 +246,7 @@ class Run:
             prompt_tokens=prompt,
             completion_tokens=answer.tokens,
             cached_tokens=cached,
-            cache_write_tokens=0 if rates.cache_write is None else prompt - cached,
+            cache_write_tokens=answer.written_tokens,
         )
         charged = charge(rates, usage)
         self.health.observe(

@@ -1,6 +1,5 @@
 """What came of a simulated run: counted as it goes, summed up at its end."""
 
-import math
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -226,5 +225,5 @@ def _spread(values: "array[float]", *, falling: bool = False) -> Spread:
     if not values:
         return Spread()
     ranked = sorted(values, reverse=falling)
-    p50, p90, p99 = (ranked[math.ceil(len(ranked) * share) - 1] for share in (0.5, 0.9, 0.99))
+    p50, p90, p99 = (ranked[-(-len(ranked) * percent // 100) - 1] for percent in (50, 90, 99))
     return Spread(p50=p50, p90=p90, p99=p99)

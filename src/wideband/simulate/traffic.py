@@ -22,7 +22,8 @@ _TURN_SPREAD = 0.5
 class Turn(msgspec.Struct, frozen=True, gc=False):
     """One request, with what is drawn for its first try, whoever is asked.
 
-    `luck` (uniform) decides on failure, `wait` and `pace` (normal) on times, `seed` is the plan's.
+    `luck` and `hit` (uniform) decide on failure and on finding what is cached, `wait` and `pace` (normal) on times;
+    `seed` is the plan's.
     """
 
     prompt_tokens: int
@@ -30,6 +31,7 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     pause_ns: int
     calls_tools: bool
     luck: float
+    hit: float
     wait: float
     pace: float
     seed: int
@@ -50,12 +52,11 @@ class Conversation:
 Traffic = Iterator[Conversation]
 
 
-def conversations(demand: Demand, rates: Rates, start_ns: int, hours: float, seed: int) -> Traffic:
+def conversations(demand: Demand, rates: Rates, start_ns: int, hours: float, draw: Random) -> Traffic:
     """Yield conversations in the order in which they begin: a Poisson process whose rate follows `rates`.
 
     `rates` count requests a second from midnight; an agent's conversation counts as many as it has turns on average.
     """
-    draw = Random(f"traffic {seed}")
     many = demand.agent_turns * math.exp(_TURN_SPREAD**2 / 2)
     agents = demand.agent_share / many
     chats = 1.0 - demand.agent_share
@@ -65,9 +66,8 @@ def conversations(demand: Demand, rates: Rates, start_ns: int, hours: float, see
         yield Conversation(number, at_ns, _agent(draw, demand) if is_agent else [_chat(draw, demand)])
 
 
-def recorded(arrivals: Sequence[tuple[int, int, int]], start_ns: int, seed: int) -> Traffic:
+def recorded(arrivals: Sequence[tuple[int, int, int]], start_ns: int, draw: Random) -> Traffic:
     """Yield the requests of a trace (nanoseconds since its start, prompt tokens, output tokens), each on its own."""
-    draw = Random(f"traffic {seed}")
     for number, (at_ns, prompt, output) in enumerate(arrivals):
         turn = _turn(draw, max(LEAST_TOKENS, prompt), max(1, output))
         yield Conversation(number, start_ns + at_ns, [turn])
@@ -77,16 +77,20 @@ def _arrivals(draw: Random, rates: Rates, share: float, start_ns: int, hours: fl
     """Yield instants. Where the rate changes before the next one is due, it is drawn anew: nothing is remembered."""
     at_s = (start_ns - DAY_NS) / SECOND_NS
     end_s = at_s + hours * 3600
+    ends_s = (*rates.starts_s[1:], rates.length_s)
+    cycle, into_s = divmod(at_s, rates.length_s)
+    step = bisect_right(rates.starts_s, into_s) - 1
     while at_s < end_s:
-        into_s = at_s % rates.length_s
-        step = bisect_right(rates.starts_s, into_s) - 1
-        step_ends_s = rates.starts_s[step + 1] if step + 1 < len(rates.starts_s) else rates.length_s
-        until_s = min(at_s - into_s + step_ends_s, end_s)
+        until_s = min(cycle * rates.length_s + ends_s[step], end_s)
         per_s = rates.per_s[step] * share
         while per_s and (due_s := at_s + draw.expovariate(per_s)) < until_s:
             at_s = due_s
             yield DAY_NS + int(at_s * SECOND_NS)
-        at_s = until_s
+        at_s = max(at_s, until_s)
+        # Counted, not looked up again: by the rounding of floats an instant may lie a hair before its step.
+        step += 1
+        if step == len(ends_s):
+            step, cycle = 0, cycle + 1
 
 
 def _agent(draw: Random, demand: Demand) -> list[Turn]:
@@ -111,6 +115,5 @@ def _chat(draw: Random, demand: Demand) -> Turn:
 
 
 def _turn(draw: Random, prompt: int, output: int, pause_ns: int = 0, *, calls_tools: bool = False) -> Turn:
-    return Turn(
-        prompt, output, pause_ns, calls_tools, draw.random(), draw.gauss(0, 1), draw.gauss(0, 1), draw.getrandbits(32)
-    )
+    luck, hit, wait, pace = draw.random(), draw.random(), draw.gauss(0, 1), draw.gauss(0, 1)
+    return Turn(prompt, output, pause_ns, calls_tools, luck, hit, wait, pace, draw.getrandbits(32))

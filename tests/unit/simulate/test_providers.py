@@ -15,8 +15,10 @@ from wideband.simulate.traffic import DAY_NS, SECOND_NS, Conversation, Turn
 DEADLINE_NS = 60 * SECOND_NS
 
 
-def turn(prompt: int = 2000, output: int = 101, luck: float = 0.5, *, calls_tools: bool = False) -> Turn:
-    return Turn(prompt, output, 0, calls_tools, luck, 0.0, 0.0, 1)
+def turn(
+    prompt: int = 2000, output: int = 101, luck: float = 0.5, hit: float = 0.5, *, calls_tools: bool = False
+) -> Turn:
+    return Turn(prompt, output, 0, calls_tools, luck, hit, 0.0, 0.0, 1)
 
 
 def talk(*turns: Turn, number: int = 1) -> Conversation:
@@ -52,6 +54,12 @@ def test_peak_hours_make_everything_slower() -> None:
     assert slow.ends_ns == pytest.approx(2 * usual.ends_ns)
 
 
+def test_a_peak_from_midnight_to_midnight_lasts_all_day() -> None:
+    one = staff(peaks=(Peak(from_hour=0, to_hour=24, factor=2.0),))
+    (ends_ns,) = {ask(one, at_s=hour * 3600).ends_ns for hour in range(24)}
+    assert ends_ns == pytest.approx(2 * ask(staff()).ends_ns)
+
+
 @pytest.mark.parametrize(
     ("word", "expected", "seconds"),
     [
@@ -76,6 +84,14 @@ def test_a_cut_comes_midway_and_reaches_the_client() -> None:
     assert answer.first_ns == pytest.approx(0.7 * SECOND_NS)
     assert answer.ends_ns == pytest.approx(1.2 * SECOND_NS)
     assert answer.tokens == 50
+    assert ask(staff(faults={"cut_late": 1.0}), talk(turn(output=1))).tokens == 1
+
+
+def test_a_cut_answer_gives_its_place_free_when_it_breaks_off() -> None:
+    one = staff(faults={"cut_late": 0.5}, capacity=Capacity(concurrent=1))
+    assert kind(ask(one, talk(turn(luck=0.1)))) is FaultKind.PROVIDER_CUT
+    assert kind(ask(one, at_s=1.1)) is FaultKind.PROVIDER_RATE_LIMITED
+    assert ask(one, at_s=1.3).fault is None
 
 
 def test_luck_decides_by_shares_and_each_try_after_the_first_has_its_own() -> None:
@@ -167,7 +183,7 @@ def test_a_conversation_is_read_from_the_cache_in_whole_blocks_while_it_lasts() 
 
 def test_short_prompts_others_and_forgotten_ones_are_not_cached() -> None:
     one = staff(cache=Cache(lifetime_s=300, hit=1.0))
-    short, long = talk(turn(1000), number=1), talk(turn(2000), number=2)
+    short, long = talk(turn(1000), turn(1000), number=1), talk(turn(2000), turn(2000), number=2)
     for each in (short, long):
         ask(one, each)
     assert ask(one, short, at_s=1).cached_tokens == 0
@@ -175,6 +191,36 @@ def test_short_prompts_others_and_forgotten_ones_are_not_cached() -> None:
     assert ask(one, long, at_s=1).cached_tokens == 1920
     one.forget(long)
     assert ask(one, long, at_s=2).cached_tokens == 0
+
+
+def test_what_is_new_in_the_cache_is_written_and_the_last_turn_leaves_no_trace() -> None:
+    one = staff(cache=Cache(hit=1.0))
+    grows = talk(turn(2000), turn(2500))
+    assert ask(one, grows).written_tokens == 1920
+    grows.at = 1
+    last = ask(one, grows, at_s=5)
+    assert (last.cached_tokens, last.written_tokens) == (1920, 2432 - 1920)
+    assert ask(one, grows, at_s=10).cached_tokens == 1920
+    assert ask(one, talk(turn(1000))).written_tokens == 0
+    assert ask(staff(), talk(turn(2000), turn(2500))).written_tokens == 0
+
+
+def test_whether_a_first_try_finds_what_is_cached_is_drawn_with_the_request_and_later_ones_draw_anew() -> None:
+    one = staff(cache=Cache(hit=0.7))
+    talks = talk(turn(), *(turn(hit=hit / 10) for hit in range(10)), turn())
+    ask(one, talks)
+    found = 0
+    for talks.at in range(1, 11):
+        found += ask(one, talks, at_s=talks.at).cached_tokens > 0
+    assert found == 7
+    draw, talks.at = Random(3), 1
+    again = [one.ask(talks, DAY_NS + 20 * SECOND_NS, DEADLINE_NS, draw, again=True) for _ in range(500)]
+    assert sum(each.cached_tokens > 0 for each in again) == pytest.approx(350, rel=0.1)
+
+
+def test_the_planner_is_told_how_long_a_provider_keeps_prompts() -> None:
+    assert staff().endpoint.cache_ttl_s is None
+    assert staff(cache=Cache(lifetime_s=20)).endpoint.cache_ttl_s == 20
 
 
 def test_tool_calls_go_wrong_as_often_as_said_and_only_where_there_are_any() -> None:

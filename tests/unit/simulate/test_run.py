@@ -6,10 +6,12 @@ from tests.unit.simulate.worlds import provider, simulate, world
 
 from wideband.routing.health import Health
 from wideband.routing.stickiness import LEAST_TOKENS
+from wideband.simulate.providers import Staff
 from wideband.simulate.rates import Rates
 from wideband.simulate.rows import Cache, Capacity, Outage
 from wideband.simulate.run import RANKED, Run, Setup
 from wideband.simulate.score import Result
+from wideband.simulate.traffic import SECOND_NS
 
 HOLDING = Cache(lifetime_s=600, hit=1.0)
 
@@ -58,6 +60,45 @@ def test_every_request_ends_exactly_once(ranker: str) -> None:
 def test_each_ranker_gets_the_same_requests() -> None:
     market = world(provider("a"), provider("b", 0.3, ttft_s=0.1), hours=0.05, agent_share=0.0)
     assert len({simulate(market, ranker).requests for ranker in RANKED}) == 1
+
+
+def test_before_anything_counts_the_same_happens_under_every_ranker() -> None:
+    rows = provider("a", faults={"500": 0.1}), provider("b", 0.3, cache=HOLDING), provider("c", 0.1, ttft_s=0.2)
+    market = world(*rows, hours=1e-9, warm_up_s=60.0)
+    endpoints = [Staff(row, 0, 1.0, 1).endpoint for row in rows]
+
+    def board(ranker: str) -> object:
+        run = Run(Setup(world=market, ranker=ranker))
+        assert run.go().tries == 0
+        return run.health.outlooks(endpoints, run.now_ns)
+
+    first, *others = [board(ranker) for ranker in RANKED]
+    assert all(other == first for other in others)
+
+
+def test_what_comes_before_is_drawn_apart_from_what_counts() -> None:
+    setup = Setup(world=world(provider("a"), provider("b")), ranker="price")
+    lucks = [{turn.luck for talk in talks for turn in talk.turns} for talks in (setup.warm_up(), setup.traffic())]
+    assert lucks[0]
+    assert not lucks[0] & lucks[1]
+
+
+def test_what_is_written_into_a_cache_is_charged_as_such_and_only_there() -> None:
+    rates = {"cache_read": 20_000_000, "cache_write": 900_000_000}
+    rows = provider("a"), provider("a", rates=rates), provider("a", rates=rates, cache=Cache(min_tokens=1))
+    bare, none, written = (simulate(world(row, agent_share=0.0)).charged_nano for row in rows)
+    assert none == bare
+    assert written > 1.5 * bare
+
+
+def test_a_long_prompt_has_the_time_that_reading_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    overdue: list[str] = []
+    monkeypatch.setattr(Health, "overdue", lambda _health, id_, _now_ns: overdue.append(id_))
+    short = [(at * SECOND_NS, 100, 10) for at in range(60)]
+    for speed, count in ((5000.0, 0), (3000.0, 1)):
+        market = world(provider("a", prefill_tokens_per_s=speed, ttft_spread=0.0), warm_up_s=1e-9)
+        simulate(market, trace=(*short, (61 * SECOND_NS, 100_000, 10)))
+        assert len(overdue) == count
 
 
 def test_what_is_charged_is_the_sum_of_what_answers_cost() -> None:

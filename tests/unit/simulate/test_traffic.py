@@ -1,6 +1,7 @@
 """Who asks when: drawn from the seed, at the rates asked for."""
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -16,7 +17,7 @@ CHATS = Demand(agent_share=0.0)
 def draw(
     demand: Demand, rates: Rates = FLAT, start_ns: int = DAY_NS, hours: float = 0.5, seed: int = 1
 ) -> list[Conversation]:
-    return list(conversations(demand, rates, start_ns, hours, seed))
+    return list(conversations(demand, rates, start_ns, hours, Random(seed)))
 
 
 def test_the_same_seed_draws_the_same() -> None:
@@ -53,6 +54,12 @@ def test_arrivals_follow_the_steps_of_the_rate_and_begin_anew_after_its_length()
     assert len(times) == pytest.approx(30 * 600 * 3, rel=0.03)
 
 
+def test_a_day_of_steps_that_floats_cannot_write_comes_to_its_end() -> None:
+    """Just before a step of 60.1 s the instant used to be rounded back into the step before, for ever."""
+    rates = Rates((0.0, 60.1), (0.0, 1e-9), 120.2)
+    assert draw(CHATS, rates, DAY_NS + 40_898_225_557_671, hours=3.3) == []
+
+
 def test_a_run_begins_at_its_hour_of_the_cycle() -> None:
     rates = Rates((0.0, 3600.0), (5.0, 25.0), 7200.0)
     late = draw(CHATS, rates, start_ns=DAY_NS + HOUR_NS, hours=1.0)
@@ -61,6 +68,6 @@ def test_a_run_begins_at_its_hour_of_the_cycle() -> None:
 
 
 def test_a_trace_is_taken_as_it_is() -> None:
-    found = list(recorded([(0, 100, 10), (SECOND_NS, 5000, 0)], DAY_NS, seed=1))
+    found = list(recorded([(0, 100, 10), (SECOND_NS, 5000, 0)], DAY_NS, Random(1)))
     assert [each.begins_ns for each in found] == [DAY_NS, DAY_NS + SECOND_NS]
     assert [(each.turns[0].prompt_tokens, each.turns[0].output_tokens) for each in found] == [(100, 10), (5000, 1)]
