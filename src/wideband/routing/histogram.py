@@ -15,7 +15,9 @@ Histogram = dict[Annotated[int, msgspec.Meta(ge=-_BOUND, le=_BOUND)], Annotated[
 
 def count(histogram: Histogram, value: float) -> None:
     """Count a value above zero."""
-    key = max(-_BOUND, min(math.floor(math.log2(value) * BINS_AN_OCTAVE), _BOUND))
+    key = math.floor(math.log2(value) * BINS_AN_OCTAVE)
+    if not -_BOUND <= key <= _BOUND:
+        key = _BOUND if key > 0 else -_BOUND
     histogram[key] = histogram.get(key, 0) + 1
 
 

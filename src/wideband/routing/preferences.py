@@ -28,9 +28,13 @@ _MOST_LIMIT = 10**12
 _MOST_SLUGS = 1000
 _LONGEST_SLUG = 128
 
+_NONE = Preferences()
+
 
 def decode_preferences(raw: dict[str, Any]) -> Preferences:
     """Check a `provider` object; unknown keys are let through. Raises `Faulted` naming the field that is wrong."""
+    if not raw:
+        return _NONE
     found: dict[str, Any] = {}
     for key, value in raw.items():
         reader = _READERS.get(key)
