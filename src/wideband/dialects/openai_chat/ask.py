@@ -1,6 +1,5 @@
 """A caller's body, checked and measured without being decoded: one typed pass that tells every wrong field by name."""
 
-from collections import Counter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -209,7 +208,7 @@ def read(body: bytes) -> Ask:
         prompt_chars=chars,
         needs=_needs(told, fields),
         modalities=frozenset(media),
-        images=media["image"],
+        images=media.get("image", 0),
         hides_reasoning=told.include_reasoning is False or bool(told.reasoning and told.reasoning.exclude),
         opening=opening,
         asking=asking,
@@ -221,12 +220,13 @@ def read(body: bytes) -> Ask:
     )
 
 
-def _measure(told: Body) -> tuple[int, Counter[str], int]:
+def _measure(told: Body) -> tuple[int, dict[str, int], int]:
     """Return how many characters the model has to read, how much input of which kinds beside text there is.
 
     The third are the seconds for which its cache marks ask, 0 without any.
     """
-    chars, media, marked_s = len(told.prompt or ""), Counter[str](), openings.marked_s(told.tools) if told.tools else 0
+    media: dict[str, int] = {}
+    chars, marked_s = len(told.prompt or ""), openings.marked_s(told.tools) if told.tools else 0
     for message in told.messages or ():
         content = message.content
         if isinstance(content, str):
@@ -238,7 +238,8 @@ def _measure(told: Body) -> tuple[int, Counter[str], int]:
                 if part.text is not None:
                     chars += len(part.text)
                 elif part.type in words.MODALITIES:
-                    media[words.MODALITIES[part.type]] += 1
+                    kind = words.MODALITIES[part.type]
+                    media[kind] = media.get(kind, 0) + 1
         for call in message.tool_calls or ():
             if call.function is not None and isinstance(call.function.arguments, str):
                 chars += len(call.function.arguments)
