@@ -24,7 +24,7 @@ from wideband.simulate.reading import built_in, names, read_world, text_of
 from wideband.simulate.rows import World
 from wideband.simulate.run import RANKED, Setup
 from wideband.simulate.score import Result
-from wideband.simulate.sweep import GRID, matches, sweep_setups
+from wideband.simulate.sweep import GRID, RANKER, matches, sweep_setups
 from wideband.wire import jsons
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -87,6 +87,7 @@ def command(markets: tuple[str, ...], *, show_list: bool, show: str | None, **op
         click.echo(_text(show), nl=False)
         return
     asked = Asked(**options)
+    _check(asked)
     try:
         setups = _setups([_world(name, asked) for name in markets or ("steady",)], asked)
     except Faulted as faulted:
@@ -94,6 +95,16 @@ def command(markets: tuple[str, ...], *, show_list: bool, show: str | None, **op
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     _sweep(setups, asked) if asked.sweep else _compare(setups, asked)
+
+
+def _check(asked: Asked) -> None:
+    """Refuse options that would do nothing."""
+    if asked.column is not None and asked.rates is None:
+        raise click.UsageError("--column names a column of --rates, which is missing.")
+    if asked.trace is not None and (asked.rates is not None or asked.hours is not None):
+        raise click.UsageError("--trace has times of its own; leave out --rates and --hours.")
+    if asked.sweep and set(asked.rankers) == {RANKER}:
+        raise click.UsageError(f"--sweep stands `{RANKER}` beside others; name another --ranker.")
 
 
 def _text(name: str) -> str:
@@ -196,7 +207,7 @@ def _compare(setups: Sequence[Setup], asked: Asked) -> None:
 
 
 def _sweep(setups: Sequence[Setup], asked: Asked) -> None:
-    baselines = tuple(name for name in asked.rankers or RANKED if name != "market")
+    baselines = tuple(name for name in asked.rankers or RANKED if name != RANKER)
     named = sweep_setups(setups, baselines, GRID)
     results = _watched([setup for _, setup in named], asked.jobs)
     pairs = [(name, result) for (name, _), result in zip(named, results, strict=False)]

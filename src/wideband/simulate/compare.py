@@ -86,10 +86,15 @@ def _average(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def is_no_worse(one: Mean, other: Mean) -> bool:
+    """Say whether a ranker answers no fewer requests than another and makes nobody wait longer."""
+    return one.success >= other.success and one.ttft_p99_ms <= other.ttft_p99_ms
+
+
 def verdict(one: Mean, other: Mean) -> Verdict:
     """Say how one ranker does beside another. A difference of any size counts, with no allowance for chance."""
     cost, than = one.cost_per_1000_usd, other.cost_per_1000_usd
-    no_worse = one.success >= other.success and one.ttft_p99_ms <= other.ttft_p99_ms
+    no_worse = is_no_worse(one, other)
     if cost < than:
         return "cheaper" if no_worse else "cheaper, but worse"
     if cost == than and no_worse:

@@ -77,7 +77,7 @@ class Staff:
         cached = 0 if row.cache is None else self._cached(row.cache, talk.number, now_ns, hit)
         first_s = row.ttft_s * math.exp(row.ttft_spread * wait)
         first_s += (turn.prompt_tokens - cached) / row.prefill_tokens_per_s
-        first_ns = int(first_s * slower * SECOND_NS)
+        first_ns = max(1, int(first_s * slower * SECOND_NS))
         speed = row.tokens_per_s / slower * math.exp(row.speed_spread * pace)
         rest_ns = int((turn.output_tokens - 1) / speed * SECOND_NS)
         tokens, fault = turn.output_tokens, None

@@ -76,11 +76,13 @@ def read_rates(name: str, lines: Iterable[str], column: str | None = None) -> Ra
 def _column(where: str, cells: Sequence[str], wanted: str | None) -> int:
     """Return which column holds the rates."""
     names = cells[1:]
+    if not names:
+        raise invalid(f"{where}: needs a header that names a column of rates after that of the times")
     if wanted is None and len(names) == 1:
         return 1
     if wanted not in names:
         asked = f"there is no column {wanted}" if wanted else "name a column"
-        raise invalid(f"{where}: {asked}; there are {', '.join(names) or 'none'}")
+        raise invalid(f"{where}: {asked}; there are {', '.join(names)}")
     return names.index(wanted) + 1
 
 

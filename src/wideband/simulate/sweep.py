@@ -6,7 +6,7 @@ from itertools import product
 import msgspec
 
 from wideband.routing.policy import Weights
-from wideband.simulate.compare import Mean, means, verdict
+from wideband.simulate.compare import Mean, is_no_worse, means, verdict
 from wideband.simulate.run import Setup
 from wideband.simulate.score import Result
 
@@ -72,7 +72,7 @@ def matches(
             if name not in own or default not in own:
                 continue
             baseline = own[name]
-            fit = [row for key, row in own.items() if key in weights and _is_no_worse(row, baseline)]
+            fit = [row for key, row in own.items() if key in weights and is_no_worse(row, baseline)]
             best = min(fit, key=lambda row: row.cost_per_1000_usd, default=None)
             found.append(
                 Match(
@@ -83,10 +83,6 @@ def matches(
                 )
             )
     return found
-
-
-def _is_no_worse(row: Mean, baseline: Mean) -> bool:
-    return row.success >= baseline.success and row.ttft_p99_ms <= baseline.ttft_p99_ms
 
 
 def won(match: Match) -> bool:

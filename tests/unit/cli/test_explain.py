@@ -84,7 +84,7 @@ def test_preferences_take_candidates_out_by_name(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["acme/smal"], "acme/small"),
+        (["acme/smalll"], "acme/small"),
         (["acme/small", "--prefs", "{"], "no JSON"),
         (["acme/small", "--prefs", "[]"], "object"),
         (["acme/small", "--prefs", '{"sort": "loudest"}'], "provider.sort"),

@@ -79,7 +79,9 @@ def test_a_trace_of_replay_is_taken_too(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     lines = [f"2023-11-16 18:17:{at:02}.5,{100 + at},10" for at in range(60)]
     trace.write_text("\n".join(("TIMESTAMP,ContextTokens,GeneratedTokens", *lines)))
-    assert figures("--trace", str(trace))["means"][0]["requests"] == 60
+    result = simulate("--ranker", "price", "--jobs", "1", "--json", "--trace", str(trace))
+    assert result.exit_code == 0, result.output
+    assert jsons.decode(result.stdout)["means"][0]["requests"] == 60
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,9 @@ def test_a_trace_of_replay_is_taken_too(tmp_path: Path) -> None:
         (("--weights", "tme=1"), "there is no weight `tme`; there are time, edge,"),
         (("--weights", "edge=100"), "--weights: Expected `float` <= 64.0 - at `$.edge`"),
         (("--weights", "time"), "`time` is not NAME=NUMBER"),
+        (("--column", "m-mid"), "--column names a column of --rates, which is missing"),
+        (("--trace", __file__, "--hours", "1"), "leave out --rates and --hours"),
+        (("--sweep", "--ranker", "market"), "name another --ranker"),
         (("--show", "nowhere"), "There is no market `nowhere`"),
     ],
 )

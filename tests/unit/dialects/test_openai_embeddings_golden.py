@@ -76,7 +76,7 @@ def test_every_answer_is_metered(golden: Path) -> None:
     reply = json.loads((golden / "reply.json").read_bytes())
     meter = Meter(0)
     meter.saw(unfold(dialect.decode_reply(json.dumps(reply).encode())), 1)
-    assert meter.finished
+    assert meter.finish_reason is not None
     for name in ("usage", "usageMetadata", "meta"):
         reply.pop(name, None)
     meter = Meter(0)

@@ -33,6 +33,9 @@ def test_what_is_wrong_is_told_with_its_line() -> None:
     assert wrong("t,m\n", "60,1\n", "\n", "60,2\n") == "rates.csv:4: times must grow, but 60 comes after 60"
     assert wrong("t,a,b\n", "0,1,2\n") == "rates.csv:1: there is no column m; there are a, b"
     assert wrong("t,a,b\n", "0,1,2\n", column=None) == "rates.csv:1: name a column; there are a, b"
+    assert (
+        wrong("5\n", column=None) == "rates.csv:1: needs a header that names a column of rates after that of the times"
+    )
     assert wrong("t,m\n", "0,1\n") == "rates.csv: needs two rows at least, and a rate above 0"
 
 
