@@ -83,8 +83,3 @@ def matches(
                 )
             )
     return found
-
-
-def won(match: Match) -> bool:
-    """Say whether the default setting beats the baseline."""
-    return verdict(match.default, match.baseline) in ("cheaper", "equal")
