@@ -21,7 +21,7 @@ _SENT = 'SELECT provider, started_ns, fault FROM "try"'
 _SECOND_NS = 1_000_000_000
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 
-
+# Who is broken together, and how.
 Rounds = list[tuple[tuple[str, ...], str]]
 
 
@@ -67,21 +67,26 @@ def turns(providers: Sequence[str], kinds: Sequence[str]) -> Rounds:
 
 
 async def break_in_turn(sandbox_url: str, rounds: Rounds, seen: list[Outage], calm_s: float = CALM_S) -> None:
-    """Break providers round after round until cancelled; what was broken is added to `seen`, and mended at the end."""
-    async with aiohttp.ClientSession(sandbox_url, timeout=_TIMEOUT) as session:
+    """Break providers round after round until cancelled; what was broken is added to `seen`, and mended at the end.
+
+    Raises `aiohttp.ClientError` where the sandbox breaks nothing.
+    """
+    async with aiohttp.ClientSession(sandbox_url, timeout=_TIMEOUT, raise_for_status=True) as session:
         while True:
             for providers, kind in rounds:
                 await asyncio.sleep(calm_s)
-                began_ns = now_ns()
+                began_ns, broken = now_ns(), list[str]()
                 try:
                     for slug in providers:
-                        await session.put(f"/outages/{slug}", data=jsons.encode({"fault": kind}))
+                        async with session.put(f"/outages/{slug}", data=jsons.encode({"fault": kind})):
+                            broken.append(slug)
                     await asyncio.sleep(BROKEN_S)
                 finally:
                     for slug in providers:
-                        with suppress(aiohttp.ClientError):
-                            await session.delete(f"/outages/{slug}")
-                    seen.extend(Outage(slug, kind, began_ns, now_ns()) for slug in providers)
+                        with suppress(aiohttp.ClientError, TimeoutError):
+                            async with session.delete(f"/outages/{slug}"):
+                                pass
+                    seen.extend(Outage(slug, kind, began_ns, now_ns()) for slug in broken)
 
 
 def reactions(outages: Sequence[Outage], tries: Iterable[Sent]) -> list[Reaction]:

@@ -6,7 +6,7 @@ from itertools import product
 import msgspec
 
 from wideband.routing.policy import Weights
-from wideband.simulate.compare import Mean, is_no_worse, means, verdict
+from wideband.simulate.compare import Mean, is_no_worse, means
 from wideband.simulate.run import Setup
 from wideband.simulate.score import Result
 
