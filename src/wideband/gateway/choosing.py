@@ -120,21 +120,20 @@ def named_model(name: str, preferences: Preferences, catalogue: Catalogue, task:
 
 def most_cost(work: Work, chosen: Plan) -> int:
     """Return what the dearest endpoint of a plan could charge at most, in nano-dollars."""
-    return max(_most_at(work, endpoint) for endpoint in chosen.endpoints)
-
-
-def _most_at(work: Work, endpoint: Endpoint) -> int:
-    ask, terms = work.ask, work.exchange.terms
+    ask, terms, dearest = work.ask, work.exchange.terms, 0
     prompt_tokens = ask.prompt_chars // CHARS_A_TOKEN
-    output_tokens = (ask.max_tokens or terms.default_output_tokens) * ask.n
-    most = hold_amount(
-        rates_at(work, endpoint, prompt_tokens),
-        prompt_tokens,
-        output_tokens if endpoint.max_output is None else min(output_tokens, endpoint.max_output * ask.n),
-        ask.images,
-        ask.inputs if work.dialect.task == "rerank" else 0,
-    )
-    return most if endpoint.own_key is None else fee(most, terms.byok_fee_permille)
+    asked = ask.max_tokens or terms.default_output_tokens
+    documents = ask.inputs if work.dialect.task == "rerank" else 0
+    for endpoint in chosen.endpoints:
+        cap = endpoint.max_output
+        output_tokens = (asked if cap is None or asked < cap else cap) * ask.n
+        rates = rates_at(work, endpoint, prompt_tokens)
+        most = hold_amount(rates, prompt_tokens, output_tokens, ask.images, documents)
+        if endpoint.own_key is not None:
+            most = fee(most, terms.byok_fee_permille)
+        if most > dearest:
+            dearest = most
+    return dearest
 
 
 def rates_at(work: Work, endpoint: Endpoint, prompt_tokens: int) -> Rates:

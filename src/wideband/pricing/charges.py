@@ -97,5 +97,9 @@ def hold_amount(rates: Rates, prompt_tokens: int, max_output_tokens: int, images
     prompt = max(rates.prompt, rates.cache_read or 0, rates.cache_write or 0, rates.cache_write_1h or 0)
     completion = max(rates.completion, rates.reasoning or 0)
     most = -(-prompt_tokens * prompt // _MILLION) - (-max_output_tokens * completion // _MILLION)
-    requests = max(1, -(-documents // DOCUMENTS_A_SEARCH))
-    return min(most + rates.image * images, 2 * MOST_NANO) + min(rates.request * requests, MOST_NANO)
+    most += rates.image * images
+    if most > 2 * MOST_NANO:
+        most = 2 * MOST_NANO
+    if rates.request:
+        most += min(rates.request * max(1, -(-documents // DOCUMENTS_A_SEARCH)), MOST_NANO)
+    return most
