@@ -33,7 +33,7 @@ def tables_of(
 ) -> Iterable[tuple[Place, dict[str, Any]]]:
     """Give each table of a repeated name with its place; anything but repeated tables is a problem."""
     tables = document.get(name, [])
-    if not isinstance(tables, list):
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
         Place(table=name, nth=0, problems=problems).note("", f"write `[[{name}]]`, with two brackets")
         return
     for nth, table in enumerate(tables):
