@@ -1,6 +1,7 @@
 """An agent's conversation over providers that cache prompts: it stays where it is cached, and moves once at most."""
 
 import asyncio
+import random
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 from tests.unit.gateway.stage import KEY, Client, Stage, endpoint, stage
 
 from wideband.catalog.rows import Endpoint, Price, Rates
+from wideband.gateway import choosing
 from wideband.metering.record import Generation
 from wideband.sandbox.prefix_cache import PrefixCache
 from wideband.sandbox.prose import CHARS_PER_TOKEN
@@ -63,8 +65,10 @@ def providers() -> CachingUpstream:
 
 
 @pytest.fixture
-def set_up(providers: CachingUpstream) -> Stage:
-    """Three providers at one price, so that chance decides between them."""
+def set_up(providers: CachingUpstream, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Three providers at one price, so that chance decides between them: the same chance in every run."""
+    draw = random.Random(7)
+    monkeypatch.setattr(choosing, "seed", lambda: draw.getrandbits(32))
     made = stage({slug: [] for slug in SLUGS}, *(caching(slug) for slug in SLUGS))
     made.exchange.upstream = providers
     return made
