@@ -12,7 +12,8 @@ from wideband.routing.plans import Plan
 class Failover:
     """The tries of one request: at most `limit`, no endpoint twice, though two of them may be under way at once.
 
-    A request that a provider rejects is not shown to others who serve the same model, but to the next model.
+    A request that a provider rejects is not shown to others who serve the same model, but to the next model. A key of
+    the caller's own that is refused takes no try from the endpoints behind it.
     """
 
     def __init__(self, plan: Plan, limit: int) -> None:
@@ -40,6 +41,8 @@ class Failover:
     def refused(self, endpoint: Endpoint, fault: Fault) -> None:
         """Say that a try ended before the caller saw anything of it."""
         self._refused.append((endpoint, fault))
+        if fault.kind is FaultKind.PROVIDER_AUTH and endpoint.own_key is not None:
+            self._limit += 1
         if fault.kind is FaultKind.PROVIDER_REJECTED:
             self._closed_models.add(endpoint.model)
         elif not fault.rule.retryable:

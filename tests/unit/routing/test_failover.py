@@ -57,6 +57,14 @@ def test_the_limit_and_repeats_are_kept_out() -> None:
     assert play(plan_of(A, A, B), fault(), fault(), fault())[0] == ["a", "b"]
 
 
+def test_a_refused_key_of_the_callers_own_takes_no_try_from_the_others() -> None:
+    own = [endpoint(f"a/{number}", own_key=f"key {number}") for number in range(3)]
+    refused = fault(FaultKind.PROVIDER_AUTH)
+    assert play(plan_of(*own, B), *[refused] * 3, limit=2)[0][-1] == "b"
+    assert play(plan_of(*own, B), *[fault()] * 4, limit=2)[0] == ["a/0", "a/1"]
+    assert play(plan_of(A, B, C), *[refused] * 3, limit=2)[0] == ["a", "b"]
+
+
 def test_two_may_be_under_way_at_once() -> None:
     flow = Failover(plan_of(A, B, C), 10)
     assert (flow.next(), flow.next()) == (A, B)
