@@ -33,11 +33,15 @@ def tables_of(
 ) -> Iterable[tuple[Place, dict[str, Any]]]:
     """Give each table of a repeated name with its place; anything but repeated tables is a problem."""
     tables = document.get(name, [])
-    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+    if not isinstance(tables, list):
         Place(table=name, nth=0, problems=problems).note("", f"write `[[{name}]]`, with two brackets")
         return
     for nth, table in enumerate(tables):
-        yield Place(table=name, nth=nth, problems=problems), table
+        place = Place(table=name, nth=nth, problems=problems)
+        if isinstance(table, dict):
+            yield place, table
+        else:
+            place.note("", "must be a table")
 
 
 def once(key: str, seen: set[str], field: str, place: Place) -> None:

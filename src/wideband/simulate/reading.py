@@ -83,10 +83,7 @@ def _demand(table: Any, place: Place) -> Demand | None:
     return None if place.problems else Demand(**values)
 
 
-def _provider(table: Any, place: Place) -> Modelled | None:
-    if not isinstance(table, Mapping):
-        place.note("", "must be a table")
-        return None
+def _provider(table: Mapping[str, Any], place: Place) -> Modelled | None:
     values = read_fields({key: value for key, value in table.items() if key != "price"}, Modelled, place)
     price = table.get("price")
     if not isinstance(price, Mapping):

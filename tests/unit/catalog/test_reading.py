@@ -186,7 +186,7 @@ def test_every_fault_of_every_row_is_told_at_once() -> None:
         (ROW + "price = { windows = 1 }\n", "price.windows", "list of tables"),
         ('[[model]]\nid = "gpt"\n', "id", "author/slug"),
         ('[provider]\nslug = "a"\n', "", "two brackets"),
-        ('provider = ["a"]\n', "", "two brackets"),
+        ('provider = ["a"]\n', "", "must be a table"),
     ],
 )
 def test_a_bad_row_is_refused_in_words_that_help(text: str, field: str, words: str) -> None:
