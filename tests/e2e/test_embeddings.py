@@ -104,7 +104,9 @@ def test_embedding_models_are_listed_apart(served: Served, router: OpenRouter) -
 
 def test_a_ranking_names_its_documents(router: OpenRouter, served: Served) -> None:
     documents: Any = ["A tree grows.", "The capital of France is Paris.", {"text": "France has rivers."}]
-    ranked: Any = router.rerank.rerank(model="sandbox/rerank:floor", query="capital of France", documents=documents, top_n=2)
+    ranked: Any = router.rerank.rerank(
+        model="sandbox/rerank:floor", query="capital of France", documents=documents, top_n=2
+    )
     assert [(row.index, row.document.text) for row in ranked.results] == [
         (1, "The capital of France is Paris."),
         (2, "France has rivers."),
