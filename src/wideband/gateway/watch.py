@@ -32,7 +32,8 @@ class Watch:
         self._ends = self._loop.time() + total_s
         self._deadline = self._ends
         self._kind = FaultKind.REQUEST_TIMEOUT
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # uvloop's handle of a call due at once does not tell when it is due
         self._reason: Fault | None = None
         self._reminder: Callable[[], None] | None = None
         self._remind_at = 0.0
@@ -100,10 +101,11 @@ class Watch:
             self._timer = None
 
     def _look_at(self, when: float) -> None:
-        if self._timer is None or self._timer.when() > when:
+        if self._timer is None or self._timer_at > when:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_at(when, self._fire)
+            self._timer_at = when
 
     def _fire(self) -> None:
         now = self._loop.time()
