@@ -13,6 +13,9 @@ from wideband.server.inference import Inference, refuse_method
 from wideband.server.respond import Receive, Scope, Send
 
 PREFIXES = ("/api/v1", "/v1", "/api/v1beta", "/v1beta")
+# What the management routes answer, also where they have nothing; everything else is the site's.
+_API = tuple(prefix + "/" for prefix in PREFIXES)
+_WATCHED = {"/healthz", "/readyz", "/metrics", *PREFIXES}
 _SLASHES = re.compile(r"/{2,}")
 _MODEL = "{model}"
 
@@ -33,8 +36,8 @@ class App:
     A path that holds a model is found by what stands before and behind it: a model's name may hold slashes and colons.
     """
 
-    def __init__(self, inference: Inference, management: ASGIApp) -> None:
-        self._management = management
+    def __init__(self, inference: Inference, management: ASGIApp, site: ASGIApp | None = None) -> None:
+        self._management, self._site = management, site
         self._rows: dict[str, _Row] = {}
         self._around: dict[tuple[str, str], _Row] = {}
         for dialect in DIALECTS.values():
@@ -59,7 +62,9 @@ class App:
             raise RuntimeError(f"this application does not serve {scope['type']}")
         found = self._find(scope)
         if found is None:
-            await self._management(scope, receive, send)
+            path: str = scope["path"]
+            is_api = self._site is None or path in _WATCHED or path.startswith(_API)
+            await (self._management if is_api or self._site is None else self._site)(scope, receive, send)
             return
         row, called = found
         if scope["method"] == "POST":

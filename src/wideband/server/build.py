@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wideband import __version__
 from wideband.catalog.presets import Shelf
 from wideband.config import Market, Settings
 from wideband.gateway.candidates import Candidates
@@ -12,7 +13,11 @@ from wideband.server.app import App
 from wideband.server.inference import Inference
 from wideband.server.management import Management
 from wideband.server.metrics import Metrics
+from wideband.site.app import site
+from wideband.site.gate import OpenGate
+from wideband.site.visit import House
 from wideband.store.base import Ledger
+from wideband.store.database import LOCAL_ACCOUNT
 from wideband.store.ownkeys import OwnKeyRoom
 from wideband.store.presets import PresetRoom
 from wideband.store.replies import Replies
@@ -68,7 +73,8 @@ def build(
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
     management = Management(exchange, lambda: metrics_text(metrics, exchange), presets)
-    return Parts(App(inference, management.app()), exchange, metrics, presets, own_keys)
+    pages = site(House(exchange, {"version": __version__, "home": str(settings.home)}), OpenGate(LOCAL_ACCOUNT))
+    return Parts(App(inference, management.app(), pages), exchange, metrics, presets, own_keys)
 
 
 def replies(settings: Settings) -> Replies | None:

@@ -11,6 +11,7 @@ from msgspec import inspect
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.metering.record import Generation, Try
+from wideband.store.base import Table
 from wideband.wire import jsons
 
 if TYPE_CHECKING:
@@ -132,6 +133,15 @@ class Archive:
             fields["rates"] = jsons.decode(fields["rates"] or "{}")
             fields["tries"] = [_filled(row, _TRY_ZEROS) for (row,) in tries.fetchall()]
             return jsons.encode(msgspec.convert(fields, Generation))
+
+        return self._use(look)
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> Table:
+        """Run one statement that changes nothing."""
+
+        def look(db: "DuckDBPyConnection") -> Table:
+            found = db.execute(sql, parameters)
+            return Table(tuple(column[0] for column in found.description or ()), found.fetchall())
 
         return self._use(look)
 

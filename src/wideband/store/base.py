@@ -28,6 +28,13 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     monthly_nano: int = 0
 
 
+class Table(msgspec.Struct, frozen=True):
+    """The answer to a query. Values are what JSON can say: numbers, texts, lists; instants are unix seconds."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
 class Presets(Protocol):
     """The presets that an account can name, in memory."""
 
@@ -73,6 +80,13 @@ class Ledger(Protocol):
     async def keys(self, account_id: str | None = None) -> list[Key]: ...
     async def change_key(self, key_hash: str, change: KeyChange) -> Key | None: ...
     async def delete_key(self, key_hash: str) -> bool: ...
+    async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
+        """Run one statement that changes nothing over the archive (`store.cubes` says what is there).
+
+        Raises `Faulted` (unavailable).
+        """
+        ...
+
     async def balance(self) -> dict[str, Any]:
         """Add the whole ledger up: counts and sums, and `balanced`."""
         ...

@@ -20,7 +20,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import now_ns
 from wideband.store.archive import Archive
 from wideband.store.audit import audit
-from wideband.store.base import KeyChange, Spend
+from wideband.store.base import KeyChange, Spend, Table
 from wideband.store.database import MAX_INTEGER, connect
 from wideband.store.interruption import interrupted
 from wideband.store.keycache import KeyCache
@@ -200,6 +200,9 @@ class LocalLedger:
 
     async def failure(self) -> str | None:
         return _cannot_write(self._writer.failure).message if self._refuses else None
+
+    async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
+        return await asyncio.to_thread(self.archive.read, sql, parameters)
 
     async def balance(self) -> dict[str, Any]:
         await self._call(lambda _: None)  # what was queued before is written

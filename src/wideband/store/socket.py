@@ -12,7 +12,7 @@ import msgspec
 
 from wideband.accounts.rows import Hold, Key, Settlement
 from wideband.canon.faults import Fault, Faulted, FaultKind
-from wideband.store.base import KeyChange, Spend
+from wideband.store.base import KeyChange, Spend, Table
 from wideband.store.keycache import KeyCache
 from wideband.store.ledger import LocalLedger
 from wideband.store.lines import Line, bind_at
@@ -31,6 +31,7 @@ _METHODS: dict[str, tuple[Any, Any]] = {
     "change_key": (tuple[str, KeyChange], Key | None),
     "delete_key": (tuple[str], bool),
     "failure": (tuple[()], str | None),
+    "read": (tuple[str, tuple[Any, ...]], Table),
     "balance": (tuple[()], dict[str, Any]),
 }
 
@@ -221,6 +222,10 @@ class RemoteLedger:
         except Faulted as error:
             return error.fault.message
         return reason
+
+    async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
+        table: Table = await self._line.ask("read", sql, parameters)
+        return table
 
     async def balance(self) -> dict[str, Any]:
         figures: dict[str, Any] = await self._line.ask("balance")

@@ -1,0 +1,39 @@
+"""Jinja, set up once: templates, the filters that write figures, and links that keep a page's filters."""
+
+import functools
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from starlette.requests import Request
+
+from wideband.analytics.periods import LENGTHS
+from wideband.site.figures import FORMATS
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return what renders every page; the site adds what it alone knows to its `globals`."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("wideband.site"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(FORMATS)
+    made.globals.update(link=link, period_names=lambda: tuple(LENGTHS))
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """Write a page. Raises `jinja2.TemplateError` where a template is wrong."""
+    return environment().get_template(template).render(**values)
+
+
+def link(visit: Any, path: str | None = None, **changes: str | None) -> str:
+    """Return this page's address, or another's, with its filters changed; None takes one away."""
+    request: Request = visit.request
+    query = {**request.query_params, **changes}
+    text = urlencode({name: value for name, value in query.items() if value is not None})
+    return (path or request.url.path) + (f"?{text}" if text else "")

@@ -1,0 +1,5 @@
+"""Models side by side."""
+
+from wideband.site.visit import Page
+
+PAGES: tuple[Page, ...] = ()

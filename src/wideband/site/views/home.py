@@ -1,0 +1,5 @@
+"""What is going on now."""
+
+from wideband.site.visit import Page
+
+PAGES: tuple[Page, ...] = ()

@@ -1,0 +1,5 @@
+"""Asking several models side by side."""
+
+from wideband.site.visit import Page
+
+PAGES: tuple[Page, ...] = ()

@@ -1,0 +1,5 @@
+"""What is up, for anybody to see."""
+
+from wideband.site.visit import Page
+
+PAGES: tuple[Page, ...] = ()

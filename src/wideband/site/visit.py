@@ -1,0 +1,84 @@
+"""One visit of one page: who looks, at what, and how a page is written."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wideband.analytics.named import Reader
+from wideband.analytics.periods import Period, period_of
+from wideband.clock import now_ns
+from wideband.gateway.exchange import Exchange
+from wideband.site.rendering import render
+
+Role = Literal["viewer", "member", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "member", "admin")  # each may do what those before it may
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who is signed in. `account_id` is whose keys and spend are theirs; `csrf` is what their forms must bring."""
+
+    name: str
+    role: Role
+    account_id: str
+    csrf: str
+
+    def may(self, role: Role) -> bool:
+        """Say whether this person has a role or a higher one."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+class House(msgspec.Struct, frozen=True):
+    """What every page is made from: the exchange, whose ledger also answers questions, and facts of this server."""
+
+    exchange: Exchange
+    facts: Mapping[str, Any]
+
+    @property
+    def reader(self) -> Reader:
+        """Return who answers named queries."""
+        return self.exchange.ledger
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """A request for a page, by a person whose role was checked; None on pages that anybody may see."""
+
+    request: Request
+    house: House
+    person: Person | None
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query_params
+
+    @property
+    def now_s(self) -> int:
+        return now_ns() // 1_000_000_000
+
+    def period(self, default: str = "7d") -> Period:
+        """Return the span that the filter bar asks for. Raises `Faulted` (invalid_request)."""
+        return period_of(self.query, self.now_s, default)
+
+    async def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Render a template, off the event loop; `visit` and what `rendering` offers are there too."""
+        text = await asyncio.to_thread(render, template, visit=self, **values)
+        return Response(text, status, media_type="text/html")
+
+
+View = Callable[[Visit], Awaitable[Response]]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A row of the site: where, who may, and what answers. `label` puts it into the navigation; None leaves it out.
+
+    A POST is answered only when the form brought the visitor's token.
+    """
+
+    path: str
+    view: View
+    role: Role | None = "viewer"
+    label: str | None = None
+    methods: tuple[str, ...] = ("GET",)
