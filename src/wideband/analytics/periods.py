@@ -11,6 +11,8 @@ from wideband.canon.faults import invalid
 Width = Literal["minute", "hour", "day", "week", "month"]
 Grain = Literal["minute", "hour", "day"]
 
+_GRAINS: dict[Width, Grain] = {"minute": "minute", "hour": "hour", "day": "day", "week": "day", "month": "day"}
+
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 # Name -> (length in seconds, width of a bar). The order is that of the filter bar.
 LENGTHS: dict[str, tuple[int, Width]] = {
@@ -40,7 +42,7 @@ class Period(msgspec.Struct, frozen=True):
     @property
     def grain(self) -> Grain:
         """Return which table has what this period needs and is the smallest."""
-        return "day" if self.width in ("day", "week", "month") else self.width
+        return _GRAINS[self.width]
 
     @property
     def words(self) -> dict[str, str]:
@@ -121,9 +123,8 @@ def _instant(text: str | None, name: str, default: int) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise invalid(
-            f"`{name}` must be an instant like 2026-11-22 or 2026-11-22T10:00Z, not `{text[:40]}`.", name
-        ) from None
+        message = f"`{name}` must be an instant like 2026-11-22 or 2026-11-22T10:00Z, not `{text[:40]}`."
+        raise invalid(message, name) from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return int((at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1))
