@@ -49,8 +49,9 @@ DERIVED: dict[str, tuple[str, str]] = {
     "tokens_per_s": (
         "DOUBLE",
         (
-            "CASE WHEN completion_tokens >= 8 AND generation_ms IS NOT NULL"
-            " AND coalesce(ttft_ms, 0) + generation_ms > 0 AND NOT is_replayed THEN completion_tokens * 1000.0 / (coalesce(ttft_ms, 0) + generation_ms) END"
+            "CASE WHEN completion_tokens >= 8 AND generation_ms IS NOT NULL AND NOT is_replayed"
+            " AND coalesce(ttft_ms, 0) + generation_ms > 0"
+            " THEN completion_tokens * 1000.0 / (coalesce(ttft_ms, 0) + generation_ms) END"
         ),
     ),
 }
