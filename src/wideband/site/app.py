@@ -57,7 +57,7 @@ def _shown(house: House, gate: Gate, page: Page) -> Callable[[Request], Awaitabl
 
 
 def _missing(house: House, gate: Gate) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def answer(request: Request, error: Exception) -> Response:  # noqa: ARG001  Starlette's signature
+    async def answer(request: Request, _error: Exception) -> Response:
         allowed = await gate.admit(request, Page("", _nothing, None))
         person = allowed if isinstance(allowed, Person) else None
         message = f"There is no page {request.url.path} here. The API is under /api/v1, /v1 and /v1beta."

@@ -13,7 +13,7 @@ class Gate(Protocol):
 
     pages: tuple[Page, ...]
 
-    async def admit(self, request: Request, page: Page) -> Person | Response | None:
+    async def admit(self, request: Request, page: Page, /) -> Person | Response | None:
         """Return who asks, or what they are told instead; None on pages that anybody may see."""
         ...
 
@@ -26,5 +26,5 @@ class OpenGate:
     def __init__(self, account_id: str) -> None:
         self._person = Person("local", "admin", account_id, "")
 
-    async def admit(self, request: Request, page: Page) -> Person:  # noqa: ARG002  the protocol's signature
+    async def admit(self, _request: Request, _page: Page) -> Person:
         return self._person
