@@ -153,8 +153,20 @@ CUBES: tuple[Cube, ...] = (
     Cube(
         "key",
         "generation",
-        {"account_id": "account_id", "key_hash": "key_hash", "model": "model", "provider": "coalesce(provider, '')"},
-        {**_VOLUME, "reasoning_tokens": "sum(reasoning_tokens)", "cached_tokens": "sum(cached_tokens)"},
+        {
+            "account_id": "account_id",
+            "key_hash": "key_hash",
+            "model": "model",
+            "provider": "coalesce(provider, '')",
+            "endpoint_id": "coalesce(endpoint_id, '')",
+        },
+        {
+            **_VOLUME,
+            "reasoning_tokens": "sum(reasoning_tokens)",
+            "cached_tokens": "sum(cached_tokens)",
+            "byok_requests": "count(*) FILTER (is_byok)",
+            "upstream_cost_nano": "sum(upstream_cost_nano)",
+        },
         {},
         _COARSE,
     ),
