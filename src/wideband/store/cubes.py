@@ -56,6 +56,12 @@ DERIVED: dict[str, tuple[str, str]] = {
     ),
 }
 
+# When a try counts: when it began, but within the hour of its record, so that an hour is made of its own records only.
+TRY_AT = (
+    "greatest(make_timestamp(created_ns // 1000), least(make_timestamp(started_ns // 1000),"
+    " date_trunc('hour', make_timestamp(created_ns // 1000)) + INTERVAL 1 HOUR - INTERVAL 1 MICROSECOND))"
+)
+
 
 class Cube(msgspec.Struct, frozen=True):
     """Records added up by time and dimensions. `source` is `generation` or `try`; texts are SQL over its rows.
@@ -155,7 +161,14 @@ CUBES: tuple[Cube, ...] = (
         histograms={"ttft": _bucket("CASE WHEN fault IS NULL THEN ttft_ms END")},
         keep_s=_FINE,
     ),
-    Cube("app", "generation", {"app": "coalesce(app, '')", "model": "model"}, _VOLUME, {}, _COARSE),
+    Cube(
+        "app",
+        "generation",
+        {"app": "coalesce(app, '')", "model": "model", "simulated": "simulated"},
+        _VOLUME,
+        {},
+        _COARSE,
+    ),
     Cube(
         "key",
         "generation",
@@ -176,8 +189,22 @@ CUBES: tuple[Cube, ...] = (
         {},
         _COARSE,
     ),
-    Cube("task", "generation", {"task_tag": "coalesce(task_tag, '')", "model": "model"}, _VOLUME, {}, _COARSE),
-    Cube("context", "generation", {"context_bucket": "context_bucket", "model": "model"}, _VOLUME, {}, _COARSE),
+    Cube(
+        "task",
+        "generation",
+        {"task_tag": "coalesce(task_tag, '')", "model": "model", "simulated": "simulated"},
+        _VOLUME,
+        {},
+        _COARSE,
+    ),
+    Cube(
+        "context",
+        "generation",
+        {"context_bucket": "context_bucket", "model": "model", "simulated": "simulated"},
+        _VOLUME,
+        {},
+        _COARSE,
+    ),
     # Who came back, by month: the cohorts of the report.
     Cube(
         "person",
