@@ -47,7 +47,7 @@ class Period(msgspec.Struct, frozen=True):
     @property
     def words(self) -> dict[str, str]:
         """Return what a query's text leaves open: its table, and the start of the bar a row is in, in unix seconds."""
-        return {"grain": self.grain, "bucket": f"epoch(date_trunc('{self.width}', at))::BIGINT"}
+        return {"grain": self.grain, "bucket": f"epoch(date_trunc('{self.width}', \"at\"))::BIGINT"}
 
     @property
     def starts(self) -> tuple[int, ...]:
