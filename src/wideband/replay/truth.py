@@ -11,6 +11,7 @@ import msgspec
 from wideband.catalog.money import usd_from_nano
 from wideband.store.archive import FILE, Archive
 from wideband.store.audit import audit
+from wideband.store.engine import connect
 
 _TRIES = 'SELECT count(*) FROM "try"'
 _FAILOVERS = 'SELECT count(*) FROM "try" WHERE number > 0'
@@ -78,9 +79,7 @@ def _tries(path: Path) -> tuple[int, int, dict[str, int]]:
 
 def rows(archive: Path, query: str) -> list[Any]:
     """Ask the analytics of a server that has stopped."""
-    import duckdb  # noqa: PLC0415  it takes 0.1 s to load, and only the end of a replay needs it
-
-    with duckdb.connect(str(archive), read_only=True) as db:
+    with connect(str(archive), read_only=True) as db:
         return db.execute(query).fetchall()
 
 

@@ -29,6 +29,7 @@ from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_form
 from wideband.server.byok import ByokRoutes
+from wideband.server.datasets import DataRoutes
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.server.presets import SOURCES, PresetRoutes
 from wideband.server.shares import classifications
@@ -74,6 +75,7 @@ class Management:
             ("PATCH", "/keys/{hash}", self.change_key),
             ("DELETE", "/keys/{hash}", self.delete_key),
             ("GET", "/classifications/task", self.classifications),
+            *DataRoutes(self._exchange).routes(self._key),
             ("GET", "/presets", self._preset(self._presets.all)),
             ("GET", "/presets/{slug}", self._preset(self._presets.one)),
             ("GET", "/presets/{slug}/versions", self._preset(self._presets.versions)),
