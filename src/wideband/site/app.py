@@ -1,6 +1,7 @@
 """The site as one application: who may see what, safe headers, and errors as pages."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
@@ -10,10 +11,11 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from wideband.canon.faults import RULES, Fault, Faulted, FaultKind
+from wideband.site.forms import SAFE_METHODS, own_form
 from wideband.site.gate import Gate
 from wideband.site.paths import STATIC
 from wideband.site.views import PAGES
-from wideband.site.visit import House, Page, Person, Visit
+from wideband.site.visit import House, Page, Visit
 
 log = logging.getLogger("wideband.site")
 
@@ -25,6 +27,13 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(),"
+        " usb=(), browsing-topics=()"
+    ),
 }
 
 
@@ -33,48 +42,61 @@ def site(house: House, gate: Gate, pages: Sequence[Page] = PAGES) -> Starlette:
     routes: list[Route] = [
         Route(page.path, _shown(house, gate, page), methods=list(page.methods)) for page in (*pages, *gate.pages)
     ]
-    app = Starlette(routes=routes, exception_handlers={404: _missing(house, gate)})
+    app = Starlette(routes=routes, exception_handlers={404: _missing(house, gate), 405: _missing(house, gate)})
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
 
 
 def _shown(house: House, gate: Gate, page: Page) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        allowed = await gate.admit(request, page)
-        if isinstance(allowed, Response):
-            return _safe(allowed)
-        visit = Visit(request, house, allowed)
-        try:
-            return _safe(await page.view(visit))
-        except Faulted as error:
-            return _safe(await _failed(visit, error.fault))
-        except Exception:
-            log.exception("%s %s failed on a defect of ours", request.method, request.url.path)
-            message = "This page failed on a defect of ours; the server's log has the details."
-            return _safe(await _failed(visit, Fault(kind=FaultKind.INTERNAL, message=message)))
+        return _safe(await _answered(house, gate, page, request), gate, request)
 
     return answer
 
 
+async def _answered(house: House, gate: Gate, page: Page, request: Request) -> Response:
+    visit = Visit(request, house, None)
+    try:
+        allowed = await gate.admit(request, page)
+        if isinstance(allowed, Response):
+            return allowed
+        visit = Visit(request, house, allowed)
+        if request.method not in SAFE_METHODS:
+            token = allowed.csrf if allowed is not None else gate.token(request)
+            visit = Visit(request, house, allowed, await own_form(request, token, gate.origin))
+        return await page.view(visit)
+    except Faulted as error:
+        return await _failed(visit, error.fault)
+    except Exception:
+        log.exception("%s %s failed on a defect of ours", request.method, request.url.path)
+        message = "This page failed on a defect of ours; the server's log has the details."
+        return await _failed(visit, Fault(kind=FaultKind.INTERNAL, message=message))
+
+
 def _missing(house: House, gate: Gate) -> Callable[[Request, Exception], Awaitable[Response]]:
+    nowhere = Page("", _nothing, None)
+
     async def answer(request: Request, _error: Exception) -> Response:
-        allowed = await gate.admit(request, Page("", _nothing, None))
-        person = allowed if isinstance(allowed, Person) else None
-        message = f"There is no page {request.url.path} here. The API is under /api/v1, /v1 and /v1beta."
-        return _safe(await _failed(Visit(request, house, person), Fault(kind=FaultKind.NOT_FOUND, message=message)))
+        return _safe(await _answered(house, gate, nowhere, request), gate, request)
 
     return answer
 
 
 async def _nothing(visit: Visit) -> Response:
-    raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=f"There is no page {visit.request.url.path} here."))
+    request = visit.request
+    place = request.url.path if request.method in SAFE_METHODS else f"{request.url.path} that takes {request.method}"
+    message = f"There is no page {place} here. The API is under /api/v1, /v1 and /v1beta."
+    raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
 
 
 async def _failed(visit: Visit, fault: Fault) -> Response:
-    return await visit.page("error.html", RULES[fault.kind].status, fault=fault)
+    response = await visit.page("error.html", RULES[fault.kind].status, fault=fault)
+    if fault.retry_after_s is not None:
+        response.headers["Retry-After"] = str(math.ceil(fault.retry_after_s))
+    return response
 
 
-def _safe(response: Response) -> Response:
-    for name, value in HEADERS.items():
+def _safe(response: Response, gate: Gate, request: Request) -> Response:
+    for name, value in (*HEADERS.items(), *gate.headers(request).items()):
         response.headers.setdefault(name, value)
     return response

@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wideband.accounts.people import ROLES, Role
 from wideband.analytics.named import Reader
 from wideband.analytics.periods import Period, period_of
+from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import now_ns
 from wideband.gateway.exchange import Exchange
+from wideband.site.pulse import Pulse
 from wideband.site.rendering import render
-
-Role = Literal["viewer", "member", "admin"]
-ROLES: tuple[Role, ...] = ("viewer", "member", "admin")  # each may do what those before it may
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -32,10 +33,14 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class House(msgspec.Struct, frozen=True):
-    """What every page is made from: the exchange, whose ledger also answers questions, and facts of this server."""
+    """What every page is made from: the exchange, whose ledger also answers questions, and facts of this server.
+
+    `pulse` tells open pages of new records.
+    """
 
     exchange: Exchange
     facts: Mapping[str, Any]
+    pulse: Pulse = msgspec.field(default_factory=Pulse)
 
     @property
     def reader(self) -> Reader:
@@ -44,11 +49,15 @@ class House(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A request for a page, by a person whose role was checked; None on pages that anybody may see."""
+    """A request for a page, by a person whose role was checked; None on pages that anybody may see.
+
+    `form` is what a POST of one of our own pages brought.
+    """
 
     request: Request
     house: House
     person: Person | None
+    form: QueryParams = QueryParams()
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -66,6 +75,16 @@ class Visit(msgspec.Struct, frozen=True):
         """Render a template, off the event loop; `visit` and what `rendering` offers are there too."""
         text = await asyncio.to_thread(render, template, visit=self, **values)
         return Response(text, status, media_type="text/html")
+
+
+def account_of(visit: Visit) -> str | None:
+    """Return whose keys and records a visitor may see: None is everybody's, for admins.
+
+    Raises `Faulted` (authentication) where nobody is signed in: then there is no account, and never all of them.
+    """
+    if visit.person is None:
+        raise Faulted(Fault(kind=FaultKind.AUTHENTICATION, message="Sign in to see this."))
+    return None if visit.person.may("admin") else visit.person.account_id
 
 
 View = Callable[[Visit], Awaitable[Response]]
