@@ -15,6 +15,7 @@ from wideband.server.management import Management
 from wideband.server.metrics import Metrics
 from wideband.site.app import site
 from wideband.site.gate import OpenGate
+from wideband.site.pulse import Pulse
 from wideband.site.visit import House
 from wideband.store.base import Ledger
 from wideband.store.database import LOCAL_ACCOUNT
@@ -34,6 +35,7 @@ class Parts:
     metrics: Metrics
     presets: PresetRoom
     own_keys: OwnKeyRoom
+    pulse: Pulse
 
     def close(self) -> None:
         """Close the files it has opened in the home, but the ledger's."""
@@ -73,8 +75,9 @@ def build(
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
     management = Management(exchange, lambda: metrics_text(metrics, exchange), presets)
-    pages = site(House(exchange, {"version": __version__, "home": str(settings.home)}), OpenGate(LOCAL_ACCOUNT))
-    return Parts(App(inference, management.app(), pages), exchange, metrics, presets, own_keys)
+    house = House(exchange, {"version": __version__, "home": str(settings.home)})
+    pages = site(house, OpenGate(LOCAL_ACCOUNT))
+    return Parts(App(inference, management.app(), pages), exchange, metrics, presets, own_keys, house.pulse)
 
 
 def replies(settings: Settings) -> Replies | None:

@@ -106,7 +106,7 @@ async def serve_app(parts: Parts, settings: Settings, sock: socket.socket, ready
     server = make_server(parts.app, settings, ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, server)
+        loop.add_signal_handler(number, _stop, server, parts)
     await server.serve([sock])
     if left := list(server.server_state.tasks):
         _, stuck = await asyncio.wait(left, timeout=CANCELLED_S)
@@ -115,7 +115,8 @@ async def serve_app(parts: Parts, settings: Settings, sock: socket.socket, ready
             await asyncio.wait(stuck, timeout=CANCELLED_S)
 
 
-def _stop(server: Server) -> None:
+def _stop(server: Server, parts: Parts) -> None:
+    parts.pulse.close()
     # A second signal does not wait for open streams any longer.
     server.force_exit = server.should_exit
     server.should_exit = True

@@ -93,7 +93,8 @@ View = Callable[[Visit], Awaitable[Response]]
 class Page(msgspec.Struct, frozen=True):
     """A row of the site: where, who may, and what answers. `label` puts it into the navigation; None leaves it out.
 
-    A POST is answered only when the form brought the visitor's token.
+    A POST is answered only when the form brought the visitor's token. `public` pages are for anybody where the settings
+    say so (`[site] public_status`).
     """
 
     path: str
@@ -101,3 +102,4 @@ class Page(msgspec.Struct, frozen=True):
     role: Role | None = "viewer"
     label: str | None = None
     methods: tuple[str, ...] = ("GET",)
+    public: bool = False

@@ -1,5 +1,6 @@
 """The pages: a module for each, and the one list of them, in the order of the navigation."""
 
+from wideband.site import live
 from wideband.site.rendering import environment
 from wideband.site.views import (
     activity,
@@ -28,6 +29,7 @@ PAGES: tuple[Page, ...] = (
     *keys.PAGES,
     *playground.PAGES,
     *status.PAGES,
+    *live.PAGES,
 )
 
 
