@@ -1,0 +1,70 @@
+"""Uptime as cells: one for each hour or day, coloured by the share that was served."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from wideband.site.charts import plot, times
+from wideband.site.charts.figure import Axis, Figure, Mark
+from wideband.site.figures import percent
+
+OK, WARN = 0.995, 0.95
+# Worse cells are also taller, for those who cannot tell the colours apart.
+_TALL = {"none": 20, "ok": 22, "warn": 25, "bad": 28}
+
+
+def uptime_cells(title: str, axis: Axis, shares: Sequence[float | None]) -> Figure:
+    """Return a cell for each bar of the axis, with times below; None is a time without requests."""
+    if not axis.starts or all(share is None for share in shares):
+        return plot.missing(title)
+    known = [share for share in shares if share is not None]
+    low = sum(share < OK for share in known)
+    label = f"{title}: {len(known)} of {len(shares)} cells with requests, {low} of them below {percent(OK)}."
+    svg = Markup('<div class="plot cells">{}{}</div>').format(
+        _cells(axis, shares, label, "uptime tall"), plot.below(axis)
+    )
+    kinds = [state(share) for share in shares]
+    marks = tuple(
+        Mark(kind, text, str(kinds.count(kind)))
+        for kind, text in (
+            ("ok", f"{percent(OK)} or more"),
+            ("warn", f"{percent(WARN)} or more"),
+            ("bad", "less"),
+            ("none", "no requests"),
+        )
+        if kind in kinds
+    )
+    pairs = reversed(list(zip(axis.starts, shares, strict=True)))
+    rows = tuple((times.name(start, axis.width), percent(share)) for start, share in pairs)
+    return Figure(title, svg, marks, ("Time (UTC)", "Uptime"), rows)
+
+
+def cells(axis: Axis, shares: Sequence[float | None]) -> Markup:
+    """Return the cells alone, small, for rows of a table."""
+    known = [share for share in shares if share is not None]
+    worst = f"worst {percent(min(known))}" if known else "no requests"
+    return _cells(axis, shares, f"Uptime, {len(shares)} cells, {worst}.", "uptime")
+
+
+def state(share: float | None) -> str:
+    """Return the class of a share: ok, warn, bad, or none."""
+    if share is None:
+        return "none"
+    return "ok" if share >= OK else "warn" if share >= WARN else "bad"
+
+
+def _cells(axis: Axis, shares: Sequence[float | None], label: str, classes: str) -> Markup:
+    parts = []
+    for index, share in enumerate(shares):
+        kind = state(share)
+        said = percent(share) if share is not None else "no requests"
+        text = escape(f"{times.name(axis.starts[index], axis.width)}: {said}")
+        tall = _TALL[kind]
+        parts.append(
+            f'<rect class="{kind}" x="{index * 5}" y="{28 - tall}" width="4" height="{tall}">'
+            f"<title>{text}</title></rect>"
+        )
+    width = max(len(shares) * 5 - 1, 1)
+    return Markup(
+        '<svg class="{}" role="img" aria-label="{}" viewBox="0 0 {} 28" preserveAspectRatio="none">{}</svg>'
+    ).format(classes, label, width, Markup("".join(parts)))
