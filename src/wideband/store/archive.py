@@ -4,14 +4,15 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from msgspec import inspect
 
 from wideband.canon.faults import Fault, Faulted, FaultKind
-from wideband.metering.record import Generation, Try
+from wideband.metering.record import Generation
 from wideband.store.base import Table
+from wideband.store.folding import views
+from wideband.store.tables import ADD_BATCH, GENERATION_ZEROS, TRY_ZEROS, filled, prepare, read_batch
 from wideband.wire import jsons
 
 if TYPE_CHECKING:
@@ -26,64 +27,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
 }
 
-_SQL_TYPES: dict[type[inspect.Type], str] = {
-    inspect.StrType: "VARCHAR",
-    inspect.IntType: "BIGINT",
-    inspect.FloatType: "DOUBLE",
-    inspect.BoolType: "BOOLEAN",
-}
-# What is read where a column is empty and the record needs a value: the column is younger than the row, or the value
-# was none that fits a column.
-_ZEROS: dict[str, Any] = {"VARCHAR": "", "BIGINT": 0, "DOUBLE": 0.0, "BOOLEAN": False}
-_MIN_OBJECT_BYTES = 16 * 1024 * 1024
-
 T = TypeVar("T")
-
-
-def _sql_type(kind: inspect.Type) -> str:
-    if isinstance(kind, inspect.UnionType):
-        kind = next(option for option in kind.types if not isinstance(option, inspect.NoneType))
-    if isinstance(kind, inspect.VarTupleType):
-        return f"{_sql_type(kind.item_type)}[]"
-    if isinstance(kind, inspect.DictType):
-        return "JSON"  # read in half the time of a MAP
-    if isinstance(kind, inspect.StructType):
-        return f"STRUCT({', '.join(f'{name} {sql}' for name, sql in _columns(kind.cls).items())})"
-    return _SQL_TYPES[type(kind)]
-
-
-def _columns(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """Return the column of each field of a struct and its type."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
-    return {field.name: _sql_type(field.type) for field in info.fields}
-
-
-def _zeros(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return what fields without a default are read as when their column is empty."""
-    columns, hints = _columns(struct), get_type_hints(struct)
-    return {
-        field.name: None if type(None) in get_args(hints[field.name]) else _ZEROS.get(columns[field.name])
-        for field in msgspec.structs.fields(struct)
-        if field.required
-    }
-
-
-def _defaults(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """Return, in SQL, what records leave out of the columns that queries count and compare."""
-    columns = _columns(struct)
-    return {
-        field.name: str(field.default).upper()
-        for field in msgspec.structs.fields(struct)
-        if columns[field.name] in {"BIGINT", "BOOLEAN"} and isinstance(field.default, int)
-    }
-
-
-_RECORD = _columns(Generation)
-_GENERATION = {name: kind for name, kind in _RECORD.items() if name != "tries"}
-_TRY = {"generation_id": "VARCHAR", "number": "BIGINT"} | _columns(Try)
-_GENERATION_ZEROS = _zeros(Generation)
-_TRY_ZEROS = _zeros(Try)
 
 
 class Archive:
@@ -106,16 +50,12 @@ class Archive:
             self._spool.touch(mode=0o600)
             self._spool.write_bytes(b"\n".join(payloads))
             db.execute("BEGIN")
-            db.execute(_read_batch(self._spool, max(map(len, payloads))))
+            db.execute(read_batch(self._spool, max(map(len, payloads))))
             # Only the record's own time can hold its twin, and DuckDB skips whole blocks by time.
             since = db.execute("SELECT min(created_ns) FROM batch").fetchall()[0]
             db.execute("DELETE FROM batch WHERE id IN (SELECT id FROM generation WHERE created_ns >= ?)", since)
-            db.execute(
-                'INSERT INTO "try" BY NAME SELECT id AS generation_id, number, unnest(tries) FROM '
-                "(SELECT id, unnest(tries) AS tries, generate_subscripts(tries, 1) - 1 AS number FROM batch)"
-            )
-            db.execute("INSERT INTO generation BY NAME SELECT * EXCLUDE (tries) FROM batch")
-            db.execute("DROP TABLE batch")
+            for statement in ADD_BATCH:
+                db.execute(statement)
             db.execute("COMMIT")
             self._spool.unlink()
 
@@ -129,9 +69,9 @@ class Archive:
             if not found:
                 return None
             tries = db.execute('SELECT t FROM "try" AS t WHERE generation_id = ? ORDER BY number', (generation_id,))
-            fields = _filled(found[0][0], _GENERATION_ZEROS)
+            fields = filled(found[0][0], GENERATION_ZEROS)
             fields["rates"] = jsons.decode(fields["rates"] or "{}")
-            fields["tries"] = [_filled(row, _TRY_ZEROS) for (row,) in tries.fetchall()]
+            fields["tries"] = [filled(row, TRY_ZEROS) for (row,) in tries.fetchall()]
             return jsons.encode(msgspec.convert(fields, Generation))
 
         return self._use(look)
@@ -192,7 +132,7 @@ class Archive:
             try:
                 if self._db is None:
                     self._db = duckdb.connect(str(self._path), config=_SETTINGS)
-                    _prepare(self._db)
+                    _open(self._db)
                 return work(self._db)
             except (duckdb.Error, OSError) as error:
                 with suppress(duckdb.Error):
@@ -201,30 +141,9 @@ class Archive:
                 raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message)) from error
 
 
-def _filled(row: dict[str, Any], zeros: dict[str, Any]) -> dict[str, Any]:
-    """Return a row's values; those that are empty come from `zeros` or, where they are not in it, have a default."""
-    return zeros | {name: value for name, value in row.items() if value is not None}
-
-
-def _prepare(db: "DuckDBPyConnection") -> None:
-    """Make the tables, and the columns that records have gained since."""
-    for table, columns in (("generation", _GENERATION), ('"try"', _TRY)):
-        shape = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({shape})")
-        for name, kind in columns.items():
-            db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind}")
-
-
-def _read_batch(spool: Path, largest_bytes: int) -> str:
-    """Write the statement that reads a spool into the table `batch`.
-
-    A value that fits no column (a provider counted 10^30 tokens) is left empty: it must not hold up all that follow.
-    """
-    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _RECORD.items())
-    path = str(spool).replace("'", "''")
-    whole = ", ".join(f"coalesce({name}, {value}) AS {name}" for name, value in _defaults(Generation).items())
-    return (
-        f"CREATE OR REPLACE TEMP TABLE batch AS FROM read_json('{path}', format = 'newline_delimited',"
-        f" ignore_errors = true, maximum_object_size = {max(_MIN_OBJECT_BYTES, 2 * largest_bytes)},"
-        f" columns = {{{columns}}}) SELECT * REPLACE ({whole})"
-    )
+def _open(db: "DuckDBPyConnection") -> None:
+    db.execute("BEGIN")
+    prepare(db)
+    for view in views():
+        db.execute(view)
+    db.execute("COMMIT")

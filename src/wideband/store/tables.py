@@ -1,0 +1,169 @@
+"""The tables of the analytics database: a column for each field of a record, and those that records gain there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import inspect
+
+from wideband.metering.record import Generation, Try
+from wideband.store.cubes import DERIVED, TRY_AT
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SQL_TYPES: dict[type[inspect.Type], str] = {
+    inspect.StrType: "VARCHAR",
+    inspect.IntType: "BIGINT",
+    inspect.FloatType: "DOUBLE",
+    inspect.BoolType: "BOOLEAN",
+}
+# What is read where a column is empty and the record needs a value: the column is younger than the row, or the value
+# was none that fits a column.
+_ZEROS: dict[str, Any] = {"VARCHAR": "", "BIGINT": 0, "DOUBLE": 0.0, "BOOLEAN": False}
+_MIN_OBJECT_BYTES = 16 * 1024 * 1024
+
+
+def _sql_type(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.UnionType):
+        kind = next(option for option in kind.types if not isinstance(option, inspect.NoneType))
+    if isinstance(kind, inspect.VarTupleType):
+        return f"{_sql_type(kind.item_type)}[]"
+    if isinstance(kind, inspect.DictType):
+        return "JSON"  # read in half the time of a MAP
+    if isinstance(kind, inspect.StructType):
+        return f"STRUCT({', '.join(f'{quoted(name)} {sql}' for name, sql in _columns(kind.cls).items())})"
+    return _SQL_TYPES[type(kind)]
+
+
+def _columns(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the column of each field of a struct and its type."""
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    return {field.name: _sql_type(field.type) for field in info.fields}
+
+
+def _zeros(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return what fields without a default are read as when their column is empty."""
+    columns, hints = _columns(struct), get_type_hints(struct)
+    return {
+        field.name: None if type(None) in get_args(hints[field.name]) else _ZEROS.get(columns[field.name])
+        for field in msgspec.structs.fields(struct)
+        if field.required
+    }
+
+
+def _defaults(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return, in SQL, what records leave out of the columns that queries count and compare."""
+    columns = _columns(struct)
+    return {
+        field.name: str(field.default).upper()
+        for field in msgspec.structs.fields(struct)
+        if columns[field.name] in {"BIGINT", "BOOLEAN"} and isinstance(field.default, int)
+    }
+
+
+def quoted(name: str) -> str:
+    """Write a column's name."""
+    return f'"{name}"'
+
+
+RECORD = _columns(Generation)
+GENERATION = {name: kind for name, kind in RECORD.items() if name != "tries"}
+TRY_FIELDS = _columns(Try)
+TRY = {"generation_id": "VARCHAR", "number": "BIGINT"} | TRY_FIELDS | {"at": "TIMESTAMP"}
+GENERATION_ZEROS = _zeros(Generation)
+TRY_ZEROS = _zeros(Try)
+DERIVED_TYPES = {name: kind for name, (kind, _) in DERIVED.items()}
+
+
+def filled(row: dict[str, Any], zeros: dict[str, Any]) -> dict[str, Any]:
+    """Return a row's values; those that are empty come from `zeros` or, where they are not in it, have a default."""
+    return zeros | {name: value for name, value in row.items() if value is not None}
+
+
+def derived() -> str:
+    """Write the derived columns, for a SELECT over rows with `tries`."""
+    return ", ".join(f"({sql})::{kind} AS {quoted(name)}" for name, (kind, sql) in DERIVED.items())
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write columns one after the other."""
+    return ", ".join(map(quoted, names))
+
+
+def written(text: str, **words: str) -> str:
+    """Write a statement: its words are ours, never a caller's."""
+    return text.format(**words)
+
+
+_UPDATE_GENERATION = """
+    UPDATE generation AS g SET {filling} FROM (
+        SELECT id, {derived} FROM (
+            FROM (SELECT {columns} FROM generation WHERE "at" IS NULL) AS old LEFT JOIN (
+                SELECT generation_id, list(struct_pack({fields}) ORDER BY number) AS tries FROM "try" GROUP BY 1
+            ) ON generation_id = old.id
+        )
+    ) AS new WHERE g.id = new.id
+"""
+_UPDATE_TRY = """
+    UPDATE "try" AS t SET "at" = {at} FROM generation AS g WHERE g.id = t.generation_id AND t."at" IS NULL
+"""
+
+
+def prepare(db: "DuckDBPyConnection") -> None:
+    """Make the tables and the columns that records have gained since, and fill those that are derived."""
+    for table, columns in (("generation", GENERATION | DERIVED_TYPES), ('"try"', TRY)):
+        shape = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({shape})")
+        for name, kind in columns.items():
+            db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quoted(name)} {kind}")
+    if db.execute('SELECT 1 FROM generation WHERE "at" IS NULL LIMIT 1').fetchall():
+        fields = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in TRY_FIELDS)
+        filling = ", ".join(f"{quoted(name)} = new.{quoted(name)}" for name in DERIVED)
+        db.execute(
+            written(_UPDATE_GENERATION, filling=filling, derived=derived(), columns=listed(GENERATION), fields=fields)
+        )
+        db.execute(written(_UPDATE_TRY, at=TRY_AT))
+
+
+_BATCH = """
+    CREATE OR REPLACE TEMP TABLE batch AS SELECT *, {derived} FROM (
+        SELECT * REPLACE ({whole}) FROM read_json(
+            '{path}', format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size},
+            columns = {{{columns}}}
+        )
+    )
+"""
+# Puts the table `batch` where it belongs.
+ADD_BATCH = (
+    written(
+        """
+        INSERT INTO "try" BY NAME SELECT * EXCLUDE (created_ns), {at} AS "at" FROM (
+            SELECT generation_id, created_ns, number, unnest(tries) FROM (
+                SELECT id AS generation_id, created_ns, unnest(tries) AS tries,
+                    generate_subscripts(tries, 1) - 1 AS number FROM batch
+            )
+        )
+        """,
+        at=TRY_AT,
+    ),
+    "INSERT INTO generation BY NAME SELECT * EXCLUDE (tries) FROM batch",
+    "DROP TABLE batch",
+)
+
+
+def read_batch(spool: Path, largest_bytes: int) -> str:
+    """Write the statement that reads a spool into the table `batch`.
+
+    A value that fits no column (a provider counted 10^30 tokens) is left empty: it must not hold up all that follow.
+    """
+    return written(
+        _BATCH,
+        derived=derived(),
+        whole=", ".join(f"coalesce({name}, {value}) AS {name}" for name, value in _defaults(Generation).items()),
+        path=str(spool).replace("'", "''"),
+        size=str(max(_MIN_OBJECT_BYTES, 2 * largest_bytes)),
+        columns=", ".join(f"{quoted(name)}: '{kind}'" for name, kind in RECORD.items()),
+    )

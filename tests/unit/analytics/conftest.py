@@ -1,0 +1,3 @@
+"""Every test here can ask for `filled`."""
+
+from tests.unit.analytics.filled import filled_archive as filled_archive
