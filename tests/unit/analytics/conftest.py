@@ -1,3 +1,5 @@
 """Every test here can ask for `filled`."""
 
-from tests.unit.analytics.filled import filled_archive as filled_archive
+from tests.unit.analytics.filled import filled_archive
+
+__all__ = ["filled_archive"]
