@@ -1,0 +1,408 @@
+"""Who used what, and how much: models, authors, apps, and what a running bar may come to.
+
+Every answered or failed request counts, simulated ones too unless they are left out. Change compares a period with the
+one before, by what both would be in the same time: the running period is not over yet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from wideband.analytics.named import Query, Reader
+from wideband.analytics.periods import DAY_S, HOUR_S, Grain, Period, Width
+
+Metric = Literal["tokens", "requests", "spend"]
+
+# How long the hours of apps, tasks and prompt lengths are kept, and those of models, less a margin.
+_COARSE_HOURS_S, _HOURS_S, _MINUTES_S = 7 * DAY_S + 12 * HOUR_S, 91 * DAY_S, 47 * HOUR_S
+_GRAIN_S: dict[Grain, int] = {"minute": 60, "hour": HOUR_S, "day": DAY_S}
+TRENDING_SPANS = 3
+MOST_APPS, MOST_NAMED = 20, 3
+# A forecast needs so many whole weeks of one's own traffic, and looks back over twice as many.
+FORECAST_WEEKS, _LOOK_BACK_WEEKS = 4, 8
+# Before this share of a bar has passed, nothing is said of the rest.
+_LEAST_SHARE = 0.05
+
+# $1 and $2 are the span's ends in unix seconds, $3 says whether simulated traffic counts.
+_SPAN = '"at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)'
+COUNTED = f"{_SPAN} AND ($3 OR NOT simulated)"
+_VOLUME = "sum(requests)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT"
+_MEASURE = "CASE $4 WHEN 'requests' THEN requests WHEN 'spend' THEN cost_nano ELSE tokens END"
+_WORDS = {"span": _SPAN, "counted": COUNTED, "volume": _VOLUME, "measured": _MEASURE}
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of use; the fields are measures of every cube by their names."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost_nano: int = 0
+
+    def by(self, metric: Metric) -> int:
+        """Return one of the three."""
+        return self.cost_nano if metric == "spend" else self.requests if metric == "requests" else self.tokens
+
+    def plus(self, other: "Volume") -> "Volume":
+        """Add another."""
+        return Volume(
+            requests=self.requests + other.requests,
+            tokens=self.tokens + other.tokens,
+            cost_nano=self.cost_nano + other.cost_nano,
+        )
+
+
+class ModelUse(Volume, frozen=True, kw_only=True):
+    """What one model was used for in a period, simulated or not."""
+
+    model: str = ""
+    author: str = ""
+    simulated: int = 0
+    tool_requests: int = 0
+    tool_calls: int = 0
+    tools_judged: int = 0
+    tools_valid: int = 0
+
+
+class AppUse(Volume, frozen=True, kw_only=True):
+    """What one app used: `growth` is its measure beyond the mean of the three spans before, `before` its last one."""
+
+    app: str
+    before: Volume
+    growth: float
+    models: tuple[str, ...]
+
+
+class Past(msgspec.Struct, frozen=True):
+    """The period before: `factor` makes its sums comparable, None when records do not reach back that far."""
+
+    volumes: dict[str, Volume]
+    factor: float | None
+
+    def change(self, name: str, now: Volume, metric: Metric) -> float | None:
+        """Return the change as a share; None for what was not there or cannot be known."""
+        return changed(now.by(metric), self.volumes.get(name, Volume()).by(metric), self.factor)
+
+    def is_new(self, name: str) -> bool:
+        """Say whether nobody used it before, as far as records tell."""
+        return self.factor is not None and not self.volumes.get(name, Volume()).requests
+
+
+class Bars(msgspec.Struct, frozen=True):
+    """Volumes by name and bar; the name '' is everything that is not named apart."""
+
+    starts: tuple[int, ...]
+    volumes: dict[tuple[str, int], Volume]
+
+    def values(self, name: str, metric: Metric) -> tuple[int, ...]:
+        """Return a name's measure, bar by bar."""
+        return tuple(self.volumes.get((name, at), Volume()).by(metric) for at in self.starts)
+
+    def totals(self, metric: Metric) -> tuple[int, ...]:
+        """Return every bar's measure of all names."""
+        totals = dict.fromkeys(self.starts, 0)
+        for (_, at), volume in self.volumes.items():
+            totals[at] = totals.get(at, 0) + volume.by(metric)
+        return tuple(totals[at] for at in self.starts)
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """What the running bar may come to: `weeks` is how many weeks of own traffic say how it spreads, 0 for evenly."""
+
+    value: float
+    weeks: int
+
+
+MODELS = Query(
+    "rankings.models",
+    """
+    SELECT {volume}, model, min(author),
+        coalesce(sum(requests) FILTER (simulated), 0)::BIGINT, sum(tool_requests)::BIGINT, sum(tool_calls)::BIGINT,
+        sum(tools_judged)::BIGINT, sum(tools_valid)::BIGINT
+    FROM usage_{grain} WHERE {counted} GROUP BY model ORDER BY model
+    """,
+)
+MODELS_BEFORE = Query(
+    "rankings.models_before",
+    "SELECT model, {volume} FROM usage_{grain} WHERE {counted} GROUP BY model",
+)
+MODEL_BARS = Query(
+    "rankings.model_bars",
+    """
+    SELECT CASE WHEN list_contains($4::VARCHAR[], model) THEN model ELSE '' END AS name, {bucket} AS bar,
+        {volume}
+    FROM usage_{grain} WHERE {counted} GROUP BY name, bar
+    """,
+)
+AUTHOR_BARS = Query(
+    "rankings.author_bars",
+    """
+    SELECT CASE WHEN list_contains($4::VARCHAR[], author) THEN author ELSE '' END AS name, {bucket} AS bar,
+        {volume}
+    FROM usage_{grain} WHERE {counted} GROUP BY name, bar
+    """,
+)
+TOOL_BARS = Query(
+    "rankings.tool_bars",
+    """
+    SELECT {bucket} AS bar, sum(requests)::BIGINT, sum(tool_requests)::BIGINT, sum(tool_calls)::BIGINT,
+        sum(tools_judged)::BIGINT, sum(tools_valid)::BIGINT
+    FROM usage_{grain} WHERE {counted} GROUP BY bar
+    """,
+)
+# $1 is where the oldest of the spans starts, $5 where the one asked for does, $6 where the one before it does.
+APPS = Query(
+    "rankings.apps",
+    """
+    WITH used AS (
+        SELECT app, model, {measured} AS measure, requests, tokens, cost_nano,
+            "at" >= make_timestamp($5::BIGINT * 1000000) AS is_now,
+            "at" < make_timestamp($5::BIGINT * 1000000)
+                AND "at" >= make_timestamp($6::BIGINT * 1000000) AS is_before
+        FROM app_{grain} WHERE {counted} AND app <> ''
+    ), by_model AS (
+        SELECT app, model,
+            coalesce(sum(requests) FILTER (is_now), 0) AS requests, coalesce(sum(tokens) FILTER (is_now), 0) AS tokens,
+            coalesce(sum(cost_nano) FILTER (is_now), 0) AS cost_nano,
+            coalesce(sum(requests) FILTER (is_before), 0) AS requests_before,
+            coalesce(sum(tokens) FILTER (is_before), 0) AS tokens_before,
+            coalesce(sum(cost_nano) FILTER (is_before), 0) AS cost_before,
+            coalesce(sum(measure) FILTER (is_now), 0) AS measure,
+            coalesce(sum(measure) FILTER (NOT is_now), 0) AS earlier
+        FROM used GROUP BY app, model
+    )
+    SELECT app, sum(requests)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT,
+        sum(requests_before)::BIGINT, sum(tokens_before)::BIGINT, sum(cost_before)::BIGINT,
+        (sum(measure) - sum(earlier) * $7::DOUBLE)::DOUBLE AS growth,
+        list(model ORDER BY measure DESC, model) FILTER (requests > 0)
+    FROM by_model GROUP BY app HAVING sum(requests) > 0
+    ORDER BY CASE WHEN $8 THEN growth ELSE sum(measure)::DOUBLE END DESC, app
+    LIMIT $9
+    """,
+)
+NAMELESS = Query(
+    "rankings.nameless",
+    "SELECT coalesce(sum(requests), 0)::BIGINT FROM app_{grain} WHERE {counted} AND app = ''",
+)
+KINDS = Query(
+    "rankings.kinds",
+    """
+    SELECT coalesce(sum(requests) FILTER (NOT simulated), 0)::BIGINT,
+        coalesce(sum(requests) FILTER (simulated), 0)::BIGINT
+    FROM usage_{grain} WHERE {span}
+    """,
+)
+FIRST = Query("rankings.first", 'SELECT epoch(min("at"))::BIGINT FROM usage_day')
+# How a week or a day spreads over its days or hours.
+SLOTS: dict[Width, Query] = {
+    "week": Query(
+        "rankings.weekdays",
+        'SELECT isodow("at") - 1, sum({measured})::BIGINT FROM usage_day WHERE {counted} GROUP BY ALL',
+    ),
+    "day": Query(
+        "rankings.hours",
+        'SELECT hour("at"), sum({measured})::BIGINT FROM usage_hour WHERE {counted} GROUP BY ALL',
+    ),
+}
+_SLOT_COUNTS: dict[Width, int] = {"week": 7, "day": 24}
+_SLOT_S: dict[Width, int] = {"week": DAY_S, "day": HOUR_S}
+
+
+async def kinds(reader: Reader, period: Period) -> tuple[int, int]:
+    """Return how many requests of a period were real and how many were simulated."""
+    ((real, simulated),) = await KINDS.ask(reader, period.start_s, period.end_s, **spoken(**period.words))
+    return real, simulated
+
+
+async def models(reader: Reader, period: Period, *, simulated: bool) -> list[ModelUse]:
+    """Return every model that was asked for in a period; in the order of their names."""
+    rows = await MODELS.ask(reader, period.start_s, period.end_s, simulated, **spoken(**period.words))
+    return [ModelUse(**dict(zip(_MODEL_FIELDS, row, strict=True))) for row in rows]
+
+
+_MODEL_FIELDS = (
+    *Volume.__struct_fields__,
+    *(name for name in ModelUse.__struct_fields__ if name not in Volume.__struct_fields__),
+)
+
+
+async def models_before(reader: Reader, period: Period, now_s: int, *, simulated: bool) -> Past:
+    """Return what models were used for in the period before."""
+    end_s, age_s = period.start_s, now_s - period.start_s
+    length_s = period.end_s - period.start_s
+    grain = _finest(age_s + length_s)
+    start_s = _floored(end_s - length_s, grain)
+    rows = await MODELS_BEFORE.ask(reader, start_s, end_s, simulated, **spoken(grain=grain))
+    volumes = {name: volume(row) for name, *row in rows}
+    return Past(volumes, _factor(length_s, end_s - start_s, start_s, await first_s(reader)))
+
+
+def by_author(past: Past) -> Past:
+    """Return the same by the models' authors."""
+    return Past(_by_author((name.partition("/")[0], volume) for name, volume in past.volumes.items()), past.factor)
+
+
+def authors(found: Sequence[ModelUse]) -> dict[str, Volume]:
+    """Return what each author's models were used for."""
+    return _by_author((row.author, row) for row in found)
+
+
+async def model_bars(reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
+    """Return the volumes of some models, bar by bar, and of all others together."""
+    return await _bars(MODEL_BARS, reader, period, names, simulated=simulated)
+
+
+async def author_bars(reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
+    """Return the volumes of some authors' models, bar by bar, and of all others together."""
+    return await _bars(AUTHOR_BARS, reader, period, names, simulated=simulated)
+
+
+async def tool_bars(reader: Reader, period: Period, *, simulated: bool) -> dict[int, ModelUse]:
+    """Return how tools were called, bar by bar; tokens and spend are left out."""
+    rows = await TOOL_BARS.ask(reader, period.start_s, period.end_s, simulated, **spoken(**period.words))
+    names = ("requests", "tool_requests", "tool_calls", "tools_judged", "tools_valid")
+    return {at: ModelUse(**dict(zip(names, row, strict=True))) for at, *row in rows}
+
+
+async def first_s(reader: Reader) -> int | None:
+    """Return the day of the oldest record, or None."""
+    rows = await FIRST.ask(reader)
+    found: int | None = rows[0][0] if rows else None
+    return found
+
+
+def coarse(period: Period, now_s: int) -> Period:
+    """Return a period as the cubes of apps, tasks and prompt lengths can tell it: by hours, or else by whole days."""
+    if period.width in ("minute", "hour"):
+        if now_s - period.start_s <= _COARSE_HOURS_S:
+            return Period(_floored(period.start_s, "hour"), period.end_s, "hour", period.name)
+        return Period(_floored(period.start_s, "day"), period.end_s, "day", period.name)
+    return period
+
+
+class AppsAsked(msgspec.Struct, frozen=True):
+    """Which apps: by what, and whether those come first that grew most."""
+
+    metric: Metric = "tokens"
+    trending: bool = False
+    simulated: bool = True
+    most: int = MOST_APPS
+
+
+async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> tuple[list[AppUse], float | None]:
+    """Return the first apps, and the factor that makes the span before comparable (see `Past`).
+
+    Spans are hours where those are kept, else whole days.
+    """
+    span = coarse(period, now_s)
+    length_s = span.end_s - span.start_s
+    grain: Grain = span.grain
+    if now_s - span.start_s + TRENDING_SPANS * length_s > _COARSE_HOURS_S:
+        grain, span = "day", Period(_floored(span.start_s, "day"), span.end_s, "day", span.name)
+        length_s = span.end_s - span.start_s
+    width_s = _GRAIN_S[grain]
+    # Spans before are whole ones: what is left of the running one is made up for by the factor.
+    whole_s = -(-length_s // width_s) * width_s
+    before_s, oldest_s = span.start_s - whole_s, span.start_s - TRENDING_SPANS * whole_s
+    factor = length_s / whole_s
+    parameters = (oldest_s, span.end_s, asked.simulated, asked.metric, span.start_s, before_s)
+    rest = (factor / TRENDING_SPANS, asked.trending, asked.most)
+    rows = await APPS.ask(reader, *parameters, *rest, **spoken(grain=grain))
+    found = [
+        AppUse(
+            app=row[0],
+            requests=row[1],
+            tokens=row[2],
+            cost_nano=row[3],
+            before=volume(row[4:7]),
+            growth=row[7],
+            models=tuple((row[8] or ())[:MOST_NAMED]),
+        )
+        for row in rows
+    ]
+    return found, _factor(length_s, whole_s, before_s, await first_s(reader))
+
+
+async def nameless(reader: Reader, period: Period, now_s: int, *, simulated: bool) -> int:
+    """Return how many requests named no app."""
+    span = coarse(period, now_s)
+    ((requests,),) = await NAMELESS.ask(reader, span.start_s, span.end_s, simulated, **spoken(grain=span.grain))
+    return int(requests)
+
+
+async def forecast(
+    reader: Reader, period: Period, bars: Bars, metric: Metric, *, simulated: bool = True
+) -> Forecast | None:
+    """Return what the last bar of a period that still runs may come to; None for bars of minutes and hours.
+
+    Own traffic of the weeks before says how a week spreads over its days, or a day over its hours, as soon as there
+    are four whole weeks of it. Before that, time runs evenly.
+    """
+    if period.width not in SLOTS or not bars.starts:
+        return None
+    at_s, slot_s, slots = bars.starts[-1], _SLOT_S[period.width], _SLOT_COUNTS[period.width]
+    passed_s = period.end_s - at_s
+    if not 0 < passed_s < slot_s * slots:
+        return None
+    first, until_s = await first_s(reader), at_s - at_s % DAY_S
+    weeks = 0 if first is None else min(_LOOK_BACK_WEEKS, (until_s - first) // (7 * DAY_S))
+    weights = [1.0] * slots
+    if weeks >= FORECAST_WEEKS:
+        rows = await SLOTS[period.width].ask(
+            reader, until_s - weeks * 7 * DAY_S, until_s, simulated, metric, **spoken()
+        )
+        found: Mapping[int, int] = dict(rows)
+        weights = [float(found.get(slot, 0)) for slot in range(slots)]
+    weeks = weeks if weeks >= FORECAST_WEEKS and sum(weights) > 0 else 0
+    share = passed_share(weights if weeks else [1.0] * slots, passed_s / slot_s)
+    return Forecast(bars.totals(metric)[-1] / share, weeks) if share >= _LEAST_SHARE else None
+
+
+def passed_share(weights: Sequence[float], passed: float) -> float:
+    """Return which share of all weights lies in the first `passed` slots; the running one counts as far as it is."""
+    whole = int(passed)
+    running = weights[whole] * (passed - whole) if whole < len(weights) else 0.0
+    return (sum(weights[:whole]) + running) / sum(weights)
+
+
+def changed(now: float, before: float, factor: float | None) -> float | None:
+    """Return the change against `before` times `factor`, as a share."""
+    return now / (before * factor) - 1 if factor and before else None
+
+
+async def _bars(query: Query, reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
+    rows = await query.ask(reader, period.start_s, period.end_s, simulated, list(names), **spoken(**period.words))
+    return Bars(period.starts, {(name, at): volume(row) for name, at, *row in rows})
+
+
+def spoken(**words: str) -> dict[str, str]:
+    """Return what the texts of queries here and in `workloads` leave open, beside words of a period's."""
+    return _WORDS | words
+
+
+def volume(row: Sequence[int]) -> Volume:
+    """Return the sums of a row that `{volume}` gave."""
+    requests, tokens, cost_nano = row
+    return Volume(requests=requests, tokens=tokens, cost_nano=cost_nano)
+
+
+def _by_author(rows: Iterable[tuple[str, Volume]]) -> dict[str, Volume]:
+    found: dict[str, Volume] = {}
+    for author, volume in rows:
+        found[author] = found.get(author, Volume()).plus(volume)
+    return found
+
+
+def _finest(reach_s: int) -> Grain:
+    return "minute" if reach_s <= _MINUTES_S else "hour" if reach_s <= _HOURS_S else "day"
+
+
+def _floored(at_s: int, grain: Grain) -> int:
+    return at_s - at_s % _GRAIN_S[grain]
+
+
+def _factor(length_s: int, before_s: int, start_s: int, oldest_s: int | None) -> float | None:
+    """Return what the sums of the span before are to be multiplied by; None when records do not reach its start."""
+    if oldest_s is None or oldest_s > start_s:
+        return None
+    return length_s / before_s
