@@ -1,0 +1,108 @@
+"""What was used of models and how it went: all of them, and one by endpoint and over time."""
+
+import msgspec
+
+from wideband.analytics.named import Query, Reader
+from wideband.analytics.periods import HOUR_S, Period
+from wideband.analytics.use import SPEEDS, Speeds, Use, speeds_by, words
+
+MOST_APPS = 10
+
+_BY_MODEL = Query("models.use", "SELECT model, {sums} FROM usage_{grain} WHERE {span} GROUP BY model")
+_TOKENS_OVER_TIME = Query(
+    "models.tokens_over_time",
+    "SELECT model, {bucket}, sum(tokens)::BIGINT FROM usage_{grain} WHERE {span} GROUP BY ALL",
+)
+_ONE = Query(
+    "model.use",
+    "SELECT provider, endpoint_id, {bucket}, {sums} FROM usage_{grain} WHERE {span} AND model = $3 GROUP BY ALL",
+)
+_APPS = Query(
+    "model.apps",
+    "SELECT app, sum(requests)::BIGINT AS requests, sum(tokens)::BIGINT AS tokens, sum(cost_nano)::BIGINT"
+    " FROM app_{grain} WHERE {span} AND model = $3 GROUP BY app ORDER BY tokens DESC, requests DESC, app",
+)
+_TASKS = Query(
+    "model.tasks",
+    "SELECT task_tag, sum(requests)::BIGINT AS requests, sum(tokens)::BIGINT AS tokens, sum(cost_nano)::BIGINT"
+    " FROM task_{grain} WHERE {span} AND model = $3 GROUP BY task_tag ORDER BY tokens DESC, requests DESC, task_tag",
+)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What one app or one kind of work used of a model; the name is '' where it is not known."""
+
+    name: str
+    requests: int
+    tokens: int
+    cost_nano: int
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """Where and when something was used: '' for provider and endpoint when nobody answered."""
+
+    provider: str
+    endpoint_id: str
+    at_s: int
+
+
+class ModelHistory(msgspec.Struct, frozen=True):
+    """One model's use and speeds by endpoint and bar."""
+
+    uses: dict[Cell, Use]
+    speeds: dict[Cell, Speeds]
+
+    @property
+    def providers(self) -> list[str]:
+        """Return who answered, the most used first."""
+        requests: dict[str, int] = {}
+        for cell, use in self.uses.items():
+            if cell.provider:
+                requests[cell.provider] = requests.get(cell.provider, 0) + use.requests
+        return sorted(requests, key=lambda slug: (-requests[slug], slug))
+
+
+async def use_by_model(reader: Reader, period: Period) -> dict[str, tuple[Use, Speeds]]:
+    """Return what was used of each model that was asked for."""
+    asked = (period.start_s, period.end_s)
+    rows = await _BY_MODEL.ask(reader, *asked, **words(period))
+    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys="model", where="{span}")))
+    return {row[0]: (Use(*row[1:]), speeds.get(row[0], Speeds())) for row in rows}
+
+
+async def tokens_over_time(reader: Reader, period: Period) -> dict[str, tuple[int, ...]]:
+    """Return each model's tokens by the bars of a period."""
+    rows = await _TOKENS_OVER_TIME.ask(reader, period.start_s, period.end_s, **words(period))
+    by_model: dict[str, dict[int, int]] = {}
+    for model, at_s, tokens in rows:
+        by_model.setdefault(model, {})[at_s] = tokens
+    starts = period.starts
+    return {model: tuple(bars.get(at_s, 0) for at_s in starts) for model, bars in by_model.items()}
+
+
+async def history(reader: Reader, period: Period, model: str) -> ModelHistory:
+    """Return what was used of one model, by endpoint and bar."""
+    asked = (period.start_s, period.end_s, model)
+    rows = await _ONE.ask(reader, *asked, **words(period))
+    keys = "struct_pack(p := provider, e := endpoint_id, b := {bucket})"
+    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys=keys, where="{span} AND model = $3")))
+    uses = {Cell(*row[:3]): Use(*row[3:]) for row in rows}
+    return ModelHistory(uses, {Cell(*key): found for key, found in speeds.items()})
+
+
+async def apps(reader: Reader, period: Period, model: str) -> list[Part]:
+    """Return the apps that used a model, most tokens first."""
+    return await _parts(_APPS, reader, period, model)
+
+
+async def tasks(reader: Reader, period: Period, model: str) -> list[Part]:
+    """Return the kinds of work that a model did, most tokens first."""
+    return await _parts(_TASKS, reader, period, model)
+
+
+async def _parts(query: Query, reader: Reader, period: Period, model: str) -> list[Part]:
+    # These are kept by hours: a span of minutes is told from the hour on in which it begins.
+    start_s = period.start_s - period.start_s % HOUR_S
+    grain = "day" if period.grain == "day" else "hour"
+    told = words(period) | {"grain": grain}
+    return [Part(*row) for row in await query.ask(reader, start_s, period.end_s, model, **told)]

@@ -1,0 +1,104 @@
+"""What providers served and how well: all of them, and one over time, over the day and by what failed."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from wideband.analytics.named import Query, Reader
+from wideband.analytics.periods import DAY_S, HOUR_S, Period
+from wideband.analytics.reliability import CAUSES
+from wideband.analytics.use import SPEEDS, Speeds, Use, merged_speeds, speeds_by, words
+
+HOURS_A_DAY, DAYS_A_WEEK = 24, 7
+# So many weeks tell what an hour of the week is like.
+PATTERN_S = 28 * DAY_S
+
+_BY_PROVIDER = Query(
+    "providers.use",
+    "SELECT provider, {sums} FROM usage_{grain} WHERE {span} AND provider <> '' GROUP BY provider",
+)
+_MODELS = Query(
+    "provider.use",
+    "SELECT model, {bucket}, {sums} FROM usage_{grain} WHERE {span} AND provider = $3 GROUP BY ALL",
+)
+_CAUSES = Query(
+    "provider.causes",
+    "SELECT {bucket}, sum(tries)::BIGINT, {causes}, sum(limited)::BIGINT"
+    " FROM tries_{grain} WHERE {span} AND provider = $3 GROUP BY ALL",
+)
+
+
+class ProviderHistory(msgspec.Struct, frozen=True):
+    """One provider's use and speeds by (model, start of a bar)."""
+
+    uses: dict[tuple[str, int], Use]
+    speeds: dict[tuple[str, int], Speeds]
+
+    @property
+    def models(self) -> list[str]:
+        """Return what was served, most tokens first."""
+        tokens: dict[str, int] = {}
+        for (model, _), use in self.uses.items():
+            tokens[model] = tokens.get(model, 0) + use.tokens
+        return sorted(tokens, key=lambda model: (-tokens[model], model))
+
+
+class Failures(msgspec.Struct, frozen=True):
+    """Tries of one bar: how many, how many failed by each key of `CAUSES`, and how many met a rate limit."""
+
+    at_s: int
+    tries: int
+    causes: dict[str, int]
+    limited: int
+
+
+class Week(msgspec.Struct, frozen=True):
+    """Distributions by hour of the week (Monday first), UTC: `hours[weekday][hour]`."""
+
+    hours: tuple[tuple[Speeds, ...], ...]
+
+    @property
+    def by_hour(self) -> tuple[Speeds, ...]:
+        """Return the distributions by hour of the day, all days together."""
+        return tuple(merged_speeds(day[hour] for day in self.hours) for hour in range(HOURS_A_DAY))
+
+
+async def use_by_provider(reader: Reader, period: Period) -> dict[str, tuple[Use, Speeds]]:
+    """Return what each provider that answered something served."""
+    asked = (period.start_s, period.end_s)
+    rows = await _BY_PROVIDER.ask(reader, *asked, **words(period))
+    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys="provider", where="{span}")))
+    return {row[0]: (Use(*row[1:]), speeds.get(row[0], Speeds())) for row in rows}
+
+
+async def history(reader: Reader, period: Period, provider: str) -> ProviderHistory:
+    """Return what one provider served, by model and bar."""
+    asked = (period.start_s, period.end_s, provider)
+    rows = await _MODELS.ask(reader, *asked, **words(period))
+    told = words(period, keys="struct_pack(m := model, b := {bucket})", where="{span} AND provider = $3")
+    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **told))
+    return ProviderHistory({(row[0], row[1]): Use(*row[2:]) for row in rows}, speeds)
+
+
+async def failures(reader: Reader, period: Period, provider: str) -> list[Failures]:
+    """Return what failed at a provider, by the bars in which it was asked."""
+    causes = ", ".join(f"sum({cause})::BIGINT" for cause in CAUSES)
+    rows = await _CAUSES.ask(reader, period.start_s, period.end_s, provider, **words(period, causes=causes))
+    found = [Failures(row[0], row[1], dict(zip(CAUSES, row[2:-1], strict=True)), row[-1]) for row in rows]
+    return sorted(found, key=lambda row: row.at_s)
+
+
+async def week(reader: Reader, now_s: int, provider: str) -> Week:
+    """Return how fast a provider was at each hour of the week, over the last four."""
+    span = Period(now_s - now_s % HOUR_S + HOUR_S - PATTERN_S, now_s + 1, "hour")
+    told = words(span, keys='epoch("at")::BIGINT', where="{span} AND provider = $3")
+    rows = speeds_by(await SPEEDS.ask(reader, span.start_s, span.end_s, provider, **told))
+    held: dict[tuple[int, int], list[Speeds]] = {}
+    for at_s, speeds in rows.items():
+        at = datetime.fromtimestamp(at_s, UTC)
+        held.setdefault((at.weekday(), at.hour), []).append(speeds)
+    return Week(
+        tuple(
+            tuple(merged_speeds(held.get((day, hour), ())) for hour in range(HOURS_A_DAY)) for day in range(DAYS_A_WEEK)
+        )
+    )
