@@ -84,3 +84,17 @@ def test_errors_are_typed(client: OpenRouter) -> None:
         client.chat.send(model="sandbox/steady", messages=ASK, provider={"only": ["nobody"]})
     with pytest.raises(errors.NotFoundResponseError):
         client.generations.get_generation(id="gen-nothing")
+
+
+def test_the_data_api(client: OpenRouter, served: Served) -> None:
+    client.chat.send(model="sandbox/steady", messages=ASK)
+    ranked: Any = client.datasets.get_rankings_daily(period="week")
+    assert ranked.meta.version == "v1"
+    apps: Any = client.datasets.get_app_rankings(sort="popular")
+    assert apps.result.meta.end_date == ranked.meta.end_date
+    with OpenRouter(api_key=served.management_key(), server_url=f"{served.url}/api/v1") as manager:
+        metrics: Any = manager.analytics.get_analytics_meta()
+        assert "request_count" in {metric.name for metric in metrics.data.metrics}
+        asked: Any = manager.analytics.query_analytics(metrics=["request_count", "total_usage"], dimensions=["model"])
+        assert asked.data.metadata.truncated is False
+        assert manager.analytics.get_user_activity().data == []  # whole days only, and this server is younger

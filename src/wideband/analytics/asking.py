@@ -232,8 +232,8 @@ def compiled(asked: Asked, account_id: str | None) -> tuple[str, tuple[Any, ...]
     columns = [f"{sql} AS {name}" for name, sql in (*dimensions.items(), *metrics.items())]
     if asked.granularity:
         # From a table of ours: the words of a caller never get here.
-        columns.insert(0, f"epoch(date_trunc('{asked.granularity}', at))::BIGINT AS date")
-    where = ["at >= make_timestamp($1 * 1000000)", "at < make_timestamp($2 * 1000000)"]
+        columns.insert(0, f"epoch(date_trunc('{asked.granularity}', \"at\"))::BIGINT AS date")
+    where = ['"at" >= make_timestamp($1 * 1000000::BIGINT)', '"at" < make_timestamp($2 * 1000000::BIGINT)']
     if account_id is not None:
         parameters.append(account_id)
         where.append(f"account_id = ${len(parameters)}")

@@ -50,16 +50,16 @@ class ActivityRow(msgspec.Struct, frozen=True):
 MODEL_TOKENS = Query(
     "datasets.model_tokens",
     """
-    SELECT strftime(date_trunc($3, at), '%Y-%m-%d') AS date, model, sum(tokens)::BIGINT, sum(tool_calls)::BIGINT
-    FROM usage_day WHERE at >= make_timestamp($1 * 1000000) AND at < make_timestamp($2 * 1000000)
+    SELECT strftime(date_trunc($3, "at"), '%Y-%m-%d') AS date, model, sum(tokens)::BIGINT, sum(tool_calls)::BIGINT
+    FROM usage_day WHERE "at" >= make_timestamp($1 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT)
     GROUP BY date, model HAVING sum(tokens) > 0
     """,
 )
 CONTEXT_TOKENS = Query(
     "datasets.context_tokens",
     """
-    SELECT strftime(date_trunc($3, at), '%Y-%m-%d') AS date, model, sum(tokens)::BIGINT
-    FROM context_day WHERE at >= make_timestamp($1 * 1000000) AND at < make_timestamp($2 * 1000000)
+    SELECT strftime(date_trunc($3, "at"), '%Y-%m-%d') AS date, model, sum(tokens)::BIGINT
+    FROM context_day WHERE "at" >= make_timestamp($1 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT)
       AND context_bucket = $4
     GROUP BY date, model HAVING sum(tokens) > 0
     """,
@@ -67,8 +67,8 @@ CONTEXT_TOKENS = Query(
 TASK_TOKENS = Query(
     "datasets.task_tokens",
     """
-    SELECT strftime(date_trunc($3, at), '%Y-%m-%d') AS date, model, sum(tokens)::BIGINT
-    FROM task_day WHERE at >= make_timestamp($1 * 1000000) AND at < make_timestamp($2 * 1000000)
+    SELECT strftime(date_trunc($3, "at"), '%Y-%m-%d') AS date, model, sum(tokens)::BIGINT
+    FROM task_day WHERE "at" >= make_timestamp($1 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT)
       AND task_tag IN (SELECT unnest($4::VARCHAR[]))
     GROUP BY date, model HAVING sum(tokens) > 0
     """,
@@ -76,20 +76,20 @@ TASK_TOKENS = Query(
 APPS = Query(
     "datasets.apps",
     """
-    SELECT app, sum(tokens) FILTER (at >= make_timestamp($1 * 1000000))::BIGINT,
-      sum(requests) FILTER (at >= make_timestamp($1 * 1000000))::BIGINT,
-      sum(tokens) FILTER (at < make_timestamp($1 * 1000000))::BIGINT
-    FROM app_day WHERE at >= make_timestamp($3 * 1000000) AND at < make_timestamp($2 * 1000000) AND app <> ''
+    SELECT app, sum(tokens) FILTER ("at" >= make_timestamp($1 * 1000000::BIGINT))::BIGINT,
+      sum(requests) FILTER ("at" >= make_timestamp($1 * 1000000::BIGINT))::BIGINT,
+      sum(tokens) FILTER ("at" < make_timestamp($1 * 1000000::BIGINT))::BIGINT
+    FROM app_day WHERE "at" >= make_timestamp($3 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT) AND app <> ''
     GROUP BY app
     """,
 )
 ACTIVITY = Query(
     "datasets.activity",
     """
-    SELECT strftime(at, '%Y-%m-%d') AS date, model, endpoint_id, provider, sum(requests)::BIGINT AS requests,
+    SELECT strftime("at", '%Y-%m-%d') AS date, model, endpoint_id, provider, sum(requests)::BIGINT AS requests,
       sum(prompt_tokens)::BIGINT, sum(completion_tokens)::BIGINT, sum(reasoning_tokens)::BIGINT,
       sum(cached_tokens)::BIGINT, sum(cost_nano)::BIGINT, sum(upstream_cost_nano)::BIGINT
-    FROM key_day WHERE at >= make_timestamp($1 * 1000000) AND at < make_timestamp($2 * 1000000)
+    FROM key_day WHERE "at" >= make_timestamp($1 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT)
       AND account_id = $3 AND ($4::VARCHAR IS NULL OR key_hash = $4)
     GROUP BY date, model, endpoint_id, provider ORDER BY date DESC, requests DESC, model, endpoint_id
     """,

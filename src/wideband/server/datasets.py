@@ -275,7 +275,7 @@ def window(query: Mapping[str, str], now: date) -> tuple[date, date]:
     if start > end:
         raise invalid("`start_date` must not lie after `end_date`.", "start_date")
     if (end - start).days >= MOST_DAYS:
-        raise invalid(f"At most {MOST_DAYS} days can be asked for at once.", "start_date")
+        raise invalid(f"At most {MOST_DAYS} days can be asked for at once: move `start_date`.", "start_date")
     return start, end
 
 
