@@ -79,7 +79,8 @@ APPS = Query(
     SELECT app, sum(tokens) FILTER ("at" >= make_timestamp($1 * 1000000::BIGINT))::BIGINT,
       sum(requests) FILTER ("at" >= make_timestamp($1 * 1000000::BIGINT))::BIGINT,
       sum(tokens) FILTER ("at" < make_timestamp($1 * 1000000::BIGINT))::BIGINT
-    FROM app_day WHERE "at" >= make_timestamp($3 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT) AND app <> ''
+    FROM app_day WHERE "at" >= make_timestamp($3 * 1000000::BIGINT) AND "at" < make_timestamp($2 * 1000000::BIGINT)
+      AND app <> ''
     GROUP BY app
     """,
 )

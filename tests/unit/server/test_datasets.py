@@ -187,8 +187,10 @@ async def test_rows_can_be_taken_away_as_csv_and_parquet(http: httpx.AsyncClient
     parquet = await http.get("/datasets/rankings-daily", params={"format": "parquet"})
     file = tmp_path / "rankings.parquet"
     file.write_bytes(io.BytesIO(parquet.content).read())
-    found = duckdb.sql(f"SELECT strftime(date, '%Y-%m-%d'), model_permaslug, total_tokens FROM '{file}'").fetchall()
-    assert found == [(r["date"], r["model_permaslug"], int(r["total_tokens"])) for r in json_rows]
+    with duckdb.connect() as db:
+        rows = "SELECT strftime(date, '%Y-%m-%d'), model_permaslug, total_tokens FROM read_parquet(?)"
+        found = db.execute(rows, [str(file)])
+        assert found.fetchall() == [(r["date"], r["model_permaslug"], int(r["total_tokens"])) for r in json_rows]
 
 
 async def test_a_query_can_be_taken_away_with_its_money_in_dollars(http: httpx.AsyncClient) -> None:
