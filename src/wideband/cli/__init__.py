@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "serve": "wideband.cli.serve",
     "keys": "wideband.cli.keys",
     "connect": "wideband.cli.connect",
+    "content": "wideband.cli.content",
     "credits": "wideband.cli.credits",
     "explain": "wideband.cli.explain",
     "models": "wideband.cli.models",

@@ -57,6 +57,15 @@ class ResponseCache(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: Natural = 256 * 1024 * 1024
 
 
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose prompts and answers are kept, for how many days, and how much of each; "keys" are names or hashes."""
+
+    keep: Literal["none", "keys", "all"] = "none"
+    keys: tuple[str, ...] = ()
+    days: Positive = 7
+    max_bytes: Positive = 1024 * 1024
+
+
 class Byok(msgspec.Struct, frozen=True, kw_only=True):
     """What a request costs that is asked with an account's own provider key: thousandths of the provider's price."""
 
@@ -97,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     holds: Holds = Holds()
     routing: Policy = Policy()
     response_cache: ResponseCache = ResponseCache()
+    content: Content = Content()
     byok: Byok = Byok()
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
@@ -116,6 +126,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "holds": Holds,
     "routing": Policy,
     "response_cache": ResponseCache,
+    "content": Content,
     "byok": Byok,
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,

@@ -14,6 +14,7 @@ from wideband.dialects.base import Dialect, Draft, Target
 from wideband.dialects.carriages import CARRIAGES, Packing
 from wideband.gateway.caching import CacheWish
 from wideband.gateway.candidates import Candidates
+from wideband.gateway.listening import Listening
 from wideband.metering.record import Generation
 from wideband.pricing import RateCard
 from wideband.routing.health import Health
@@ -22,6 +23,7 @@ from wideband.routing.policy import Policy
 from wideband.routing.preferences import tier_of
 from wideband.routing.stickiness import Sticky
 from wideband.store.base import Ledger, Presets
+from wideband.store.contents import Contents
 from wideband.store.ownkeys import OwnKeyRoom
 from wideband.store.replies import Replies
 from wideband.upstream.auth import PLATFORMS, Authorizer, headers_for
@@ -142,6 +144,8 @@ class Exchange:
     auto: Candidates = field(default_factory=Candidates)
     sticky: Sticky = field(default_factory=Sticky)
     replies: Replies | None = None
+    contents: Contents | None = None
+    listening: Listening | None = None
     own_keys: OwnKeyRoom | None = None
     known: Catalogue | None = None
     hedges: Budget = field(default_factory=Budget)

@@ -7,8 +7,15 @@ from typing import Protocol
 class Sink(Protocol):
     """A client's end of the line. After the client left, sending does nothing."""
 
-    started: bool
-    gone: bool
+    @property
+    def started(self) -> bool:
+        """Whether an answer has begun."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left."""
+        ...
 
     def on_gone(self, call: Callable[[], None]) -> None:
         """Have `call` called, once, the moment the client leaves before the end."""

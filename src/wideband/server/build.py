@@ -8,6 +8,7 @@ from wideband.catalog.presets import Shelf
 from wideband.config import Market, Settings
 from wideband.gateway.candidates import Candidates
 from wideband.gateway.exchange import Exchange, Terms
+from wideband.gateway.listening import Listening
 from wideband.routing.health import Health
 from wideband.server.app import App
 from wideband.server.inference import Inference
@@ -18,6 +19,7 @@ from wideband.site.gate import OpenGate
 from wideband.site.pulse import Pulse
 from wideband.site.visit import House
 from wideband.store.base import Ledger
+from wideband.store.contents import Contents
 from wideband.store.database import LOCAL_ACCOUNT
 from wideband.store.ownkeys import OwnKeyRoom
 from wideband.store.presets import PresetRoom
@@ -43,6 +45,8 @@ class Parts:
         self.own_keys.close()
         if self.exchange.replies is not None:
             self.exchange.replies.close()
+        if self.exchange.contents is not None:
+            self.exchange.contents.close()
 
 
 def build(
@@ -57,6 +61,9 @@ def build(
     metrics = Metrics()
     presets = PresetRoom(settings.home, Shelf(market.presets))
     own_keys = OwnKeyRoom(settings.home)
+    contents = Contents(settings.home, settings.content.days)
+    # What was kept before goes in its time, also where no more is kept.
+    contents.start()
     exchange = Exchange(
         catalogue=market.catalogue,
         provider_keys=market.provider_keys,
@@ -67,6 +74,8 @@ def build(
         terms=terms(settings),
         policy=settings.routing,
         replies=replies(settings),
+        contents=contents,
+        listening=listening(settings, contents),
         own_keys=own_keys,
         known=market.known,
         presets=presets,
@@ -84,6 +93,14 @@ def replies(settings: Settings) -> Replies | None:
     """Return the response cache, unless the settings allow none. Opens nothing before somebody asks for it."""
     max_bytes = settings.response_cache.max_bytes
     return Replies(settings.home, max_bytes) if max_bytes else None
+
+
+def listening(settings: Settings, contents: Contents) -> Listening | None:
+    """Return what keeps prompts and answers; None where the settings keep none."""
+    content = settings.content
+    if content.keep == "none":
+        return None
+    return Listening(contents, None if content.keep == "all" else frozenset(content.keys), content.max_bytes)
 
 
 def terms(settings: Settings) -> Terms:

@@ -14,6 +14,7 @@ from wideband.gateway.counting import count_tokens
 from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.presets import NAMED, apply_preset
 from wideband.gateway.session import INTERNAL, Session
+from wideband.gateway.sink import Sink
 from wideband.ids import generation_id
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
@@ -55,10 +56,18 @@ class Inference:
     ) -> None:
         key = authenticate(headers, self._exchange.ledger, called.query, management=False)
         self._admit()
-        body = await self._body(receive, headers, response)
+        sent = body = await self._body(receive, headers, response)
         if dialect.absorb is not None:
             body = dialect.absorb(called, body)
-        await Session(self._exchange, dialect, _caller(headers, key), response, name).answer(body)
+        caller, listening = _caller(headers, key), self._exchange.listening
+        if listening is None or not listening.wants(key):
+            await Session(self._exchange, dialect, caller, response, name).answer(body)
+            return
+
+        async def answer(sink: Sink) -> None:
+            await Session(self._exchange, dialect, caller, sink, name).answer(body)
+
+        await listening.overhear(response, name, sent, answer)
 
     async def _count(
         self, dialect: Dialect, called: Called, headers: Headers, receive: Receive, response: Response, name: str

@@ -29,6 +29,7 @@ from wideband.server.app import PREFIXES
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_form
 from wideband.server.byok import ByokRoutes
+from wideband.server.contents import ContentRoutes
 from wideband.server.datasets import DataRoutes
 from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.server.presets import SOURCES, PresetRoutes
@@ -67,6 +68,7 @@ class Management:
             ("GET", "/availability", self.availability),
             ("GET", "/availability/{code}", self.availability),
             ("GET", "/generation", self.generation),
+            ("GET", "/generation/content", self._preset(ContentRoutes(self._exchange).one)),
             ("GET", "/key", self.own_key),
             ("GET", "/credits", self.credits),
             ("GET", "/keys", self.keys),
