@@ -8,12 +8,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
 
 from wideband.canon.faults import RULES, Fault, Faulted, FaultKind
+from wideband.site.assets import assets_route, favicon_route
 from wideband.site.forms import SAFE_METHODS, own_form
 from wideband.site.gate import Gate
-from wideband.site.paths import STATIC
 from wideband.site.views import PAGES
 from wideband.site.visit import House, Page, Visit
 
@@ -42,9 +41,8 @@ def site(house: House, gate: Gate, pages: Sequence[Page] = PAGES) -> Starlette:
     routes: list[Route] = [
         Route(page.path, _shown(house, gate, page), methods=list(page.methods)) for page in (*pages, *gate.pages)
     ]
-    app = Starlette(routes=routes, exception_handlers={404: _missing(house, gate), 405: _missing(house, gate)})
-    app.mount("/static", StaticFiles(directory=STATIC))
-    return app
+    routes += [assets_route(), favicon_route()]
+    return Starlette(routes=routes, exception_handlers={404: _missing(house, gate), 405: _missing(house, gate)})
 
 
 def _shown(house: House, gate: Gate, page: Page) -> Callable[[Request], Awaitable[Response]]:

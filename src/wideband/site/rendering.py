@@ -8,6 +8,7 @@ import jinja2
 from starlette.requests import Request
 
 from wideband.analytics.periods import LENGTHS
+from wideband.site.assets import asset
 from wideband.site.figures import FORMATS
 
 
@@ -22,7 +23,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(FORMATS)
-    made.globals.update(link=link, period_names=lambda: tuple(LENGTHS))
+    made.globals.update(link=link, asset=asset, period_names=lambda: tuple(LENGTHS))
     return made
 
 

@@ -41,7 +41,7 @@ def _one(unit: Unit) -> float:
 
 
 def _step(rough: float, least: float) -> float:
-    size = 10 ** math.floor(math.log10(rough))
+    size = 10.0 ** math.floor(math.log10(rough))
     return max(next(step * size for step in _STEPS if step * size >= rough * 0.999), least)
 
 
