@@ -355,8 +355,9 @@ def test_nothing_is_left_behind(played: Played) -> None:
     before, after, _ = played.descriptors
     assert after - before <= AT_ONCE  # connections to the sound provider, kept for the next asks
     before, after, _ = played.rss_kb
-    # What is loaded at first use, and what plans and the health board keep of hundreds of models: 16 to 20 MB measured.
-    assert after - before < 22_000
+    # 15 to 25 MB measured: what is loaded at first use, what plans and the board keep of hundreds of models, and what
+    # DuckDB happens to hold. A read buffer kept for each of these asks would be 25 MB more.
+    assert after - before < 34_000
 
 
 def test_nothing_is_logged_that_should_not_be(played: Played) -> None:
