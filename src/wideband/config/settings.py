@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from wideband.accounts.people import OidcTerms, SiteTerms
 from wideband.catalog.reading import unknown_tables
 from wideband.catalog.tables import Place, Problem, nearest, read_fields
+from wideband.config.entrance import check_entrance
 from wideband.config.errors import ConfigError, Fix, located
 from wideband.config.outside import environment, read_toml
 from wideband.routing.auto import CHOOSERS, Tier
@@ -111,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
     auto: AutoModels = AutoModels()
+    site: SiteTerms = SiteTerms()
+    oidc: OidcTerms = OidcTerms()
 
 
 class _Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +135,8 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,
     "auto": AutoModels,
+    "site": SiteTerms,
+    "oidc": OidcTerms,
 }
 ROW_TABLES = ("provider", "model", "endpoint", "preset", "aliases")
 
@@ -178,6 +184,7 @@ def read_sections(document: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]
             values[name] = read_fields(table, kind, place)
     _check_hold(values, problems)
     _check_chooser(values, problems)
+    check_entrance(values, problems)
     return values, problems
 
 

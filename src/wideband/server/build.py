@@ -11,17 +11,17 @@ from wideband.gateway.exchange import Exchange, Terms
 from wideband.gateway.listening import Listening
 from wideband.routing.health import Health
 from wideband.server.app import App
+from wideband.server.entrance import door
 from wideband.server.inference import Inference
 from wideband.server.management import Management
 from wideband.server.metrics import Metrics
 from wideband.site.app import site
-from wideband.site.gate import OpenGate
 from wideband.site.pulse import Pulse
 from wideband.site.visit import House
 from wideband.store.base import Ledger
 from wideband.store.contents import Contents
-from wideband.store.database import LOCAL_ACCOUNT
 from wideband.store.ownkeys import OwnKeyRoom
+from wideband.store.people import PeopleRoom
 from wideband.store.presets import PresetRoom
 from wideband.store.replies import Replies
 from wideband.store.shares import ShareFile
@@ -37,12 +37,14 @@ class Parts:
     metrics: Metrics
     presets: PresetRoom
     own_keys: OwnKeyRoom
+    people: PeopleRoom
     pulse: Pulse
 
     def close(self) -> None:
         """Close the files it has opened in the home, but the ledger's."""
         self.presets.close()
         self.own_keys.close()
+        self.people.close()
         if self.exchange.replies is not None:
             self.exchange.replies.close()
         if self.exchange.contents is not None:
@@ -84,9 +86,10 @@ def build(
     limits = settings.limits
     inference = Inference(exchange, limits.max_body_bytes, limits.body_s, limits.max_open_requests)
     management = Management(exchange, lambda: metrics_text(metrics, exchange), presets)
-    house = House(exchange, {"version": __version__, "home": str(settings.home)})
-    pages = site(house, OpenGate(LOCAL_ACCOUNT))
-    return Parts(App(inference, management.app(), pages), exchange, metrics, presets, own_keys, house.pulse)
+    house = House(exchange, {"version": __version__, "home": str(settings.home), "url": settings.site.url.rstrip("/")})
+    people = PeopleRoom(settings.home)
+    pages = site(house, door(settings, house, people)) if settings.site.enabled else None
+    return Parts(App(inference, management.app(), pages), exchange, metrics, presets, own_keys, people, house.pulse)
 
 
 def replies(settings: Settings) -> Replies | None:

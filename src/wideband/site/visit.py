@@ -20,12 +20,16 @@ from wideband.site.rendering import render
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Who is signed in. `account_id` is whose keys and spend are theirs; `csrf` is what their forms must bring."""
+    """Who is signed in. `account_id` is whose keys and spend are theirs; `csrf` is what their forms must bring.
+
+    `id` is empty for whoever is on this machine while nobody has to sign in.
+    """
 
     name: str
     role: Role
     account_id: str
     csrf: str
+    id: str = ""
 
     def may(self, role: Role) -> bool:
         """Say whether this person has a role or a higher one."""
