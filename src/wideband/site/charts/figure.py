@@ -12,11 +12,15 @@ Unit = Literal["tokens", "usd", "ms", "percent", "speed", "whole"]
 
 
 class Series(msgspec.Struct, frozen=True):
-    """A named row of values, one for each bar of the axis; None where nothing is known."""
+    """A named row of values, one for each bar of the axis; None where nothing is known.
+
+    `style` is the class that colours it where the colour says something (ok, warn, bad, muted).
+    """
 
     name: str
     values: tuple[float | None, ...]
     href: str | None = None
+    style: str | None = None
 
 
 class Axis(msgspec.Struct, frozen=True):

@@ -31,7 +31,10 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 def style(series: Sequence[Series], index: int) -> str:
-    """Return the class that colours a series: s1 to s9 in order, s10 for the others."""
+    """Return the class that colours a series: its own, or s1 to s9 in order, s10 for the others."""
+    own = series[index].style
+    if own is not None:
+        return own
     return "s10" if series[index].name == OTHERS or index > 8 else f"s{index + 1}"
 
 
