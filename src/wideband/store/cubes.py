@@ -149,11 +149,14 @@ CUBES: tuple[Cube, ...] = (
             "ok": "count(*) FILTER (fault IS NULL)",
             "down": "count(*) FILTER (counted_as_down)",
             # What the downs were, by cause; together they are `down`.
-            "broken": "count(*) FILTER (counted_as_down AND fault IN ('provider_error', 'provider_garbled'))",
             "overloaded": "count(*) FILTER (counted_as_down AND fault = 'provider_overloaded')",
             "unreachable": "count(*) FILTER (counted_as_down AND fault IN ('provider_unreachable', 'provider_cut'))",
             "late": "count(*) FILTER (counted_as_down AND fault IN ('provider_timeout', 'provider_stalled'))",
             "refused": "count(*) FILTER (counted_as_down AND fault IN ('provider_auth', 'provider_missing'))",
+            "broken": (
+                "count(*) FILTER (counted_as_down AND fault NOT IN ('provider_overloaded', 'provider_unreachable',"
+                " 'provider_cut', 'provider_timeout', 'provider_stalled', 'provider_auth', 'provider_missing'))"
+            ),
             "limited": "count(*) FILTER (fault = 'provider_rate_limited')",
             "hedges": "count(*) FILTER (hedge)",
             "wasted_nano": "sum(wasted_nano)",
