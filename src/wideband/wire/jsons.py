@@ -85,6 +85,11 @@ def compact(data: bytes) -> bytes:
         raise DecodeError(_words(error)) from None
 
 
+def pretty(data: bytes) -> bytes:
+    """Write JSON over several lines, for people. Raises `DecodeError`."""
+    return msgspec.json.format(data, indent=2)
+
+
 def dollars(nano: int) -> Raw:
     """Write nano-dollars as an exact JSON number of dollars."""
     sign, nano = ("-", -nano) if nano < 0 else ("", nano)
