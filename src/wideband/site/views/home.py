@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from wideband.analytics import rankings, reliability, requests
-from wideband.analytics.now import Flow, Now, now
+from wideband.analytics.now import Now, now
 from wideband.analytics.periods import MINUTE_S, period_of
 from wideband.analytics.rankings import AppsAsked, AppUse, ModelUse
 from wideband.site import figures
@@ -22,7 +22,9 @@ from wideband.site.standing import provider_name, troubles
 from wideband.site.visit import Page, Person, Visit
 from wideband.wire import jsons
 
-TOP, NEWEST = 6, 8
+TOP, NEWEST, INCIDENTS = 6, 8, 4
+# A change against fewer requests says nothing.
+LEAST_BEFORE = 20
 
 
 class Stat(msgspec.Struct, frozen=True):
@@ -67,7 +69,7 @@ async def home(visit: Visit) -> Response:
         stats=_stats(flow),
         outcomes_figure=_outcomes(flow),
         troubles=troubles(visit.house.exchange, incidents, visit.now_s * 1_000_000_000),
-        outages=reliability.outages(incidents)[:TOP],
+        outages=reliability.outages(incidents)[:INCIDENTS],
         models=_ranked_models(models),
         apps=_ranked_apps(apps),
         newest=found.rows,
@@ -128,7 +130,7 @@ def _stats(flow: Now) -> list[Stat]:
             figures.ms(total.ttft_ms),
             f"of {figures.whole(sum(total.waits.values()))} answers",
             spark(tuple(bar.ttft_ms for bar in flow.bars), "Median time to the first token, bar by bar"),
-            flow.change(total.ttft_ms, before.ttft_ms) if before else None,
+            flow.change(total.ttft_ms, before.ttft_ms) if before and before.requests >= LEAST_BEFORE else None,
             "/providers",
             "down",
         ),
@@ -136,8 +138,12 @@ def _stats(flow: Now) -> list[Stat]:
 
 
 def _growth(flow: Now, field: str) -> float | None:
-    before: Flow | None = flow.before
-    return None if before is None else flow.growth(getattr(flow.total, field), getattr(before, field))
+    before = flow.before
+    return (
+        None
+        if before is None or before.requests < LEAST_BEFORE
+        else flow.growth(getattr(flow.total, field), getattr(before, field))
+    )
 
 
 def _rate(value: float) -> str:
