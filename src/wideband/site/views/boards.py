@@ -1,0 +1,320 @@
+"""The sections of the rankings: each asks its queries once, for the page and for its CSV file alike."""
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from markupsafe import Markup
+
+from wideband.analytics import forecasts, rankings, workloads
+from wideband.analytics.named import Reader
+from wideband.analytics.periods import Period
+from wideband.analytics.rankings import AppsAsked, AppUse, Bars, Metric, ModelUse, Past, Volume
+from wideband.analytics.workloads import CONTEXTS, Pace
+from wideband.catalog.rows import Model
+from wideband.routing.tags import TAGS
+from wideband.site.charts.bars import stacked_bars
+from wideband.site.charts.figure import Axis, Figure, Series, Unit
+from wideband.site.charts.plot import OTHERS
+from wideband.site.charts.ranked import ranked
+from wideband.site.charts.scatter import scatter
+from wideband.site.charts.spark import spark
+
+UNITS: dict[Metric, Unit] = {"tokens": "tokens", "requests": "tokens", "spend": "usd"}
+NAMES: dict[Metric, str] = {"tokens": "Tokens", "requests": "Requests", "spend": "Spend"}
+TOP, WITH_SPARK, TOP_AUTHORS, TOP_TASKS, DRAWN = 9, 100, 8, 12, 12
+MACROS = {"code": "Code", "data": "Data", "agent": "Agent", "general": "General"}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a reader of the rankings wants to see."""
+
+    period: Period
+    now_s: int
+    by: Metric = "tokens"
+    simulated: bool = True
+    trending: bool = False
+
+    @property
+    def axis(self) -> Axis:
+        return axis_of(self.period)
+
+    @property
+    def unit(self) -> Unit:
+        return UNITS[self.by]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a ranking. `shares` are of tokens, requests and spend; `change` is a share, None when not known."""
+
+    name: str
+    volume: Volume
+    shares: tuple[float | None, float | None, float | None] = (None, None, None)
+    author: str = ""
+    change: float | None = None
+    is_new: bool = False
+    spark: Markup | None = None
+    simulated: bool = False
+    models: tuple[str, ...] = ()
+
+
+class Board(msgspec.Struct, frozen=True):
+    """A section: its rows, and its chart."""
+
+    rows: list[Row]
+    figure: Figure | None = None
+    known_before: bool = True
+
+
+class ToolRow(msgspec.Struct, frozen=True):
+    """How one model called tools: `share` of its requests did, `valid` of what was judged was as the schema asks."""
+
+    model: str
+    calls: int
+    requests: int
+    share: float
+    judged: int
+    valid: float | None
+
+
+def axis_of(period: Period) -> Axis:
+    """Return the axis of a period's charts."""
+    return Axis(period.starts, period.width, period.end_s)
+
+
+async def models(reader: Reader, asked: Asked, found: Sequence[ModelUse], past: Past) -> Board:
+    """Return the leaderboard, and the volumes of its first nine over time."""
+    ordered = sorted(found, key=lambda row: (-row.by(asked.by), -row.requests, row.model))
+    names = [row.model for row in ordered[:WITH_SPARK]]
+    bars = await rankings.model_bars(reader, asked.period, names, simulated=asked.simulated)
+    whole = total(found)
+    rows = [
+        Row(
+            name=row.model,
+            author=row.author,
+            volume=row,
+            shares=shares(row, whole),
+            change=past.change(row.model, row, asked.by),
+            is_new=past.is_new(row.model),
+            spark=spark(bars.values(row.model, asked.by), f"{NAMES[asked.by]} of {row.model} over the period")
+            if row.model in names
+            else None,
+            simulated=row.simulated == row.requests,
+        )
+        for row in ordered
+    ]
+    ahead = await forecasts.forecast(reader, asked.period, bars, asked.by, now_s=asked.now_s, simulated=asked.simulated)
+    title = f"{NAMES[asked.by]} by model"
+    series = topped(bars, names[:TOP], asked.by, {name: f"/models/{name}" for name in names})
+    line = Series("forecast", (*[None] * (len(bars.starts) - 1), ahead.value)) if ahead else None
+    figure = stacked_bars(title, asked.axis, series, asked.unit, line=line)
+    return Board(rows, noted(figure, foretold(ahead, asked.period)), past.factor is not None)
+
+
+async def authors(reader: Reader, asked: Asked, found: Sequence[ModelUse], past: Past) -> Board:
+    """Return what each author's models have of the whole, and their shares over time."""
+    past = rankings.by_author(past)
+    used, whole = rankings.authors(found), total(found)
+    names = sorted(used, key=lambda name: (-used[name].by(asked.by), -used[name].requests, name))
+    bars = await rankings.author_bars(reader, asked.period, names[:TOP_AUTHORS], simulated=asked.simulated)
+    rows = [_row(name, used[name], whole, past, asked.by) for name in names]
+    series = topped(bars, names[:TOP_AUTHORS], asked.by, {})
+    figure = stacked_bars(f"Share of {asked.by} by author", asked.axis, series, asked.unit, share=True)
+    return Board(rows, figure, past.factor is not None)
+
+
+async def weights(reader: Reader, asked: Asked, found: Sequence[ModelUse], known: Mapping[str, Model]) -> Board | None:
+    """Return open and closed weights over time; None when the catalogue knows of no model here which it has."""
+    kinds = {True: "Open weights", False: "Closed weights", None: "Not known"}
+    kind_of = {row.model: kinds[known[row.model].open_weights if row.model in known else None] for row in found}
+    if not {kinds[True], kinds[False]} & set(kind_of.values()):
+        return None
+    whole = total(found)
+    rows, series = [], []
+    for kind in kinds.values():
+        names = [name for name, own in kind_of.items() if own == kind]
+        if not names:
+            continue
+        bars = await rankings.model_bars(reader, asked.period, names, simulated=asked.simulated)
+        columns = (bars.values(name, asked.by) for name in names)
+        series.append(Series(kind, tuple(map(sum, zip(*columns, strict=True)))))
+        volume = total([row for row in found if kind_of[row.model] == kind])
+        rows.append(Row(name=kind, volume=volume, shares=shares(volume, whole)))
+    figure = stacked_bars(f"Share of {asked.by} by weights", asked.axis, series, asked.unit, share=True)
+    return Board(rows, figure)
+
+
+async def apps(reader: Reader, asked: Asked) -> tuple[list[Row], bool]:
+    """Return the first apps, and whether the span before them is known."""
+    wanted = AppsAsked(asked.by, asked.trending, asked.simulated)
+    found, factor = await rankings.apps(reader, asked.period, asked.now_s, wanted)
+    return [_app(row, factor, asked.by) for row in found], factor is not None
+
+
+def _app(row: AppUse, factor: float | None, by: Metric) -> Row:
+    return Row(
+        name=row.app,
+        volume=row,
+        change=rankings.changed(row.by(by), row.before.by(by), factor),
+        is_new=factor is not None and not row.before.requests,
+        models=row.models,
+    )
+
+
+def fastest(found: Sequence[Pace]) -> Figure:
+    """Draw speed against price, of the models with the most answers."""
+    points = [
+        (pace.model, pace.price, pace.speeds.speed_p50, f"/models/{pace.model}")
+        for pace in sorted(found, key=lambda pace: -pace.timed)[:DRAWN]
+        if pace.price is not None and pace.speeds.speed_p50 is not None
+    ]
+    return scatter("Speed against price", points, "usd", "speed", "a million tokens, as charged", "tokens a second")
+
+
+async def contexts(reader: Reader, asked: Asked) -> Board:
+    """Return how long prompts were, over time."""
+    span, bars = await workloads.context_bars(reader, asked.period, asked.now_s, simulated=asked.simulated)
+    volumes = {bucket: summed(bars, bucket) for bucket in CONTEXTS}
+    whole = total(volumes.values())
+    rows = [
+        Row(name=CONTEXTS[bucket], volume=volume, shares=shares(volume, whole))
+        for bucket, volume in volumes.items()
+        if volume.requests
+    ]
+    series = [
+        Series(CONTEXTS[bucket], bars.values(bucket, asked.by)) for bucket in CONTEXTS if volumes[bucket].requests
+    ]
+    title = f"{NAMES[asked.by]} by length of the prompt"
+    return Board(rows, stacked_bars(title, axis_of(span), series, asked.unit, share=True))
+
+
+async def tools(reader: Reader, asked: Asked, found: Sequence[ModelUse]) -> tuple[list[ToolRow], Figure]:
+    """Return who called tools and how well, the most calls first, and the share of requests that did over time."""
+    rows = [
+        ToolRow(
+            row.model,
+            row.tool_calls,
+            row.tool_requests,
+            row.tool_requests / row.requests,
+            row.tools_judged,
+            row.tools_valid / row.tools_judged if row.tools_judged else None,
+        )
+        for row in sorted(found, key=lambda row: (-row.tool_calls, row.model))
+        if row.tool_calls
+    ]
+    bars = await rankings.tool_bars(reader, asked.period, simulated=asked.simulated)
+    known = [bars.get(at, ModelUse()) for at in asked.period.starts]
+    series = [Series("tool calls", tuple(bar.tool_calls for bar in known))]
+    return rows, stacked_bars("Tool calls", asked.axis, series, "tokens")
+
+
+async def tasks(reader: Reader, asked: Asked) -> tuple[Board, Figure]:
+    """Return the kinds of work in order, with the change of their shares in points, and the areas of work over time."""
+    scope = (reader, asked.period, asked.now_s)
+    found = await workloads.tasks(*scope, simulated=asked.simulated)
+    past = await workloads.tasks_before(*scope, simulated=asked.simulated)
+    span, bars = await workloads.task_bars(*scope, simulated=asked.simulated)
+    whole, whole_before = total(found), total(past.volumes.values())
+    rows = [
+        Row(
+            name=task_name(row.tag),
+            author=MACROS.get(macro(row.tag), ""),
+            volume=row,
+            shares=shares(row, whole),
+            change=_points(row, whole, past.volumes.get(row.tag, Volume()), whole_before, asked.by),
+            is_new=past.is_new(row.tag),
+            models=row.models,
+        )
+        for row in sorted(found, key=lambda row: (-row.by(asked.by), row.tag))
+    ]
+    order = ranked(
+        f"{NAMES[asked.by]} by kind of work",
+        [(row.name, row.volume.by(asked.by), row.author, None) for row in rows[:TOP_TASKS]],
+        asked.unit,
+    )
+    series = [
+        Series(label, tuple(map(sum, zip(*columns, strict=True))))
+        for key, label in MACROS.items()
+        if (columns := [bars.values(row.tag, asked.by) for row in found if macro(row.tag) == key])
+    ]
+    area = stacked_bars(f"Share of {asked.by} by area of work", axis_of(span), series, asked.unit, share=True)
+    return Board(rows, order, past.factor is not None), area
+
+
+def task_name(tag: str) -> str:
+    """Return what a kind of work is called; a tag that is none of ours keeps its own name."""
+    return TAGS[tag].display_name if tag in TAGS else tag
+
+
+def macro(tag: str) -> str:
+    """Return the area that a kind of work belongs to: its own, or what its name begins with."""
+    if tag in TAGS:
+        return TAGS[tag].macro
+    return tag.partition(":")[0] if ":" in tag else "general"
+
+
+def topped(bars: Bars, names: Sequence[str], by: Metric, hrefs: Mapping[str, str]) -> list[Series]:
+    """Return the series of some names, and what is left of each bar as "others"."""
+    series = [Series(name, bars.values(name, by), hrefs.get(name)) for name in names]
+    named = [sum(each.values[index] or 0 for each in series) for index in range(len(bars.starts))]
+    rest = tuple(whole - own for whole, own in zip(bars.totals(by), named, strict=True))
+    return [*series, *([Series(OTHERS, rest)] if any(rest) else ())]
+
+
+def foretold(ahead: forecasts.Forecast | None, period: Period) -> str | None:
+    """Say how the forecast of the running bar was made."""
+    if ahead is None:
+        return None
+    bar = "week" if period.width == "week" else "day"
+    parts = "days" if bar == "week" else "hours"
+    if ahead.weeks:
+        return (
+            f"The dot is where this {bar} may end, if it spreads over its {parts} as in the {ahead.weeks} weeks before."
+        )
+    return (
+        f"The dot is where this {bar} may end, if it goes on as it began: four weeks of records say nothing better yet."
+    )
+
+
+def noted(figure: Figure, note: str | None) -> Figure:
+    """Return a figure with a note."""
+    return msgspec.structs.replace(figure, note=note) if note and figure.rows else figure
+
+
+def total(rows: Iterable[Volume]) -> Volume:
+    """Add volumes up."""
+    return functools.reduce(Volume.plus, rows, Volume())
+
+
+def summed(bars: Bars, name: str) -> Volume:
+    """Return a name's volume over all bars."""
+    return total([volume for (own, _), volume in bars.volumes.items() if own == name])
+
+
+def shares(part: Volume, whole: Volume) -> tuple[float | None, float | None, float | None]:
+    """Return a volume's shares of tokens, requests and spend."""
+    return (
+        _share(part.tokens, whole.tokens),
+        _share(part.requests, whole.requests),
+        _share(part.cost_nano, whole.cost_nano),
+    )
+
+
+def _row(name: str, volume: Volume, whole: Volume, past: Past, by: Metric) -> Row:
+    return Row(
+        name=name,
+        volume=volume,
+        shares=shares(volume, whole),
+        change=past.change(name, volume, by),
+        is_new=past.is_new(name),
+    )
+
+
+def _points(now: Volume, whole: Volume, before: Volume, whole_before: Volume, by: Metric) -> float | None:
+    """Return by how much a share changed; None when nothing was done before."""
+    share, share_before = _share(now.by(by), whole.by(by)), _share(before.by(by), whole_before.by(by))
+    return None if share is None or share_before is None else share - share_before
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
