@@ -19,7 +19,7 @@ _BY_PROVIDER = Query(
 )
 _MODELS = Query(
     "provider.use",
-    "SELECT model, {bucket}, {sums} FROM usage_{grain} WHERE {span} AND provider = $3 GROUP BY ALL",
+    "SELECT model, endpoint_id, {bucket}, {sums} FROM usage_{grain} WHERE {span} AND provider = $3 GROUP BY ALL",
 )
 _CAUSES = Query(
     "provider.causes",
@@ -28,18 +28,26 @@ _CAUSES = Query(
 )
 
 
-class ProviderHistory(msgspec.Struct, frozen=True):
-    """One provider's use and speeds by (model, start of a bar)."""
+class Served(msgspec.Struct, frozen=True):
+    """What was served, at which endpoint and when."""
 
-    uses: dict[tuple[str, int], Use]
-    speeds: dict[tuple[str, int], Speeds]
+    model: str
+    endpoint_id: str
+    at_s: int
+
+
+class ProviderHistory(msgspec.Struct, frozen=True):
+    """One provider's use and speeds by endpoint and bar."""
+
+    uses: dict[Served, Use]
+    speeds: dict[Served, Speeds]
 
     @property
     def models(self) -> list[str]:
         """Return what was served, most tokens first."""
         tokens: dict[str, int] = {}
-        for (model, _), use in self.uses.items():
-            tokens[model] = tokens.get(model, 0) + use.tokens
+        for served, use in self.uses.items():
+            tokens[served.model] = tokens.get(served.model, 0) + use.tokens
         return sorted(tokens, key=lambda model: (-tokens[model], model))
 
 
@@ -75,9 +83,13 @@ async def history(reader: Reader, period: Period, provider: str) -> ProviderHist
     """Return what one provider served, by model and bar."""
     asked = (period.start_s, period.end_s, provider)
     rows = await _MODELS.ask(reader, *asked, **words(period))
-    told = words(period, keys="struct_pack(m := model, b := {bucket})", where="{span} AND provider = $3")
+    told = words(
+        period, keys="struct_pack(m := model, e := endpoint_id, b := {bucket})", where="{span} AND provider = $3"
+    )
     speeds = speeds_by(await SPEEDS.ask(reader, *asked, **told))
-    return ProviderHistory({(row[0], row[1]): Use(*row[2:]) for row in rows}, speeds)
+    return ProviderHistory(
+        {Served(*row[:3]): Use(*row[3:]) for row in rows}, {Served(*key): found for key, found in speeds.items()}
+    )
 
 
 async def failures(reader: Reader, period: Period, provider: str) -> list[Failures]:

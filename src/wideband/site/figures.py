@@ -74,7 +74,7 @@ def percent(share: float | None) -> str:
 
 def speed(value: float | None) -> str:
     """Write tokens a second."""
-    return NOTHING if value is None else f"{value:.3g} tok/s"
+    return NOTHING if value is None else f"{value:.3g} tok/s" if value < 999.5 else f"{value:,.0f} tok/s"
 
 
 def whole(value: float | None) -> str:

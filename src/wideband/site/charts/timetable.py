@@ -10,7 +10,9 @@ from wideband.site.charts.figure import Figure, Mark
 from wideband.site.charts.heat import LEVELS
 
 MINUTES_A_DAY = 1440
-_LANE, _GAP, _HEAD = 30, 6, 18
+_LANE, _GAP, _HEAD = 30, 8, 18
+# A lane that is the same all day says so beside its name, and takes less room.
+_FLAT = 6
 # Narrower stretches have no room for their text; it is in the title and in the table.
 _LEAST_MINUTES = 150
 
@@ -35,9 +37,11 @@ def timetable(title: str, lanes: Sequence[Lane], now_minute: int | None) -> Figu
     """Return a lane for each row, under a scale of 24 hours."""
     if not lanes:
         return plot.missing(title)
-    step = _HEAD + _LANE + _GAP
-    tall = len(lanes) * step
-    rows = Markup("").join(_lane(lane, place * step) for place, lane in enumerate(lanes))
+    tall, rows = 0, Markup("")
+    for lane in lanes:
+        flat = len(lane.stretches) == 1
+        rows += _lane(lane, tall, _FLAT if flat else _LANE)
+        tall += _HEAD + (_FLAT if flat else _LANE) + _GAP
     svg = Markup(
         '<div class="plot timetable"><svg class="lanes" role="img" aria-label="{}" width="100%" height="{}">'
         "{}{}</svg>{}</div>"
@@ -55,8 +59,10 @@ def clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-def _lane(lane: Lane, top: int) -> Markup:
+def _lane(lane: Lane, top: int, height: int) -> Markup:
     parts = [Markup('<text class="name" x="0" y="{}">{}</text>').format(top + 12, lane.label)]
+    if height == _FLAT:
+        parts.append(Markup('<text class="always" x="100%" y="{}">{}</text>').format(top + 12, lane.stretches[0].text))
     for part in lane.stretches:
         left, width = part.start / MINUTES_A_DAY, (part.end - part.start) / MINUTES_A_DAY
         parts.append(
@@ -65,11 +71,11 @@ def _lane(lane: Lane, top: int) -> Markup:
                 plot.percent(left),
                 top + _HEAD,
                 plot.percent(width),
-                _LANE,
+                height,
                 f"{lane.label}, {clock(part.start)} to {clock(part.end)}: {part.text}",
             )
         )
-        if part.end - part.start >= _LEAST_MINUTES:
+        if height == _LANE and part.end - part.start >= _LEAST_MINUTES:
             strong = " strong" if part.strength > 0.5 else ""
             wide = "" if part.end - part.start >= 2 * _LEAST_MINUTES else " minor"
             parts.append(
