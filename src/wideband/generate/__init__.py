@@ -1,0 +1,1 @@
+"""Made-up history: records drawn from seeded, documented distributions, straight into the archive."""
