@@ -49,7 +49,7 @@ def waterfall(title: str, spans: Sequence[Span], total_ms: float) -> Figure:
 
 def _lane(label: str, spans: tuple[Span, ...], longest: float) -> Markup:
     notes = " · ".join(dict.fromkeys(span.note for span in spans if span.note))
-    took = f"{ms(spans[-1].end_ms - spans[0].start_ms)}"
+    took = ms(sum(span.end_ms - span.start_ms for span in spans))
     texts, lines = _texts(sorted(mark for span in spans for mark in span.marks), longest)
     tall = _BAR + 2 + lines * _TEXT
     said = f"{label}, from {ms(spans[0].start_ms)} to {ms(spans[-1].end_ms)}. {notes}"
