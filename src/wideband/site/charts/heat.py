@@ -63,7 +63,7 @@ def level(value: float | None, low: float, high: float) -> str:
 
 
 def _left(rows: Sequence[str], tall: int) -> Markup:
-    width = round(max(map(len, rows)) * 6.6) + 8
+    width = max(map(len, rows)) * plot.LETTER + 10
     texts = Markup("").join(
         Markup('<text x="{}" y="{}">{}</text>').format(width - 8, line * _ROW + _ROW // 2 + 4, name)
         for line, name in enumerate(rows)

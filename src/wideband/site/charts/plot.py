@@ -18,7 +18,7 @@ HEIGHT = 200
 SLOT = 10
 OTHERS = "others"
 _PAD = 8  # above the top gridline and below the lowest one, for the texts at them
-_LETTER = 6.6  # pixels, of a figure at the axis' size
+LETTER = 7  # pixels, of a figure at the axis' size
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -109,12 +109,12 @@ def framed(frame: Frame, marks: Markup, texts: Iterable[str]) -> Markup:
 def grid(scale: Scale, width: int) -> Markup:
     """Return a gridline at each value, and the baseline."""
     lines = "".join(f"M0 {y(scale, tick)}H{width}" for tick in scale.ticks[1:])
-    return Markup('<path class="grid" d="{}"/><path class="base" d="M0 {}H{}"/>').format(lines, HEIGHT, width)
+    return Markup('<path class="rule" d="{}"/><path class="base" d="M0 {}H{}"/>').format(lines, HEIGHT, width)
 
 
 def values(scale: Scale) -> Markup:
     """Return the texts of a value axis, as wide as the longest needs."""
-    width = round(max(map(len, scale.labels)) * _LETTER) + 8
+    width = max(map(len, scale.labels)) * LETTER + 10
     texts = [
         Markup('<text x="{}" y="{}">{}</text>').format(
             width - 8, number(_PAD + 4 + HEIGHT * (1 - scale.share(tick))), text

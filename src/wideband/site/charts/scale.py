@@ -47,4 +47,6 @@ def _step(rough: float, least: float) -> float:
 
 def _scale(top: float, step: float, unit: Unit) -> Scale:
     ticks = tuple(step * number for number in range(round(top / step) + 1))
-    return Scale(top, ticks, tuple(FORMATS[unit](tick) for tick in ticks))
+    # Counts in full would take half of a narrow chart.
+    write = FORMATS["tokens" if unit == "whole" and top >= 10_000 else unit]
+    return Scale(top, ticks, tuple(write(tick).replace(".0%", "%") for tick in ticks))

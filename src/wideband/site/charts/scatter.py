@@ -10,31 +10,37 @@ from wideband.site.charts.scale import Scale, scale
 from wideband.site.figures import FORMATS
 
 Point = tuple[str, float, float, str | None]
+_LONGEST = 28
+# How wide the chart is taken to be when its names are given room, in pixels: wide ones, and narrow ones.
+_WIDE, _NARROW = 520, 300
+_LETTER, _LINE, _ASIDE = 6.4, 13, 9
+_Box = tuple[float, float, float, float]
 
 
 def scatter(title: str, points: Sequence[Point], x_unit: Unit, y_unit: Unit, x_name: str, y_name: str) -> Figure:
-    """Return a point for each (label, x, y, href), both axes from zero."""
+    """Return a point for each (label, x, y, href), both axes from zero; names stand where there is room."""
     if not points:
         return plot.missing(title)
     across, up = scale([x for _, x, _, _ in points], x_unit), scale([y for _, _, y, _ in points], y_unit)
     write_x, write_y = FORMATS[x_unit], FORMATS[y_unit]
+    wide, narrow = _sides(points, across, up, _WIDE), _sides(points, across, up, _NARROW)
     dots = Markup("").join(
-        _point(point, across, up, f"{point[0]}\n{x_name}: {write_x(point[1])}\n{y_name}: {write_y(point[2])}")
-        for point in points
-    )
-    lines = Markup("").join(
-        Markup('<line class="grid" x1="{0}" x2="{0}" y2="{1}"/>').format(plot.percent(across.share(tick)), plot.HEIGHT)
-        for tick in across.ticks[1:]
+        _point(
+            point,
+            (plot.percent(across.share(point[1])), plot.y(up, point[2])),
+            f"{point[0]}\n{x_name}: {write_x(point[1])}\n{y_name}: {write_y(point[2])}",
+            _name(point[0], wide[index], narrow[index]),
+        )
+        for index, point in enumerate(points)
     )
     svg = Markup(
         '<div class="plot scatter">{}<svg class="area" role="group" aria-label="{}" width="100%" height="{}">'
-        '{}{}{}</svg>{}<span class="across">{} →</span></div>'
+        '{}<g class="s1">{}</g></svg>{}<span class="across">{} →</span></div>'
     ).format(
         plot.values(up),
         f"{title}: {len(points)} points, {y_name} by {x_name}.",
         plot.HEIGHT,
-        _grid(up),
-        lines,
+        _grid(across, up),
         dots,
         _below(across),
         x_name,
@@ -43,37 +49,74 @@ def scatter(title: str, points: Sequence[Point], x_unit: Unit, y_unit: Unit, x_n
     return Figure(title, svg, (), ("Name", x_name, y_name), rows, note=f"↑ {y_name}")
 
 
-def _grid(up: Scale) -> Markup:
-    lines = "".join(
-        f'<line class="{"grid" if tick else "base"}" x2="100%" y1="{plot.y(up, tick)}" y2="{plot.y(up, tick)}"/>'
+def _grid(across: Scale, up: Scale) -> Markup:
+    flat = "".join(
+        f'<line class="{"rule" if tick else "base"}" x2="100%" y1="{plot.y(up, tick)}" y2="{plot.y(up, tick)}"/>'
         for tick in up.ticks
     )
-    return Markup(lines)
-
-
-def _point(point: Point, across: Scale, up: Scale, text: str) -> Markup:
-    label, x, y, href = point
-    share = across.share(x)
-    dot = Markup(
-        '<circle cx="{0}" cy="{1}" r="5"><title>{2}</title></circle><text x="{0}" y="{1}" dx="{3}" dy="4"{4}>{5}</text>'
-    ).format(
-        plot.percent(share),
-        plot.y(up, y),
-        text,
-        -9 if share > 0.6 else 9,
-        Markup(' class="last"') if share > 0.6 else "",
-        label,
+    upright = "".join(
+        f'<line class="rule" x1="{plot.percent(share)}" x2="{plot.percent(share)}" y2="{plot.HEIGHT}"/>'
+        for share in map(across.share, across.ticks[1:])
     )
-    return Markup('<a href="{}">{}</a>').format(href, dot) if href else Markup("<g>{}</g>").format(dot)
+    return Markup(flat + upright)
+
+
+def _sides(points: Sequence[Point], across: Scale, up: Scale, width: int) -> list[str | None]:
+    """Return where each name has room in a chart of some width: right, left, or nowhere."""
+    centres = [(across.share(x) * width, plot.HEIGHT * (1 - up.share(y))) for _, x, y, _ in points]
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in centres]
+    sides: list[str | None] = []
+    for (label, *_), (x, y) in zip(points, centres, strict=True):
+        long = len(_short(label)) * _LETTER
+        top, bottom = y - _LINE / 2, y + _LINE / 2
+        boxes = {
+            "right": (x + _ASIDE, top, x + _ASIDE + long, bottom),
+            "left": (x - _ASIDE - long, top, x - _ASIDE, bottom),
+        }
+        free = [side for side, box in boxes.items() if _fits(box, width, taken)]
+        sides.append(free[0] if free else None)
+        taken += [boxes[side] for side in free[:1]]
+    return sides
+
+
+def _fits(box: _Box, width: int, taken: Sequence[_Box]) -> bool:
+    left, top, right, bottom = box
+    if left < 0 or right > width:
+        return False
+    return not any(left < other[2] and other[0] < right and top < other[3] and other[1] < bottom for other in taken)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+
+
+def _name(label: str, wide: str | None, narrow: str | None) -> tuple[str, str, str] | None:
+    """Return a name's text, side and classes. In narrow charts it stays on its side or goes."""
+    if wide is None:
+        return None
+    classes = [*(["last"] if wide == "left" else []), *(["minor"] if narrow != wide else [])]
+    return _short(label), wide, " ".join(classes)
+
+
+def _point(point: Point, place: tuple[str, str], text: str, name: tuple[str, str, str] | None) -> Markup:
+    x, y = place
+    dot = Markup('<circle cx="{}" cy="{}" r="5"><title>{}</title></circle>').format(x, y, text)
+    if name is not None:
+        shown, side, classes = name
+        aside = -_ASIDE if side == "left" else _ASIDE
+        marked = Markup(' class="{}"').format(classes) if classes else ""
+        dot += Markup('<text x="{}" y="{}" dx="{}" dy="4"{}>{}</text>').format(x, y, aside, marked, shown)
+    if point[3] is None:
+        return Markup("<g>{}</g>").format(dot)
+    return Markup('<a href="{}" aria-label="{}">{}</a>').format(point[3], text.replace("\n", ", "), dot)
 
 
 def _below(across: Scale) -> Markup:
+    end = len(across.ticks) - 1
     texts = Markup("").join(
         Markup('<text x="{}" y="13"{}>{}</text>').format(
             plot.percent(across.share(tick)),
-            Markup(' class="{}"').format("first" if index == 0 else "last")
-            if index in (0, len(across.ticks) - 1)
-            else "",
+            Markup(' class="{}"').format("first" if index == 0 else "last") if index in (0, end) else "",
             text,
         )
         for index, (tick, text) in enumerate(zip(across.ticks, across.labels, strict=True))

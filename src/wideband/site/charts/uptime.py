@@ -9,6 +9,7 @@ from wideband.site.charts.figure import Axis, Figure, Mark
 from wideband.site.figures import percent
 
 OK, WARN = 0.995, 0.95
+_NAMES = {"ok": "99.5% or more", "warn": "95% or more", "bad": "less", "none": "no requests"}
 # Worse cells are also taller, for those who cannot tell the colours apart.
 _TALL = {"none": 20, "ok": 22, "warn": 25, "bad": 28}
 
@@ -19,21 +20,12 @@ def uptime_cells(title: str, axis: Axis, shares: Sequence[float | None]) -> Figu
         return plot.missing(title)
     known = [share for share in shares if share is not None]
     low = sum(share < OK for share in known)
-    label = f"{title}: {len(known)} of {len(shares)} cells with requests, {low} of them below {percent(OK)}."
+    label = f"{title}: {len(known)} of {len(shares)} cells with requests, {low} of them below 99.5%."
     svg = Markup('<div class="plot cells">{}{}</div>').format(
         _cells(axis, shares, label, "uptime tall"), plot.below(axis)
     )
     kinds = [state(share) for share in shares]
-    marks = tuple(
-        Mark(kind, text, str(kinds.count(kind)))
-        for kind, text in (
-            ("ok", f"{percent(OK)} or more"),
-            ("warn", f"{percent(WARN)} or more"),
-            ("bad", "less"),
-            ("none", "no requests"),
-        )
-        if kind in kinds
-    )
+    marks = tuple(Mark(kind, text, str(kinds.count(kind))) for kind, text in _NAMES.items() if kind in kinds)
     pairs = reversed(list(zip(axis.starts, shares, strict=True)))
     rows = tuple((times.name(start, axis.width), percent(share)) for start, share in pairs)
     return Figure(title, svg, marks, ("Time (UTC)", "Uptime"), rows)
