@@ -92,6 +92,8 @@ _VOLUME = {
     "tokens": "sum(tokens)",
     "prompt_tokens": "sum(prompt_tokens)",
     "completion_tokens": "sum(completion_tokens)",
+    "reasoning_tokens": "sum(reasoning_tokens)",
+    "cached_tokens": "sum(cached_tokens)",
     "cost_nano": "sum(cost_nano)",
 }
 
@@ -112,8 +114,6 @@ CUBES: tuple[Cube, ...] = (
             "ok": "count(*) FILTER (outcome = 'ok')",
             "cancelled": "count(*) FILTER (outcome = 'cancelled')",
             "saved": "count(*) FILTER (is_saved)",
-            "reasoning_tokens": "sum(reasoning_tokens)",
-            "cached_tokens": "sum(cached_tokens)",
             "cache_write_tokens": "sum(cache_write_tokens + cache_write_1h_tokens)",
             "prompt_cost_nano": "sum(prompt_cost_nano)",
             "completion_cost_nano": "sum(completion_cost_nano)",
@@ -184,8 +184,6 @@ CUBES: tuple[Cube, ...] = (
         },
         {
             **_VOLUME,
-            "reasoning_tokens": "sum(reasoning_tokens)",
-            "cached_tokens": "sum(cached_tokens)",
             "byok_requests": "count(*) FILTER (is_byok)",
             "upstream_cost_nano": "sum(upstream_cost_nano)",
         },
