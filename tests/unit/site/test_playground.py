@@ -123,7 +123,7 @@ async def test_a_key_that_was_switched_off_pays_no_more() -> None:
 
 async def test_what_a_provider_refuses_is_said_beside_its_model() -> None:
     ground = Ground({"a": [failure(400, "That is too hot.")]})
-    shown = await ground.post("/playground", [("model", "acme/m1"), ("message", "Hi"), ("temperature", "9")])
+    shown = await ground.post("/playground", [("model", "acme/m1"), ("message", "Hi"), ("temperature", "1")])
     assert shown.status_code == 200
     assert "That is too hot." in shown.text
     streamed = await ground.post("/playground/stream", [("model", "nobody/knows"), ("message", "Hi")])

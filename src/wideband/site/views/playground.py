@@ -137,7 +137,8 @@ def _models(names: Sequence[str]) -> list[str]:
 def _column(model: str, messages: list[dict[str, Any]], status: int, headers: Mapping[str, str], body: bytes) -> Column:
     name = headers.get("x-generation-id")
     if status != 200:
-        return Column(model, messages, name, None, _reason(body))
+        # What is refused before it reaches a provider leaves no record to lead to.
+        return Column(model, messages, name if status >= 500 else None, None, _reason(body))
     answer: dict[str, Any] = jsons.decode(body)
     said = answer["choices"][0]["message"]
     kept = {field: said[field] for field in ("role", "content", "tool_calls") if said.get(field) is not None}
