@@ -103,6 +103,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         day_prices=_day_prices(visit, found.endpoints),
         tiers=length_tiers(found.endpoints),
         routing=figures.routing(period, past, tried),
+        without_routing=figures.without_routing(tried),
         activity=figures.activity(period, past),
         performance=figures.performance(period, past, names),
         errors=figures.errors(period, past, names),

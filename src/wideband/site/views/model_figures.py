@@ -72,16 +72,21 @@ def activity(period: Period, past: ModelHistory) -> list[Figure]:
 
 
 def routing(period: Period, past: ModelHistory, tried: Mapping[str, Uptime]) -> Figure | None:
-    """Draw the share of requests that were answered, and what asking endpoints without a router would have given."""
+    """Draw the share of requests that failed, and of the tries at the mean endpoint: what one would have without."""
     uses = grouped_uses(past.uses, lambda cell: cell.at_s)
     if not uses and not tried:
         return None
     without = tuple(_mean([each.shares[index] for each in tried.values()]) for index, _ in enumerate(period.starts))
     series = (
-        Series("with routing", tuple(uses.get(at_s, Use()).success for at_s in period.starts)),
-        Series("without: the mean endpoint", without),
+        Series("with routing", tuple(_rest(uses.get(at_s, Use()).success) for at_s in period.starts)),
+        Series("without: the mean endpoint", tuple(_rest(share) for share in without)),
     )
-    return lines("Share answered", axis_of(period), series, "percent")
+    return lines("Share that failed", axis_of(period), series, "percent")
+
+
+def without_routing(tried: Mapping[str, Uptime]) -> float | None:
+    """Return the mean endpoint's share of tries that went well."""
+    return _mean([each.share for each in tried.values()])
 
 
 def performance(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list[Figure]:
@@ -135,6 +140,10 @@ def _by_provider(
         for slug in providers
     ]
     return [each for each in series if any(value is not None for value in each.values)]
+
+
+def _rest(share: float | None) -> float | None:
+    return None if share is None else 1 - share
 
 
 def _mean(shares: Sequence[float | None]) -> float | None:

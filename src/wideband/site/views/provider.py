@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import msgspec
 from starlette.responses import Response
 
-from wideband.analytics.periods import DAY_S, Period
+from wideband.analytics.periods import DAY_S, HOUR_S, Period
 from wideband.analytics.providers import Failures, ProviderHistory, Week, failures, history, week
 from wideband.analytics.reliability import CAUSES, incidents, outages, uptime
 from wideband.analytics.use import Speeds, Use, grouped_speeds, grouped_uses, merged_speeds, total_use
@@ -25,6 +25,7 @@ from wideband.site.visit import Visit
 _DAYS = 90
 _MOST_INCIDENTS = 30
 _HOURS = tuple(f"{hour:02}" for hour in range(24))
+_ANY_DAY = Axis(tuple(hour * HOUR_S for hour in range(24)), "hour", DAY_S)
 _DAYS_OF_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -117,9 +118,12 @@ def pattern(found: Week) -> list[Figure]:
     """Draw how fast a provider is at each hour: of the week as a grid, of the day as a line."""
     if not any(hour.ttft or hour.speed for day in found.hours for hour in day):
         return []
-    # Any midnight does: the axis only says hours.
-    axis = Axis(tuple(hour * 3600 for hour in range(24)), "hour", DAY_S)
     by_hour = found.by_hour
+    speeds = [Series("all days", tuple(hour.speed_p50 for hour in by_hour))]
+    waits = [
+        Series("p50", tuple(hour.ttft_p50 for hour in by_hour)),
+        Series("p99", tuple(hour.ttft_p99 for hour in by_hour)),
+    ]
     return [
         heat(
             "Tokens a second, p50, by hour of the week",
@@ -135,28 +139,20 @@ def pattern(found: Week) -> list[Figure]:
             [[hour.ttft_p50 for hour in day] for day in found.hours],
             "ms",
         ),
-        msgspec.structs.replace(
-            lines(
-                "Tokens a second, p50, by hour of the day",
-                axis,
-                [Series("all days", tuple(hour.speed_p50 for hour in by_hour))],
-                "speed",
-            ),
-            zooms=False,
-        ),
-        msgspec.structs.replace(
-            lines(
-                "Time to first token by hour of the day",
-                axis,
-                [
-                    Series("p50", tuple(hour.ttft_p50 for hour in by_hour)),
-                    Series("p99", tuple(hour.ttft_p99 for hour in by_hour)),
-                ],
-                "ms",
-            ),
-            zooms=False,
-        ),
+        _undated(lines("Tokens a second, p50, by hour of the day", _ANY_DAY, speeds, "speed")),
+        _undated(lines("Time to first token by hour of the day", _ANY_DAY, waits, "ms")),
     ]
+
+
+def _undated(figure: Figure) -> Figure:
+    """Return a chart over the hours of any day, without the day that its axis had to have."""
+    return msgspec.structs.replace(
+        figure,
+        svg=figure.svg.replace("1970-01-01 ", "").replace(">1 Jan<", ">00:00<"),
+        rows=tuple((row[0].removeprefix("1970-01-01 "), *row[1:]) for row in figure.rows),
+        head=("Hour (UTC)", *figure.head[1:]),
+        zooms=False,
+    )
 
 
 def over_time(period: Period, past: ProviderHistory) -> list[Figure]:
