@@ -16,7 +16,8 @@ def lines(title: str, axis: Axis, series: Sequence[Series], unit: Unit, *, fill:
     if not axis.starts or not known:
         return plot.missing(title)
     across = scale(known, unit)
-    head, rows = behind.over_time(axis, series, unit)
+    said = behind.words(axis, series, unit)
+    head, rows = behind.table(said)
     write = FORMATS[unit]
     label = f"{title}: {write(min(known))} to {write(max(known))}, {rows[-1][0]} to {rows[0][0]} UTC."
     frame = plot.Frame(label, axis, across, len(axis.starts) > 1)
@@ -24,7 +25,7 @@ def lines(title: str, axis: Axis, series: Sequence[Series], unit: Unit, *, fill:
         Mark(plot.style(series, index), each.name, write(_latest(each)), each.href) for index, each in enumerate(series)
     )
     marks = Markup("").join(_line(each, plot.style(series, index), across, fill) for index, each in enumerate(series))
-    svg = plot.framed(frame, Markup('<g class="lines">{}</g>').format(marks), behind.tooltips(axis, series, unit))
+    svg = plot.framed(frame, Markup('<g class="lines">{}</g>').format(marks), behind.tooltips(said))
     return Figure(title, svg, legend, head, rows, frame.zooms)
 
 

@@ -100,7 +100,7 @@ def _name(label: str, wide: str | None, narrow: str | None) -> tuple[str, str, s
 
 def _point(point: Point, place: tuple[str, str], text: str, name: tuple[str, str, str] | None) -> Markup:
     x, y = place
-    dot = Markup('<circle cx="{}" cy="{}" r="5"><title>{}</title></circle>').format(x, y, text)
+    dot = Markup('<title>{}</title><circle cx="{}" cy="{}" r="5"/>').format(text, x, y)
     if name is not None:
         shown, side, classes = name
         aside = -_ASIDE if side == "left" else _ASIDE
@@ -108,7 +108,7 @@ def _point(point: Point, place: tuple[str, str], text: str, name: tuple[str, str
         dot += Markup('<text x="{}" y="{}" dx="{}" dy="4"{}>{}</text>').format(x, y, aside, marked, shown)
     if point[3] is None:
         return Markup("<g>{}</g>").format(dot)
-    return Markup('<a href="{}" aria-label="{}">{}</a>').format(point[3], text.replace("\n", ", "), dot)
+    return Markup('<a href="{}">{}</a>').format(point[3], dot)
 
 
 def _below(across: Scale) -> Markup:

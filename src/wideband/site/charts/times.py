@@ -42,11 +42,9 @@ def running(axis: Axis) -> bool:
 def name(start_s: int, width: Width) -> str:
     """Return what a bar is called in tables and under the pointer."""
     day = at(start_s)
-    if width in ("minute", "hour"):
-        return day.strftime("%Y-%m-%d %H:%M")
     if width == "month":
-        return day.strftime("%Y-%m")
-    return day.strftime("%Y-%m-%d")
+        return f"{day:%Y-%m}"
+    return f"{day:%Y-%m-%d %H:%M}" if width in ("minute", "hour") else f"{day:%Y-%m-%d}"
 
 
 def ticks(axis: Axis, most: int = 8) -> tuple[Tick, ...]:

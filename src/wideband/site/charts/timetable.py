@@ -14,7 +14,7 @@ _LANE, _GAP, _HEAD = 30, 8, 18
 # A lane that is the same all day says so beside its name, and takes less room.
 _FLAT = 6
 # Narrower stretches have no room for their text; it is in the title and in the table.
-_LEAST_MINUTES = 150
+_LEAST_MINUTES, _WIDE_MINUTES = 170, 440
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -76,8 +76,8 @@ def _lane(lane: Lane, top: int, height: int) -> Markup:
             )
         )
         if height == _LANE and part.end - part.start >= _LEAST_MINUTES:
-            strong = " strong" if part.strength > 0.5 else ""
-            wide = "" if part.end - part.start >= 2 * _LEAST_MINUTES else " minor"
+            strong = " full" if part.strength > 0.8 else " strong" if part.strength > 0.5 else ""
+            wide = "" if part.end - part.start >= _WIDE_MINUTES else " minor"
             parts.append(
                 Markup('<text class="price{}{}" x="{}" y="{}">{}</text>').format(
                     strong, wide, plot.percent(left + width / 2), top + _HEAD + _LANE // 2 + 4, part.text
