@@ -1,7 +1,7 @@
 """Whether there is anything new: one look at the archive every other second, for all who listen in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from wideband.analytics.named import Query, Reader
@@ -31,7 +31,7 @@ class Pulse:
             message = "The server is going down." if self._closed else "Too many pages listen already."
             raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message=message))
 
-    async def beats(self, reader: Reader) -> AsyncIterator[int | None]:
+    async def beats(self, reader: Reader) -> AsyncGenerator[int | None, None]:
         """Yield the count of shipments seen, now and after each one; None when nothing happened for a while."""
         ear = asyncio.Event()
         self._ears.add(ear)
