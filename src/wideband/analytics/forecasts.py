@@ -39,7 +39,7 @@ _SLOT_S: dict[Width, int] = {"week": DAY_S, "day": HOUR_S}
 async def forecast(
     reader: Reader, period: Period, bars: Bars, metric: Metric, *, now_s: int, simulated: bool = True
 ) -> Forecast | None:
-    """Return what the last bar of a period that still runs may come to; None for bars of minutes and hours, and when none runs.
+    """Return what the last bar of a period that still runs may come to; None where none runs, and for hours.
 
     Own traffic of the weeks before says how a week spreads over its days, or a day over its hours, as soon as there
     are four whole weeks of it. Before that, time runs evenly.

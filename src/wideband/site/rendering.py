@@ -32,9 +32,15 @@ def render(template: str, **values: Any) -> str:
     return environment().get_template(template).render(**values)
 
 
-def link(visit: Any, path: str | None = None, **changes: str | None) -> str:
-    """Return this page's address, or another's, with its filters changed; None takes one away."""
+def link(visit: Any, path: str | None = None, **changes: str | list[str] | None) -> str:
+    """Return this page's address, or another's, with its filters changed; None takes one away.
+
+    A field that stands several times keeps all its values, unless it is changed.
+    """
     request: Request = visit.request
-    query = {**request.query_params, **changes}
-    text = urlencode({name: value for name, value in query.items() if value is not None})
+    query: dict[str, list[str] | str | None] = {
+        name: request.query_params.getlist(name) for name in request.query_params
+    }
+    query |= changes
+    text = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
     return (path or request.url.path) + (f"?{text}" if text else "")
