@@ -115,7 +115,7 @@ class SignIn:
         subjects = {f"name:{name}": NAME, f"address:{self._origins.neighbours(request)}": ADDRESS}
         wait_ns = await asyncio.to_thread(self._attempts.begin, subjects)
         if wait_ns:
-            raise _too_many(wait_ns / 1e9)
+            raise too_many(wait_ns / 1e9)
         person = self._people.named(name)
         kept = person.password if person is not None else None
         is_right = await self._check(password, kept or self._nobody)
@@ -164,7 +164,7 @@ class SignIn:
     async def _check(self, password: str, kept: str) -> bool:
         """Check off the event loop, few at once."""
         if self._waiting >= CHECKS_WAITING:
-            raise _too_many(5.0)
+            raise too_many(5.0)
         self._waiting += 1
         try:
             async with self._checks:
@@ -196,7 +196,8 @@ def local_path(text: str) -> str:
     return text
 
 
-def _too_many(wait_s: float) -> Faulted:
+def too_many(wait_s: float) -> Faulted:
+    """Return what is said to who has to wait."""
     seconds = math.ceil(wait_s)
     when = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
     message = f"There were too many tries to sign in. Try again in {when}."

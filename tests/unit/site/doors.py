@@ -10,10 +10,11 @@ import httpx
 from starlette.responses import PlainTextResponse, Response
 
 from wideband.accounts.passwords import Strength, hashed
-from wideband.accounts.people import Profile, Role, SiteTerms
+from wideband.accounts.people import OidcTerms, Profile, Role, SiteTerms
 from wideband.gateway.exchange import Exchange
 from wideband.site.app import site
 from wideband.site.gate import Door, Rules
+from wideband.site.oidc import Provider
 from wideband.site.origins import Origins
 from wideband.site.sessions import Sessions
 from wideband.site.signin import Keepers, SignIn
@@ -63,10 +64,18 @@ class Built:
             Page("/status", show, None),
         )
         self.door = self.gate(Rules(terms, on_loopback, "local"))
+        self._pages = pages
         self.app = site(self.house, self.door, pages)
 
     def gate(self, rules: Rules) -> Door:
         return Door(self.house, self.keepers, SignIn(self.keepers, strength=QUICK), rules)
+
+    def ask_provider(self, oidc: OidcTerms, terms: SiteTerms, secret: str) -> None:
+        """Let a provider sign people in as well."""
+        provider = Provider(oidc, secret, self.keepers)
+        signing = SignIn(self.keepers, has_provider=True, strength=QUICK)
+        rules = Rules(terms, True, "local", oidc.issuer)
+        self.app = site(self.house, Door(self.house, self.keepers, signing, rules, provider.pages), self._pages)
 
     def add(self, name: str = "ada", role: Role = "admin", password: str = PASSWORD, account: str = "local") -> Profile:
         digest = hashed(password, b"0" * 16, QUICK)
