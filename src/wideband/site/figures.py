@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 Format = Callable[[float | None], str]
 
 NOTHING = "-"
+# Where a letter begins: what would be written as 1,000 of the smaller one has the larger one.
+_SIZES = ((9.995e11, 1e12, "T"), (9.995e8, 1e9, "B"), (9.995e5, 1e6, "M"), (999.5, 1e3, "K"))
 
 
 def tokens(count: float | None) -> str:
@@ -13,8 +15,8 @@ def tokens(count: float | None) -> str:
     if count is None:
         return NOTHING
     size = abs(count)
-    for limit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if size >= limit * 0.9995:
+    for least, limit, letter in _SIZES:
+        if size >= least:
             return f"{count / limit:.3g}{letter}" if size < limit * 999.5 else f"{count / limit:,.0f}{letter}"
     return f"{count:.0f}" if size >= 10 or count == int(count) else f"{count:.1f}"
 
