@@ -12,6 +12,8 @@ from wideband.analytics.periods import Period
 from wideband.analytics.requests import EXPORT_ROWS, OUTCOMES, Cursor, Direction, Row, Wanted
 from wideband.canon.faults import FaultKind, invalid
 from wideband.site import figures
+from wideband.site.cells import dollars, plain
+from wideband.site.examples import first_request
 from wideband.site.keynames import key_names
 from wideband.site.visit import Page, Visit, account_of
 
@@ -109,7 +111,7 @@ async def log(visit: Visit) -> Response:
         outcomes_known=OUTCOMES,
         named=named,
         cleared=dict.fromkeys((*_TEXTS, "outcome", "fault", "status", "min_ms", "min_cost", "before", "after")),
-        example=example(visit),
+        example=first_request(visit),
         live=place is None and period.name is not None,
         paused=visit.query.get("tail") == "off",
         newer=None if is_first or not found.rows else found.rows[0].cursor,
@@ -122,14 +124,6 @@ def named(values: tuple[str, ...], chosen: str | None = None) -> list[tuple[str,
     """Return the options of a select; what is chosen is among them, be it there or not."""
     more = () if chosen is None or chosen in values else (chosen,)
     return [(value, value) for value in (*values, *more)]
-
-
-def example(visit: Visit) -> str:
-    """Return a request that would be the first."""
-    base = str(visit.request.base_url).rstrip("/")
-    model = next(iter(visit.house.exchange.catalogue.models), "author/model")
-    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    return f"curl {base}/api/v1/chat/completions \\\n  -H \"Authorization: Bearer $WIDEBAND_API_KEY\" \\\n  -d '{body}'"
 
 
 def _older(found: requests.Found, direction: Direction) -> str | None:
@@ -155,15 +149,10 @@ async def _export(visit: Visit, wanted: Wanted, period: Period) -> Response:
 def _cells(row: Row) -> tuple[Any, ...]:
     values: dict[str, Any] = msgspec.structs.asdict(row) | {
         "time": figures.iso(row.at_s),
-        "cost_usd": f"{row.cost_nano // 10**9}.{row.cost_nano % 10**9:09d}",
+        "cost_usd": dollars(row.cost_nano),
         "tries": row.try_count,
     }
-    return tuple(_plain(values[name]) for name in _COLUMNS)
-
-
-def _plain(value: Any) -> Any:
-    """Keep spreadsheets from taking a caller's text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return tuple(plain(values[name]) for name in _COLUMNS)
 
 
 PAGES: tuple[Page, ...] = (Page("/log", log, "viewer", "Log"),)

@@ -1,0 +1,197 @@
+"""Spend, tokens and requests over time, split by one dimension and bounded by others."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from wideband.analytics.named import Query, Reader
+from wideband.analytics.periods import DAY_S, HOUR_S, Grain, Period
+from wideband.canon.faults import invalid
+
+By = Literal["model", "key", "app", "provider", "author"]
+BYS: tuple[By, ...] = ("model", "key", "app", "provider", "author")
+
+# Questions that no cube answers are asked of the records, of so many days at most.
+MOST_RECORD_DAYS = 31
+
+_MEASURES = ("requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_nano")
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """What was used. `completion_tokens` holds the reasoning, `prompt_tokens` what was cached."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    cost_nano: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Return the tokens of both directions."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def nano_per_million(self) -> float | None:
+        """Return what a million tokens cost, in nano-dollars."""
+        return self.cost_nano * 1_000_000 / self.tokens if self.tokens else None
+
+    def __add__(self, other: "Volume") -> "Volume":
+        return Volume(*(getattr(self, name) + getattr(other, name) for name in _MEASURES))
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose activity is asked for; None leaves a matter open."""
+
+    account: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    key: str | None = None
+    app: str | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Return the bounds that are set, by dimension."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """Volumes by the start of a bar (unix seconds) and group, and what the span before came to in all."""
+
+    cells: Mapping[tuple[int, str], Volume]
+    before: Volume
+
+    @property
+    def total(self) -> Volume:
+        """Return the sum of everything."""
+        return _summed(self.cells.values())
+
+    @property
+    def groups(self) -> dict[str, Volume]:
+        """Return what each group came to, the dearest first, then the one with the most tokens."""
+        sums: dict[str, Volume] = {}
+        for (_, group), volume in self.cells.items():
+            sums[group] = sums.get(group, Volume()) + volume
+        order = sorted(sums.items(), key=lambda one: (-one[1].cost_nano, -one[1].tokens, -one[1].requests, one[0]))
+        return dict(order)
+
+
+class _Source(msgspec.Struct, frozen=True):
+    """Where volumes are read from: a cube, with its dimensions as columns, and for how long each grain is kept."""
+
+    table: str
+    columns: Mapping[str, str]
+    keep_s: Mapping[Grain, int | None]
+
+
+_AUTHOR = "regexp_extract(model, '^[^/]+')"
+_COARSE: dict[Grain, int | None] = {"hour": 8 * DAY_S, "day": None}
+_CUBES = (
+    _Source(
+        "usage_{grain}",
+        {"model": "model", "author": "author", "provider": "provider"},
+        {"minute": 2 * DAY_S, "hour": 92 * DAY_S, "day": None},
+    ),
+    _Source(
+        "key_{grain}",
+        {"model": "model", "author": _AUTHOR, "provider": "provider", "key": "key_hash", "account": "account_id"},
+        _COARSE,
+    ),
+    _Source("app_{grain}", {"model": "model", "author": _AUTHOR, "app": "app"}, _COARSE),
+)
+_RECORDS = _Source(
+    "record",
+    {
+        "model": "model",
+        "author": "author",
+        "provider": "coalesce(provider, '')",
+        "key": "key_hash",
+        "account": "account_id",
+        "app": "coalesce(app, '')",
+    },
+    {},
+)
+
+_SQL = """
+SELECT {group}, {measures} FROM {table}
+WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000){conditions}
+GROUP BY ALL
+"""
+
+
+async def activity(reader: Reader, by: By, bounds: Bounds, period: Period, now_s: int) -> Activity:
+    """Return the volumes of a period. Raises `Faulted` (invalid_request) where only too many records could tell."""
+    asked = {by, *bounds.given}
+    source = _source(asked, period.grain, period.start_s, now_s)
+    cells: dict[tuple[int, str], Volume] = {}
+    for start_s, group, *figures in await _ask(reader, source, period, bounds, by):
+        cells[start_s, group] = Volume(*figures)
+    return Activity(cells, await _before(reader, bounds, period, now_s))
+
+
+async def _before(reader: Reader, bounds: Bounds, period: Period, now_s: int) -> Volume:
+    """Return what the span of the same length before came to, from the finest cube that still has it."""
+    before = period.before()
+    minutes: tuple[Grain, ...] = ("minute",) if period.grain == "minute" else ()
+    grains: tuple[Grain, ...] = (*minutes, "hour", "day")
+    for grain in grains:
+        source = _cube(set(bounds.given), grain, before.start_s, now_s)
+        if source is not None:
+            return await _sum(reader, source, grain, before, bounds)
+    if before.end_s - before.start_s > MOST_RECORD_DAYS * DAY_S:
+        return Volume()
+    return await _sum(reader, _RECORDS, "day", before, bounds)
+
+
+async def _sum(reader: Reader, source: _Source, grain: Grain, period: Period, bounds: Bounds) -> Volume:
+    width = Period(period.start_s, period.end_s, grain)
+    return _summed(Volume(*figures) for _, _, *figures in await _ask(reader, source, width, bounds, None))
+
+
+async def _ask(reader: Reader, source: _Source, period: Period, bounds: Bounds, by: By | None) -> list[tuple[Any, ...]]:
+    parameters: list[Any] = [period.start_s, period.end_s]
+    conditions = ""
+    for name, value in bounds.given.items():
+        parameters.append(value)
+        conditions += f" AND {source.columns[name]} = ${len(parameters)}"
+    summed = {name: f"coalesce(sum({name}), 0)::BIGINT" for name in _MEASURES}
+    if source is _RECORDS:
+        summed["requests"] = "count(*)"
+    group = "0, ''" if by is None else f"{{bucket}}, {source.columns[by]}"
+    sql = _SQL.format(group=group, measures=", ".join(summed.values()), table=source.table, conditions=conditions)
+    return await Query("activity", sql).ask(reader, *parameters, **period.words)
+
+
+def _source(asked: Collection[str], grain: Grain, start_s: int, now_s: int) -> _Source:
+    found = _cube(asked, grain, start_s, now_s)
+    if found is not None:
+        return found
+    if now_s - start_s > MOST_RECORD_DAYS * DAY_S and grain == "day":
+        words = ", ".join(f"`{name}`" for name in sorted(asked))
+        message = (
+            f"Activity by {words} together is known for the last {MOST_RECORD_DAYS} days only: pick a shorter period,"
+            " or fewer filters."
+        )
+        raise invalid(message, "period")
+    return _RECORDS
+
+
+def _cube(asked: Collection[str], grain: Grain, start_s: int, now_s: int) -> _Source | None:
+    """Return the first cube that has the dimensions, and still has the grain since then."""
+    for cube in _CUBES:
+        if grain not in cube.keep_s or not cube.columns.keys() >= set(asked):
+            continue
+        keep_s = cube.keep_s[grain]
+        # An hour of margin: what is about to be dropped may be gone already.
+        if keep_s is None or now_s - start_s <= keep_s - HOUR_S:
+            return cube
+    return None
+
+
+def _summed(volumes: Iterable[Volume]) -> Volume:
+    total = Volume()
+    for volume in volumes:
+        total += volume
+    return total
