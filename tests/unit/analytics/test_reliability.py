@@ -115,16 +115,18 @@ def plain_incidents(given: Sequence[Generation]) -> set[tuple[str, int, int, int
                 minutes[one.endpoint_id][at_s - at_s % 60][one.fault is not None] += 1
     found = set()
     for name, bars in minutes.items():
-        span: list[int] = []
-        for at_s in [*sorted(bars), None]:
-            bad = at_s is not None and bars[at_s][0] / sum(bars[at_s]) < UP_SHARE
-            if span and (not bad or at_s is None or at_s > span[-1] + 60 + QUIET_S):
-                ok, down = (sum(bars[minute][side] for minute in span) for side in (0, 1))
-                if down >= LEAST_DOWNS:
-                    found.add((name, span[0], span[-1] + 60, ok, down))
-                span = []
-            if bad and at_s is not None:
-                span.append(at_s)
+        spans: list[list[int]] = []
+        for at_s in sorted(bars):
+            if bars[at_s][0] / sum(bars[at_s]) >= UP_SHARE:
+                spans.append([])
+            elif spans and spans[-1] and at_s <= spans[-1][-1] + 60 + QUIET_S:
+                spans[-1].append(at_s)
+            else:
+                spans.append([at_s])
+        for span in spans:
+            ok, down = (sum(bars[minute][side] for minute in span) for side in (0, 1))
+            if down >= LEAST_DOWNS:
+                found.add((name, span[0], span[-1] + 60, ok, down))
     return found
 
 
