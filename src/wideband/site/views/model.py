@@ -19,14 +19,14 @@ from wideband.routing.variants import VARIANTS, find_model, listed
 from wideband.site.charts.figure import Axis, Figure
 from wideband.site.charts.uptime import cells
 from wideband.site.views import model_figures as figures
-from wideband.site.views.offers import Offer, Past, book, offers, worst
+from wideband.site.views.offers import Offer, Past, book, offers, variables, worst
 from wideband.site.views.prices import Tier, has_weekdays, is_timed, price_table, tiers, weekday_of
 from wideband.site.views.quickstart import examples
 from wideband.site.visit import Visit
 
 _CELLS = 72
 _DAYS = 90
-_MOST_ALIASES = 12
+_MOST_ALIASES = 24
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -85,14 +85,18 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
             uptimes,
         ),
     )
+    is_asked = any(row.status.kind != "muted" for row in rows)
     names = {slug: provider.name for slug, provider in known.providers.items()}
     return await visit.page(
         "model.html",
         period=period,
         found=found,
         model=model,
-        facts=facts(found, known),
+        is_asked=is_asked or found.is_router,
+        facts=facts(found),
         parameters=parameters(found),
+        aliases=aliases(model.id, known),
+        variables=[] if is_asked else variables(found.endpoints, visit.house.exchange.catalogue),
         offers=rows,
         cells={row.endpoint.id: cells(axis, row.uptime.shares) for row in rows if row.uptime},
         cell_words=f"{len(spans.starts)} {spans.width}s",
@@ -124,7 +128,7 @@ def cell_period(period: Period, now_s: int) -> Period:
     return Period(now_s - now_s % HOUR_S - (_CELLS - 1) * HOUR_S, now_s, "hour")
 
 
-def facts(found: Named, known: Catalogue) -> list[tuple[str, str]]:
+def facts(found: Named) -> list[tuple[str, str]]:
     """Return what the catalogue knows of a model."""
     model, rows = found.model, found.endpoints
     context = max((each.context_length or 0 for each in rows), default=0) or model.context_length
@@ -141,7 +145,6 @@ def facts(found: Named, known: Catalogue) -> list[tuple[str, str]]:
         ("Knows until", model.knowledge_cutoff),
         ("Weights", weights),
         ("Tokenizer", model.tokenizer if model.tokenizer != "Other" else None),
-        ("Also called", ", ".join(aliases(model.id, known)) or None),
     )
     return [(label, text) for label, text in told if text]
 

@@ -1,13 +1,14 @@
 """Endpoints as pages list them: price and speed now, what the router makes of them, and how they did in a period."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from wideband.analytics.reliability import Uptime
 from wideband.analytics.use import Speeds, Use
 from wideband.canon.faults import Faulted
-from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Provider, Rates
+from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Rates
 from wideband.clock import now_ns
 from wideband.gateway.exchange import Exchange
 from wideband.gateway.explaining import Market, Question, explained
@@ -44,6 +45,15 @@ class Offer(msgspec.Struct, frozen=True):
     use: Use
     speeds: Speeds
     uptime: Uptime | None
+
+    @property
+    def changes_at(self) -> str:
+        """When the price changes next, with the weekday where that is not today."""
+        if self.change is None:
+            return ""
+        at = datetime.fromtimestamp(self.change.at_s, UTC)
+        today = datetime.fromtimestamp(now_ns() // 1_000_000_000, UTC)
+        return at.strftime("%H:%M" if at.date() == today.date() else "%a %H:%M")
 
     @property
     def policy(self) -> list[tuple[str, str]]:
@@ -106,6 +116,8 @@ def status(exchange: Exchange, endpoint_id: str, at_ns: int) -> Status:
 
 def policy_words(policy: DataPolicy) -> list[tuple[str, str]]:
     """Return what a provider does with prompts, in words with the state that colours each."""
+    if policy.trains is None and policy.retains is None:
+        return [("not known", "muted")]
     trains = {None: ("training unknown", "warn"), True: ("trains on prompts", "bad"), False: ("no training", "ok")}
     if policy.retains is None:
         kept = ("retention unknown", "warn")
@@ -116,6 +128,15 @@ def policy_words(policy: DataPolicy) -> list[tuple[str, str]]:
     else:
         kept = (f"keeps {policy.retention_days} days", "warn")
     return [trains[policy.trains], kept]
+
+
+def variables(endpoints: Iterable[Endpoint], usable: Catalogue) -> list[str]:
+    """Return which variables of the environment would connect who cannot be asked yet."""
+    asked = {each.provider.slug for rows in usable.endpoints.values() for each in rows}
+    found = {
+        each.provider.key_env[0] for each in endpoints if each.provider.slug not in asked and each.provider.key_env
+    }
+    return sorted(found)
 
 
 def worst(statuses: Iterable[Status]) -> Status | None:
@@ -130,11 +151,6 @@ def worst(statuses: Iterable[Status]) -> Status | None:
     if trouble:
         return Status("degraded", "warn", f"{len(trouble)} of {len(held)} endpoints are not well.")
     return held[0] if all(one.word == held[0].word for one in held) else Status("up", "ok", "")
-
-
-def providers_of(endpoints: Iterable[Endpoint]) -> dict[str, Provider]:
-    """Return who serves endpoints, by slug."""
-    return {each.provider.slug: each.provider for each in endpoints}
 
 
 def _offer(exchange: Exchange, each: Endpoint, routed: Candidate | None, is_reached: bool, past: Past) -> Offer:

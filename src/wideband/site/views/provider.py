@@ -19,7 +19,7 @@ from wideband.site.charts.topping import top
 from wideband.site.charts.uptime import cells, uptime_cells
 from wideband.site.views.model import cell_period
 from wideband.site.views.model_figures import axis_of
-from wideband.site.views.offers import Past, book, offers, worst
+from wideband.site.views.offers import Past, book, offers, variables, worst
 from wideband.site.visit import Visit
 
 _DAYS = 90
@@ -72,7 +72,6 @@ async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) ->
         uptimes,
     )
     rows = offers(visit.house.exchange, endpoints, by_endpoint)
-    tags = {each.id: each.tag for each in endpoints}
     return await visit.page(
         "provider.html",
         period=period,
@@ -88,7 +87,7 @@ async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) ->
         long_cells=None if days is None else uptime_cells("", axis_of(long), days.shares),
         outages=told[:_MOST_INCIDENTS],
         outage_count=len(told),
-        tags=tags,
+        variables=variables(endpoints, visit.house.exchange.catalogue),
         pattern=pattern(await week(reader, now_s, found.slug)),
         over_time=over_time(period, past),
         tokens=tokens_by_model(period, past),
