@@ -10,8 +10,7 @@ from wideband.analytics import comparison, reliability
 from wideband.analytics.comparison import DEFAULT_MODELS, MOST_MODELS, Compared
 from wideband.analytics.periods import Period, period_of
 from wideband.analytics.use import Speeds, Use
-from wideband.catalog.rows import Catalogue
-from wideband.clock import now_ns
+from wideband.catalog.rows import NANO, Catalogue
 from wideband.routing.variants import LONGEST_NAME, find_model
 from wideband.site.charts.bars import stacked_bars
 from wideband.site.charts.figure import Axis, Figure, Series, Unit
@@ -44,7 +43,7 @@ async def show(visit: Visit) -> Response:
         404 if unknown else 200,
         period=period,
         sides=sides,
-        groups=groups(sides, now_ns()),
+        groups=groups(sides, visit.now_s * NANO),
         figures=charts(told, period),
         unknown=unknown,
         left_out=chosen[MOST_MODELS:],
@@ -92,7 +91,7 @@ async def _sides(visit: Visit, catalogue: Catalogue, told: Sequence[Compared]) -
     day, month = (period_of({"period": name}, visit.now_s) for name in ("24h", "30d"))
     by_day = await reliability.uptime(visit.house.reader, day, "model")
     by_month = await reliability.uptime(visit.house.reader, month, "model")
-    at_ns = now_ns()
+    at_ns = visit.now_s * NANO
     served = visit.house.exchange.catalogue.endpoints
     return [
         Side(
