@@ -10,13 +10,13 @@ import click
 
 from wideband.catalog.rows import Catalogue
 from wideband.cli.options import market_options, read_market
+from wideband.cli.running import running
 from wideband.config import ConfigError, Settings, load_settings
 from wideband.config.outside import environment
 from wideband.connect.changes import ConnectError, place, undo, write
 from wideband.connect.clients import CLIENTS, Client, Link, Setting
 from wideband.connect.formats import parse
 from wideband.routing.variants import find_model
-from wideband.wire import jsons
 
 _UNDONE = {
     "restored": "is again what it was",
@@ -65,7 +65,7 @@ def _link(client: Client, catalogue: Catalogue, settings: Settings, options: Map
     for named in (chosen, small):
         if find_model(named, catalogue) is None:
             raise ConnectError(f"`{named}` is no model of this market; `wideband models` lists them.")
-    url = options["url"] or _running_at(settings.home) or f"http://{settings.host}:{settings.port}"
+    url = options["url"] or (running(settings.home) or {}).get("url") or f"http://{settings.host}:{settings.port}"
     key = options["key"] or _local_key(settings.home)
     return Link(url=url.rstrip("/"), key=key, model=chosen, small_model=small)
 
@@ -79,15 +79,6 @@ def _favourite(client: Client, catalogue: Catalogue) -> str:
         return _SIMULATED
     near = ", ".join(list(catalogue.endpoints)[:5]) or "none: set a provider's key first (`wideband providers`)"
     raise ConnectError(f"Say which model with --model. This market has {near}; `wideband models` lists all.")
-
-
-def _running_at(home: Path) -> str | None:
-    """Return where the server of a home says that it listens; one that was killed may have left this behind."""
-    try:
-        facts = jsons.decode((home / "run" / "server.json").read_bytes())
-    except (OSError, jsons.DecodeError):
-        return None
-    return facts.get("url") if isinstance(facts, dict) else None
 
 
 def _local_key(home: Path) -> str:

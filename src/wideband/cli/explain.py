@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from urllib import error, request
+from urllib import request
 from urllib.parse import quote
 
 import click
@@ -12,16 +12,14 @@ from rich.table import Table
 from wideband import clock
 from wideband.canon.faults import Faulted
 from wideband.cli.options import market_options, read_market
+from wideband.cli.running import answer_of, running
 from wideband.config import ConfigError, Settings, load_settings
 from wideband.gateway.explaining import Market, Question, explained, explanation_object
 from wideband.ids import seed
 from wideband.routing.explain import NOTES
 from wideband.routing.health import Health
 from wideband.server.localkey import key_file
-from wideband.server.process import running_file
 from wideband.wire import jsons
-
-TIMEOUT_S = 10.0
 
 
 @click.command("explain")
@@ -87,21 +85,16 @@ def _record(settings: Settings, generation_id: str) -> dict[str, Any]:
 
 def _told(settings: Settings, path: str, body: bytes | None) -> dict[str, Any] | None:
     """Return what the running server answers; None when none runs."""
-    try:
-        url = jsons.decode(running_file(settings.home).read_bytes())["url"]
-        key = key_file(settings.home).read_text().strip()
-    except (OSError, jsons.DecodeError):
+    facts = running(settings.home)
+    if facts is None:
         return None
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    call = request.Request(f"{url}/api/v1{path}", data=body, headers=headers)
     try:
-        with request.urlopen(call, timeout=TIMEOUT_S) as answer:
-            found: dict[str, Any] = jsons.decode(answer.read())["data"]
-            return found
-    except error.HTTPError as refused:
-        raise click.ClickException(jsons.decode(refused.read())["error"]["message"]) from None
+        key = key_file(settings.home).read_text().strip()
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        found: dict[str, Any] = answer_of(request.Request(f"{facts['url']}/api/v1{path}", body, headers))["data"]
     except OSError:
         return None  # it was killed, and its file is still there
+    return found
 
 
 def _alone(settings: Settings, question: Question, home: Path | None, config_file: Path | None) -> dict[str, Any]:

@@ -2,18 +2,16 @@
 
 from pathlib import Path
 from typing import Any
-from urllib import error, request
+from urllib import request
 from urllib.parse import quote
 
 import click
 
 from wideband.cli.options import market_options
+from wideband.cli.running import answer_of, running
 from wideband.config import ConfigError, load_settings
 from wideband.sandbox.breaking import FAULTS
-from wideband.server.process import running_file
 from wideband.wire import jsons
-
-TIMEOUT_S = 5.0
 
 
 @click.command("outage")
@@ -41,13 +39,13 @@ def command(provider: str | None, fault: str | None, end: bool, home: Path | Non
 
 def _sandbox_url(home: Path | None, config_file: Path | None) -> str:
     try:
-        path = running_file(load_settings(home=home, config_file=config_file).home)
+        settings = load_settings(home=home, config_file=config_file)
     except ConfigError as wrong:
         raise click.ClickException(str(wrong)) from None
-    try:
-        url = jsons.decode(path.read_bytes())["sandbox_url"]
-    except (OSError, jsons.DecodeError):
-        raise click.ClickException(f"No server runs on `{path.parent.parent}`: start `wideband serve`.") from None
+    facts = running(settings.home)
+    if facts is None:
+        raise click.ClickException(f"No server runs on `{settings.home}`: start `wideband serve`.")
+    url = facts.get("sandbox_url")
     if url is None:
         raise click.ClickException("The server runs without the sandbox: only simulated providers can be broken.")
     return str(url)
@@ -55,9 +53,6 @@ def _sandbox_url(home: Path | None, config_file: Path | None) -> str:
 
 def _asked(call: request.Request) -> Any:
     try:
-        with request.urlopen(call, timeout=TIMEOUT_S) as answer:
-            return jsons.decode(answer.read())
-    except error.HTTPError as refused:
-        raise click.ClickException(jsons.decode(refused.read())["error"]["message"]) from None
+        return answer_of(call)
     except OSError as lost:
         raise click.ClickException(f"The sandbox does not answer: {lost}") from None
