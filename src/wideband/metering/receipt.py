@@ -42,7 +42,7 @@ def receipt(record: Generation) -> tuple[Line, ...]:
 
 def _priced(record: Generation) -> list[Line]:
     """Return what the counts of the record come to at its rates."""
-    rates = msgspec.convert(record.rates, Rates)
+    rates = msgspec.convert({name: rate for name, rate in record.rates.items() if rate is not None}, Rates)
     parts: list[tuple[str, int, int | None]] = [
         ("Prompt, read from the cache", record.cached_tokens, rates.cache_read),
         ("Prompt, written to the cache", record.cache_write_tokens, rates.cache_write),
