@@ -6,7 +6,10 @@ _AUTHORS = (
     " rowan slate willow"
 )
 _FAMILIES = "arc bolt crest dune echo fable glint haze ink jolt"
-_PLACES = "north south east west lake river hill bay cape delta forest harbour island mesa mill plain port ridge summit valley"
+_PLACES = (
+    "north south east west lake river hill bay cape delta forest harbour island mesa mill plain port ridge summit"
+    " valley"
+)
 _ADJECTIVES = (
     "amber brisk calm clever cosmic crisp daring deep eager fleet gentle golden grand happy hidden honest humble jolly"
     " keen kind lively lucky mellow merry mighty modest nimble noble polite proud quick quiet rapid sharp silent smart"

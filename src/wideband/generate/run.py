@@ -2,12 +2,13 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import local
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from wideband.generate.steps import statements
 from wideband.generate.tables import fill
 from wideband.store.engine import connect
 from wideband.store.tables import RECORD, derived, written
+from wideband.wire import jsons
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 _DAY_S = 86_400
 # More sittings are drawn than are expected to be needed.
 _SPARE = 1.3
+# What is drawn in one go: planning the statements takes as long as drawing some thousand records.
+_BATCH_RECORDS = 60_000
+_BATCH_PEOPLE = 400_000
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +79,8 @@ class Maker:
         self._turns = _mean_turns(world)
         self._steps = statements("day")
         self._db = connect(memory_limit="1GB", threads=1)
+        # The order they are written in is right: by its guess, each record is joined with all providers first.
+        self._db.execute("SET disabled_optimizers = 'join_order'")
         for name, value in {
             "seed": wanted.seed,
             "days": wanted.days,
@@ -88,37 +95,46 @@ class Maker:
         for statement in statements("people"):
             self._db.execute(statement)
 
-    def write(self, day: Day, path: Path) -> None:
-        """Draw a day and write it, in the order of time, with the columns of sealed records."""
+    def write(self, batch: Sequence[Day], folder: Path) -> None:
+        """Draw some days and write `d=DATE/data_0.parquet` of each, in the order of time, as sealed ones are."""
         db = self._db
-        sittings = math.ceil(day.records / self._turns * _SPARE) + 60
-        variables = {
-            "salt": self._wanted.seed * 1_000_003 + day.number,
-            "day": day.number,
-            "weekday": day.date.weekday(),
-            "sofar": day.number / max(1, self._wanted.days - 1),
-            "records": day.records,
-            "sittings": sittings,
-            "start_ns": _start_s(day.date) * 1_000_000_000,
-            "cap_ms": day.cap_s * 1000,
-        }
-        for name, value in variables.items():
-            _set(db, name, value)
+        _set(db, "today", jsons.encode([self._today(day) for day in batch]).decode())
+        db.execute(_TODAY)
         for step in self._steps:
             db.execute(step)
         columns = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in RECORD.items())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        db.execute(written(_COPY, columns=columns, derived=derived(), path=str(part).replace("'", "''")))
-        part.replace(path)
+        db.execute(written(_COPY, columns=columns, derived=derived(), folder=str(folder).replace("'", "''")))
+
+    def _today(self, day: Day) -> dict[str, Any]:
+        return {
+            "day": day.number,
+            "date": day.date.isoformat(),
+            "weekday": day.date.weekday(),
+            "sofar": day.number / max(1, self._wanted.days - 1),
+            "records": day.records,
+            "sittings": math.ceil(day.records / self._turns * _SPARE) + 60,
+            "start_ns": _start_s(day.date) * 1_000_000_000,
+            "cap_ms": day.cap_s * 1000,
+        }
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask about the world's tables."""
+        return self._db.execute(sql).fetchall()
 
     def close(self) -> None:
         self._db.close()
 
 
+_TODAY = """
+    CREATE OR REPLACE TEMP TABLE today AS SELECT unnest(from_json(getvariable('today')::JSON, '[{
+        "day": "BIGINT", "date": "VARCHAR", "weekday": "BIGINT", "sofar": "DOUBLE", "records": "BIGINT",
+        "sittings": "BIGINT", "start_ns": "BIGINT", "cap_ms": "BIGINT"
+    }]'), max_depth := 2)
+"""
 _COPY = """
-    COPY (SELECT *, {derived} FROM (SELECT {columns} FROM drawn) ORDER BY created_ns, id)
-    TO '{path}' (FORMAT parquet, COMPRESSION zstd)
+    COPY (
+        SELECT *, {derived} FROM (SELECT date AS d, {columns} FROM drawn JOIN today USING (day)) ORDER BY created_ns, id
+    ) TO '{folder}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (d))
 """
 
 
@@ -136,30 +152,45 @@ def _mean_turns(world: World) -> float:
     return sum(w * kind.turns for w, kind in zip(weights, world.kinds, strict=True)) / sum(weights) * 0.8
 
 
+def _batches(wanted: Wanted, people: int) -> list[list[Day]]:
+    """Put days together that are worth one go, the newest first: they are the largest."""
+    batches: list[list[Day]] = []
+    most_days = max(1, min(wanted.days // 4, _BATCH_PEOPLE // people))
+    for day in sorted(days(wanted), key=lambda day: -day.number):
+        last = batches[-1] if batches else None
+        if last and len(last) < most_days and sum(each.records for each in last) + day.records <= _BATCH_RECORDS:
+            last.append(day)
+        else:
+            batches.append([day])
+    return batches
+
+
 def write_days(
-    world: World, wanted: Wanted, path_of: Callable[[date], Path], done: Callable[[Day], None], jobs: int | None = None
+    world: World, wanted: Wanted, folder: Path, done: Callable[[int, int], None], jobs: int | None = None
 ) -> None:
-    """Write the file of every day; `done` is told of each, from the calling thread."""
-    jobs = min(jobs or max(1, len(os.sched_getaffinity(0))), wanted.days)
+    """Write the file of every day, `DATE.parquet` in a folder; `done` is told of records and days as they come."""
+    batches = _batches(wanted, world.people)
+    jobs = min(jobs or len(os.sched_getaffinity(0)), len(batches))
     own = local()
     makers: list[Maker] = []
 
-    def make(day: Day) -> Day:
+    def make(number: int) -> list[Day]:
         if not hasattr(own, "maker"):
             own.maker = Maker(world, wanted)
             makers.append(own.maker)
-        own.maker.write(day, path_of(day.date))
-        return day
+        parts = folder / f"part-{number}"
+        own.maker.write(batches[number], parts)
+        for day in batches[number]:
+            (parts / f"d={day.date}" / "data_0.parquet").replace(folder / f"{day.date}.parquet")
+        shutil.rmtree(parts)
+        return batches[number]
 
-    # The largest days come last: so they are begun first.
-    waiting = sorted(days(wanted), key=lambda day: -day.records)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with ThreadPoolExecutor(jobs, thread_name_prefix="generate") as pool:
-            running: set[Future[Day]] = {pool.submit(make, day) for day in waiting}
-            while running:
-                ready, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    done(future.result())
+            for future in as_completed([pool.submit(make, number) for number in range(len(batches))]):
+                made = future.result()
+                done(sum(day.records for day in made), len(made))
     finally:
         for maker in makers:
             maker.close()

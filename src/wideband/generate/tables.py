@@ -1,6 +1,7 @@
 """The world as tables of DuckDB, where records are drawn from it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,6 +76,12 @@ def fill(db: "DuckDBPyConnection", world: World) -> None:
 _FROM_JSON = """
     CREATE OR REPLACE TEMP TABLE {name} AS
     SELECT unnest(from_json(getvariable('rows')::JSON, getvariable('shape')), max_depth := 2)
+"""
+
+
+_PICK = """
+    CREATE OR REPLACE TEMP TABLE pick AS
+    SELECT product, place, places, unnest(range(from_slot, to_slot)) AS slot FROM picking
 """
 
 
@@ -164,21 +171,20 @@ def _offerings(db: "DuckDBPyConnection", world: World, products: dict[str, int],
         rates += [{"offering": no} | row for row in _rates(offering.price)]
     _table(db, "offering", rows)
     _table(db, "rate", rates)
-    _table(db, "pick", _picks(world, by_product))
+    _table(db, "picking", _picks(world, by_product))
+    db.execute(_PICK)
 
 
-def _picks(world: World, by_product: dict[int, list[int]]) -> list[dict[str, int]]:
+def _picks(world: World, by_product: dict[int, list[int]]) -> list[dict[str, Any]]:
     """Share a model's requests out to its endpoints as routing does: by the square of how cheap they are."""
     found = []
     for product, places in by_product.items():
-        weights = {
-            str(place): (1e9 / max(1, _blended(world.offerings[no].price.base))) ** 2
-            * (1 - world.offerings[no].failing)
-            for place, no in enumerate(places)
-        }
+        rows = [world.offerings[no] for no in places]
+        weights = [(1e9 / max(1, _blended(row.price.base))) ** 2 * (1 - row.failing) for row in rows]
+        upto = [round(SLOTS * sum(weights[: place + 1]) / sum(weights)) for place in range(len(weights))]
         found += [
-            {"product": product, "slot": row["slot"], "place": int(row["word"]), "places": len(places)}
-            for row in _slots([(product, weights)])
+            {"product": product, "place": place, "places": len(weights), "from_slot": begins, "to_slot": ends}
+            for place, (begins, ends) in enumerate(pairwise([0, *upto]))
         ]
     return found
 

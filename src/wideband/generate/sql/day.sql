@@ -1,97 +1,102 @@
--- One day's records, step by step. All chance comes from hashes of the seed, the day and the row, so the same seed gives
--- the same rows. What differs from day to day stands in variables: `salt` (of seed and day), `day` (days since the
--- first), `weekday`, `sofar` (share of all days that is over), `start_ns` and `cap_ms` (how much of the day there is),
--- `records`, `sittings`.
+-- The records of some days, step by step. All chance comes from hashes of the seed and the numbers of rows, so the same
+-- seed gives the same rows. What differs from day to day stands in the table `today`: `day` (days since the first),
+-- `weekday`, `sofar` (share of all days that is over), `start_ns` and `cap_ms` (how much of the day there is), `records`,
+-- `sittings`. Rows are numbered over all days: a day's sittings from ten million times its number.
 
 -- How much of the day has come, where it is not over.
 CREATE OR REPLACE TEMP TABLE over AS
-SELECT rhythm, region, sum(share * least(1, greatest(0, getvariable('cap_ms') / 900000.0 - quarter))) AS over
-FROM clock GROUP BY ALL;
+SELECT day, rhythm, region, sum(share * least(1, greatest(0, cap_ms / 900000.0 - quarter))) AS over
+FROM today CROSS JOIN clock GROUP BY ALL;
 
 -- Who is there today. Nobody comes daily; who does, differs.
 CREATE OR REPLACE TEMP TABLE awake AS
 WITH active AS (
-    SELECT p.no AS person, p.kind, p.app, p.key, p.region, p.home, p.core, k.rhythm,
-        p.zeal * drift(k.share_first, k.share_last) / (k.share_first + k.share_last) * w.factor * v.over AS weight
-    FROM person AS p JOIN kind AS k ON k.no = p.kind
-    JOIN week AS w ON w.rhythm = k.rhythm AND w.weekday = getvariable('weekday')
-    JOIN over AS v ON v.rhythm = k.rhythm AND v.region = p.region
-    WHERE p.came <= getvariable('day') + 1 AND chance('today', p.no) < 0.45
-    AND fixed('month' || (month_no(getvariable('day')) - month_no(p.came)), p.no)
-        < staying(p.core, month_no(getvariable('day')) - month_no(p.came))
+    SELECT d.day, p.no AS person, p.kind, p.app, p.key, p.region, p.home, p.core, k.rhythm,
+        p.zeal * (k.share_first + (k.share_last - k.share_first) * d.sofar) / (k.share_first + k.share_last)
+            * w.factor * v.over AS weight
+    FROM today AS d CROSS JOIN person AS p JOIN kind AS k ON k.no = p.kind
+    JOIN week AS w ON w.rhythm = k.rhythm AND w.weekday = d.weekday
+    JOIN over AS v ON v.day = d.day AND v.rhythm = k.rhythm AND v.region = p.region
+    WHERE p.came <= d.day + 1 AND chance('today', d.day * 10000000 + p.no) < 0.45
+    AND chance('month', p.no * 1000 + month_no(d.day) - p.month) < staying(p.core, month_no(d.day) - p.month)
 )
-SELECT *, sum(weight) OVER (ORDER BY person) / sum(weight) OVER () AS upto FROM active WHERE weight > 0;
+SELECT *, sum(weight) OVER (PARTITION BY day ORDER BY person) / sum(weight) OVER (PARTITION BY day) AS upto
+FROM active WHERE weight > 0;
 
 -- Which models are asked for.
 CREATE OR REPLACE TEMP TABLE offer AS
 WITH wanted AS (
-    SELECT f.kind, p.no AS product,
-        p.share * f.fit * vogue(p.launched, p.half_life, getvariable('day')) * exp(0.12 * normal('model', p.no)) AS weight
-    FROM product AS p JOIN fit AS f ON f.product = p.no
+    SELECT d.day, f.kind, p.no AS product,
+        p.share * f.fit * vogue(p.launched, p.half_life, d.day) * exp(0.12 * normal('model', d.day * 100000 + p.no))
+            AS weight
+    FROM today AS d CROSS JOIN product AS p JOIN fit AS f ON f.product = p.no
 )
-SELECT kind, product,
-    sum(weight) OVER (PARTITION BY kind ORDER BY product) / sum(weight) OVER (PARTITION BY kind) AS upto
+SELECT day, kind, product,
+    sum(weight) OVER (PARTITION BY day, kind ORDER BY product) / sum(weight) OVER (PARTITION BY day, kind) AS upto
 FROM wanted WHERE weight > 0;
 
 -- What goes wrong at whom in each quarter of an hour; `strain` multiplies waits.
 CREATE OR REPLACE TEMP TABLE state AS
 WITH hit AS (
-    SELECT supplier, trouble, fault, (begins - getvariable('day')) * 96 AS begins,
-        (ends - getvariable('day')) * 96 AS ends
-    FROM incident WHERE ends > getvariable('day') AND begins < getvariable('day') + 1
+    SELECT day, supplier, trouble, fault, (begins - day) * 96 AS begins, (ends - day) * 96 AS ends
+    FROM today JOIN incident ON ends > day AND begins < day + 1
 )
-SELECT s.no AS supplier, q.quarter, coalesce(bool_or(h.trouble = 'down'), false) AS is_down,
+SELECT d.day, s.no AS supplier, q.quarter, coalesce(bool_or(h.trouble = 'down'), false) AS is_down,
     coalesce(bool_or(h.trouble = 'limited'), false) AS is_limited, max(h.fault) FILTER (h.trouble = 'down') AS fault,
     CASE WHEN (q.quarter // 4 - s.peak_from + 24) % 24 < (s.peak_to - s.peak_from + 24) % 24 THEN s.peak_factor
         ELSE 1.0
     END * CASE WHEN bool_or(h.trouble = 'slow') THEN 3.2 ELSE 1.0 END AS strain
-FROM supplier AS s CROSS JOIN range(96) AS q(quarter)
-LEFT JOIN hit AS h ON h.supplier = s.no AND h.begins <= q.quarter AND h.ends > q.quarter
-GROUP BY s.no, q.quarter, s.peak_from, s.peak_to, s.peak_factor;
+FROM today AS d CROSS JOIN supplier AS s CROSS JOIN range(96) AS q(quarter)
+LEFT JOIN hit AS h ON h.day = d.day AND h.supplier = s.no AND h.begins <= q.quarter AND h.ends > q.quarter
+GROUP BY d.day, s.no, q.quarter, s.peak_from, s.peak_to, s.peak_factor;
 
 -- A sitting is one person with one model: a session of some turns.
 CREATE OR REPLACE TEMP TABLE sitting AS
 WITH met AS (
-    SELECT s, a.* EXCLUDE (upto)
-    FROM (SELECT s, chance('person', s) AS at_ FROM range(getvariable('sittings')) AS r(s)) AS d
-    ASOF JOIN awake AS a ON d.at_ < a.upto
+    SELECT d.* EXCLUDE (at_), a.* EXCLUDE (upto, day)
+    FROM (
+        SELECT day, sofar, start_ns, cap_ms, records, s, chance('person', s) AS at_
+        FROM (SELECT *, day * 10000000 + unnest(range(sittings)) AS s FROM today)
+    ) AS d
+    ASOF JOIN awake AS a ON d.day = a.day AND d.at_ < a.upto
 ),
 chosen AS (
     SELECT m.*,
         CASE WHEN chance('loyal', s) < CASE WHEN m.core THEN 0.92 ELSE 0.5 END THEN m.home ELSE o.product END AS product
     FROM (SELECT *, chance('product', s) AS at_ FROM met) AS m
-    ASOF JOIN offer AS o ON m.kind = o.kind AND m.at_ < o.upto
+    ASOF JOIN offer AS o ON m.day = o.day AND m.kind = o.kind AND m.at_ < o.upto
 ),
 timed AS (
     SELECT c.*, k.* EXCLUDE (no, name, rhythm),
         least(1 + floor(-ln(1 - chance('turns', s)) * greatest(k.turns - 1, 0.01))::BIGINT, 60) AS turn_count,
         chance('clock', s) * v.over AS at_, greatest(200, k.gap_s * 1000 * exp(0.6 * normal('gap', s)))::BIGINT AS gap_ms
     FROM chosen AS c JOIN kind AS k ON k.no = c.kind
-    JOIN over AS v ON v.rhythm = c.rhythm AND v.region = c.region
+    JOIN over AS v ON v.day = c.day AND v.rhythm = c.rhythm AND v.region = c.region
 ),
 placed AS (
-    SELECT t.*, sum(turn_count) OVER (ORDER BY s) - turn_count AS before,
+    SELECT t.*, sum(turn_count) OVER (PARTITION BY day ORDER BY s) - turn_count AS before,
         -- The last turn of a sitting lies in the same day.
         greatest(0, least(((c.quarter + (t.at_ - c.upto + c.share) / c.share) * 900000)::BIGINT,
-            getvariable('cap_ms') - 1 - turn_count * gap_ms)) AS begins_ms
+            cap_ms - 1 - turn_count * gap_ms)) AS begins_ms
     FROM timed AS t ASOF JOIN clock AS c ON t.rhythm = c.rhythm AND t.region = c.region AND t.at_ < c.upto
 )
 SELECT p.*, v.word AS dialect, g.word AS tag,
-    p.prompt * pow(1.0 + p.growth, getvariable('day') / 30.4) * exp(p.prompt_spread * normal('prompt', s)) AS base,
+    p.prompt * pow(1.0 + p.growth, day / 30.4) * exp(p.prompt_spread * normal('prompt', s)) AS base,
     p.grows * exp(0.5 * normal('grows', s)) AS step, chance('streams', s) < p.streamed AS is_streamed,
     chance('structured', s) < p.structured AS is_structured
 FROM placed AS p
-JOIN voice AS v ON v.of = p.kind AND v.slot = (lasting('voice', p.app) & 255)
+JOIN voice AS v ON v.of = p.kind AND v.slot = (mixed('voice', p.app) & 255)
 JOIN tag AS g ON g.of = p.kind AND g.slot = (mixed('tag', s) & 255)
-WHERE before < getvariable('records');
+WHERE before < records;
 
 -- One row a request: who is asked first, second and third, and what becomes of each.
 CREATE OR REPLACE TEMP TABLE turn AS
 WITH asked AS (
-    SELECT s.s * 64 + t.turn AS x, t.turn, s.* EXCLUDE (turns),
-        least(getvariable('cap_ms') - 1, s.begins_ms + t.turn * s.gap_ms
-            + (chance('jitter', s.s * 64 + t.turn) * s.gap_ms * 0.7)::BIGINT) AS at_ms
-    FROM sitting AS s, unnest(range(s.turn_count)) AS t(turn) WHERE s.before + t.turn < getvariable('records')
+    SELECT *, s * 64 + turn AS x,
+        least(cap_ms - 1, begins_ms + turn * gap_ms
+            + (chance('jitter', s * 64 + turn) * gap_ms * 0.7)::BIGINT) AS at_ms
+    FROM (SELECT * EXCLUDE (turns), unnest(range(turn_count)) AS turn FROM sitting)
+    WHERE before + turn < records
 ),
 -- Some requests never reach a provider: refused for what they are or whose they are, or answered from the cache.
 fated AS (
@@ -111,22 +116,22 @@ picked AS (
     JOIN pick AS k ON k.product = f.product
         AND k.slot = (CASE WHEN chance('stays', x) < 0.85 THEN mixed('place', s) ELSE mixed('elsewhere', x) END & 255)
     JOIN offering AS e ON e.product = k.product AND e.place = k.place
-    JOIN state AS n ON n.supplier = e.supplier AND n.quarter = f.quarter
+    JOIN state AS n ON n.day = f.day AND n.supplier = e.supplier AND n.quarter = f.quarter
 ),
 first_ AS (
     SELECT p.*, e.no AS offering0, e.supplier AS supplier0, fault_of(x * 4, n, e.failing) AS fault0
     FROM picked AS p JOIN offering AS e ON e.product = p.product AND e.place = p.place
-    JOIN state AS n ON n.supplier = e.supplier AND n.quarter = p.quarter
+    JOIN state AS n ON n.day = p.day AND n.supplier = e.supplier AND n.quarter = p.quarter
 ),
 second_ AS (
     SELECT p.*, e.no AS offering1, e.supplier AS supplier1, fault_of(x * 4 + 1, n, e.failing) AS fault1
     FROM first_ AS p JOIN offering AS e ON e.product = p.product AND e.place = (p.place + 1) % p.places
-    JOIN state AS n ON n.supplier = e.supplier AND n.quarter = p.quarter
+    JOIN state AS n ON n.day = p.day AND n.supplier = e.supplier AND n.quarter = p.quarter
 ),
 third_ AS (
     SELECT p.*, e.no AS offering2, e.supplier AS supplier2, fault_of(x * 4 + 2, n, e.failing) AS fault2
     FROM second_ AS p JOIN offering AS e ON e.product = p.product AND e.place = (p.place + 2) % p.places
-    JOIN state AS n ON n.supplier = e.supplier AND n.quarter = p.quarter
+    JOIN state AS n ON n.day = p.day AND n.supplier = e.supplier AND n.quarter = p.quarter
 )
 SELECT *,
     CASE WHEN refused IS NOT NULL OR is_replayed THEN NULL WHEN fault0 IS NULL THEN 0
@@ -156,13 +161,13 @@ WITH served AS (
     LEFT JOIN fault AS f0 ON f0.kind = t.fault0 AND t.tried > 0
     LEFT JOIN fault AS f1 ON f1.kind = t.fault1 AND t.tried > 1
     LEFT JOIN fault AS f2 ON f2.kind = t.fault2 AND t.tried > 2
-    LEFT JOIN state AS n ON n.supplier = e.supplier AND n.quarter = t.quarter
+    LEFT JOIN state AS n ON n.day = t.day AND n.supplier = e.supplier AND n.quarter = t.quarter
 ),
 priced AS (
     SELECT s.*, r.* EXCLUDE (offering, inside, long),
         s.offering IS NOT NULL AND ending BETWEEN 0.012 AND 0.0135 AS is_cut,
         s.offering IS NOT NULL AND ending < 0.012 AND is_streamed AS is_cancelled,
-        s.offering IS NOT NULL AND chance('calls', x) < drift(tools_first, tools_last) AS calls
+        s.offering IS NOT NULL AND chance('calls', x) < tools_first + (tools_last - tools_first) * sofar AS calls
     FROM served AS s
     LEFT JOIN rate AS r ON r.offering = s.offering AND r.long = (s.prompt_ > s.long_from)
         AND r.inside = CASE WHEN window_from < window_to THEN minute >= window_from AND minute < window_to
@@ -212,7 +217,7 @@ FROM written;
 -- The rows as records have them, their tries in them.
 CREATE OR REPLACE TEMP TABLE drawn AS
 WITH ended AS (
-    SELECT f.*, getvariable('start_ns')::BIGINT + at_ms * 1000000 + mixed('ns', x) % 1000000 AS created_ns,
+    SELECT f.*, start_ns + at_ms * 1000000 + mixed('ns', x) % 1000000 AS created_ns,
         CASE WHEN refused IS NOT NULL THEN refused WHEN is_replayed THEN NULL
             WHEN offering IS NULL THEN CASE tried WHEN 1 THEN fault0 WHEN 2 THEN fault1 ELSE fault2 END
             WHEN is_cut THEN 'provider_cut' WHEN is_cancelled THEN 'cancelled'
@@ -223,7 +228,7 @@ WITH ended AS (
         calls AND NOT is_cancelled AND NOT is_cut AS is_calling
     FROM fact AS f
 )
-SELECT
+SELECT day,
     'gen-' || created_ns // 1000000000 || '-' || lpad(lower(to_hex(mixed('id', x))), 16, '0')
         || lpad(lower(to_hex(mixed('tail', x) & 65535)), 4, '0') AS id,
     created_ns, account_id, key_hash,
@@ -268,7 +273,7 @@ SELECT
     round(2.0 + 3 * chance('work', x) + waited_ms + coalesce(e.ttft_ms + generation_ms, 0), 1) AS duration_ms,
     [] AS losses, true AS simulated, 0 AS search_units,
     CASE WHEN turn_count > 1 THEN 'sim-session-' || lpad(lower(to_hex(mixed('session', e.s))), 16, '0') END AS session_id,
-    CASE WHEN lasting('named', app) % 10 < 7 THEN 'sim-user-' || person END AS user,
+    CASE WHEN mixed('named', app) % 10 < 7 THEN 'sim-user-' || person END AS user,
     a.url AS app_url, a.title AS app_title, a.user_agent, CASE WHEN tried > 0 THEN 'market' END AS strategy, [] AS weighed,
     coalesce(served_at = 0 AND cached_tokens > 0, false) AS is_warm,
     CASE WHEN NOT is_calling THEN NULL WHEN chance('valid', x) < valid THEN 'valid'

@@ -1,22 +1,15 @@
 -- Numbers told by what they are for and a row's number. Hashed twice: hashes of several values are XORed in the end, so
 -- those of one row would go together.
-CREATE OR REPLACE TEMP MACRO mixed(purpose, x) AS hash(hash(getvariable('salt'), purpose, x));
-
--- The same on all days.
-CREATE OR REPLACE TEMP MACRO lasting(purpose, x) AS hash(hash(getvariable('seed'), purpose, x));
+CREATE OR REPLACE TEMP MACRO mixed(purpose, x) AS hash(hash(getvariable('seed'), purpose, x));
 
 -- Of [0, 1).
 CREATE OR REPLACE TEMP MACRO chance(purpose, x) AS (mixed(purpose, x) >> 11)::DOUBLE / 9007199254740992.0;
-
-CREATE OR REPLACE TEMP MACRO fixed(purpose, x) AS (lasting(purpose, x) >> 11)::DOUBLE / 9007199254740992.0;
 
 -- Normal, mean 0 and deviation 1 (Box and Muller).
 CREATE OR REPLACE TEMP MACRO bell(h) AS
     sqrt(-2 * ln(((h >> 32)::DOUBLE + 1) / 4294967297.0)) * cos(2 * pi() * ((h & 4294967295)::DOUBLE / 4294967296.0));
 
 CREATE OR REPLACE TEMP MACRO normal(purpose, x) AS bell(mixed(purpose, x));
-
-CREATE OR REPLACE TEMP MACRO drift(first_, last_) AS first_ + (last_ - first_) * getvariable('sofar');
 
 -- The number of the calendar month of a day.
 CREATE OR REPLACE TEMP MACRO month_no(d) AS

@@ -8,15 +8,15 @@ WITH app_upto AS (
     FROM app AS a JOIN kind AS k ON k.no = a.kind
 ),
 drawn AS (
-    SELECT no, fixed('app', no) AS app_at, fixed('region', no) AS region_at, fixed('model', no) AS model_at,
+    SELECT no, chance('whose app', no) AS app_at, chance('region', no) AS region_at, chance('whose model', no) AS model_at,
         -- A third is there from the start, the others come at a growing rate.
-        CASE WHEN fixed('there', no) < 0.33 THEN -120 * fixed('when', no)
-            ELSE getvariable('days') * pow(fixed('when', no), 0.8)
+        CASE WHEN chance('there', no) < 0.33 THEN -120 * chance('when', no)
+            ELSE getvariable('days') * pow(chance('when', no), 0.8)
         END AS came,
-        least(pow(1 - fixed('zeal', no), -0.6), 300) AS zeal
+        least(pow(1 - chance('zeal', no), -0.6), 300) AS zeal
     FROM range(getvariable('people')) AS r(no)
 )
-SELECT d.no, d.came, floor(d.came / 7)::INTEGER AS came_week, d.zeal, d.model_at, app, kind, key, r.region
+SELECT d.no, d.came, month_no(d.came) AS month, floor(d.came / 7)::INTEGER AS came_week, d.zeal, d.model_at, app, kind, key, r.region
 FROM (FROM drawn AS d ASOF JOIN app_upto AS a ON d.app_at < a.upto) AS d ASOF JOIN region AS r ON d.region_at < r.upto;
 
 CREATE OR REPLACE TEMP TABLE person AS
