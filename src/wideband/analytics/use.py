@@ -34,8 +34,6 @@ class Use(msgspec.Struct, frozen=True):
     tools_valid: int = 0
     structured_judged: int = 0
     structured_valid: int = 0
-    timed_tokens: int = 0
-    timed_ms: float = 0.0
 
     @property
     def success(self) -> float | None:
@@ -98,10 +96,7 @@ class Speeds(msgspec.Struct, frozen=True):
 
 # What queries over `usage` have in common: its first two parameters are a span's start and end, in unix seconds.
 _SPAN = '"at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)'
-_SUMS = ", ".join(
-    f"coalesce(sum({field.name}), 0)::{'BIGINT' if field.type is int else 'DOUBLE'}"
-    for field in msgspec.structs.fields(Use)
-)
+_SUMS = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in Use.__struct_fields__)
 # All three distributions at once: a row is the keys, which one, its bucket and the count.
 SPEEDS = Query(
     "speeds",

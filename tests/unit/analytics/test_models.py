@@ -1,0 +1,165 @@
+"""What was used of models, compared with sums that plain Python makes of the same records."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import pytest
+from tests.unit.analytics.filled import NOW_S, Filled
+
+from wideband.analytics.models import Cell, apps, history, tasks, tokens_over_time, use_by_model
+from wideband.analytics.periods import HOUR_S, Period, period_of, spanning
+from wideband.analytics.use import Use, grouped_speeds, grouped_uses, total_use
+from wideband.metering.record import Generation
+
+MODEL = "moonshotai/kimi-k2"
+NAMES = ("1h", "24h", "7d", "30d", "1y")
+
+
+def period(name: str) -> Period:
+    return period_of({"period": name}, NOW_S)
+
+
+def within(filled: Filled, span: Period, fits: Callable[[Generation], bool] = lambda _: True) -> list[Generation]:
+    return [one for one in filled.records if span.start_s <= one.created_ns / 1e9 < span.end_s and fits(one)]
+
+
+def of_model(one: Generation) -> bool:
+    return one.model == MODEL
+
+
+def answered(one: Generation) -> bool:
+    return one.fault is None and one.status < 400 and not one.cancelled
+
+
+def tokens_per_s(one: Generation) -> float | None:
+    if one.completion_tokens < 8 or one.generation_ms is None or one.is_replayed:
+        return None
+    return one.completion_tokens * 1000 / ((one.ttft_ms or 0) + one.generation_ms)
+
+
+def added_up(found: Iterable[Generation]) -> Use:
+    """Add records up without any SQL."""
+    rows = list(found)
+    return Use(
+        requests=len(rows),
+        ok=sum(answered(one) for one in rows),
+        failed=sum(not answered(one) and not one.cancelled for one in rows),
+        cancelled=sum(one.cancelled for one in rows),
+        saved=sum(answered(one) and any(each.fault for each in one.tries) for one in rows),
+        tokens=sum(one.prompt_tokens + one.completion_tokens for one in rows),
+        prompt_tokens=sum(one.prompt_tokens for one in rows),
+        completion_tokens=sum(one.completion_tokens for one in rows),
+        reasoning_tokens=sum(one.reasoning_tokens for one in rows),
+        cached_tokens=sum(one.cached_tokens for one in rows),
+        cost_nano=sum(one.cost_nano for one in rows),
+        prompt_cost_nano=sum(one.prompt_cost_nano for one in rows),
+        completion_cost_nano=sum(one.completion_cost_nano for one in rows),
+        tool_requests=sum(one.tool_calls > 0 for one in rows),
+        tools_judged=sum(one.tool_verdict is not None for one in rows),
+        tools_valid=sum(one.tool_verdict == "valid" for one in rows),
+        structured_judged=sum(one.structured_verdict is not None for one in rows),
+        structured_valid=sum(one.structured_verdict == "valid" for one in rows),
+    )
+
+
+def counted(values: Iterable[float | None]) -> dict[int, int]:
+    return dict(Counter(math.floor(math.log2(value) * 8) for value in values if value))
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_model_has_the_sums_of_its_records(filled: Filled, name: str) -> None:
+    span = period(name)
+    found = await use_by_model(filled.reader, span)
+    rows = within(filled, span)
+    assert {model: use for model, (use, _) in found.items()} == {
+        model: added_up(one for one in rows if one.model == model) for model in {one.model for one in rows}
+    }
+
+
+async def test_distributions_count_what_was_measured(filled: Filled) -> None:
+    span = period("30d")
+    _, speeds = (await use_by_model(filled.reader, span))[MODEL]
+    rows = within(filled, span, of_model)
+    assert speeds.ttft == counted(one.ttft_ms for one in rows)
+    assert speeds.latency == counted(one.duration_ms for one in rows)
+    assert speeds.speed == counted(tokens_per_s(one) for one in rows)
+    median = sorted(one.ttft_ms for one in rows if one.ttft_ms)[math.ceil(sum(speeds.ttft.values()) / 2) - 1]
+    assert speeds.ttft_p50 == pytest.approx(median, rel=0.05)
+
+
+async def test_bars_hold_all_tokens_each_in_its_own(filled: Filled) -> None:
+    span = period("7d")
+    bars = (await tokens_over_time(filled.reader, span))[MODEL]
+    rows = within(filled, span, of_model)
+    assert len(bars) == len(span.starts)
+    assert bars == tuple(
+        sum(one.prompt_tokens + one.completion_tokens for one in rows if at_s <= one.created_ns / 1e9 < at_s + HOUR_S)
+        for at_s in span.starts
+    )
+
+
+@pytest.mark.parametrize("name", ["24h", "30d"])
+async def test_a_models_history_is_by_endpoint_and_bar(filled: Filled, name: str) -> None:
+    span = period(name)
+    found = await history(filled.reader, span, MODEL)
+    rows = within(filled, span, of_model)
+    cells: dict[Cell, list[Generation]] = {}
+    for one in rows:
+        bar_s = max(at_s for at_s in span.starts if at_s <= one.created_ns / 1e9)
+        cells.setdefault(Cell(one.provider or "", one.endpoint_id or "", bar_s), []).append(one)
+    assert found.uses == {cell: added_up(group) for cell, group in cells.items()}
+    assert total_use(found.uses.values()) == added_up(rows)
+    answering = Counter(one.provider for one in rows if one.provider)
+    assert found.providers == sorted(answering, key=lambda slug: (-answering[slug], slug))
+
+
+async def test_cells_can_be_put_together_by_any_part(filled: Filled) -> None:
+    span = period("30d")
+    found = await history(filled.reader, span, MODEL)
+    rows = within(filled, span, of_model)
+    by_provider = grouped_uses(found.uses, lambda cell: cell.provider)
+    assert by_provider["groq"] == added_up(one for one in rows if one.provider == "groq")
+    speeds = grouped_speeds(found.speeds, lambda cell: cell.provider)
+    assert speeds["groq"].ttft == counted(one.ttft_ms for one in rows if one.provider == "groq")
+
+
+async def test_apps_and_kinds_of_work_stand_by_their_tokens(filled: Filled) -> None:
+    span = period("30d")
+    rows = within(filled, span, of_model)
+    by_task: Counter[str] = Counter()
+    for one in rows:
+        by_task[one.task_tag or ""] += one.prompt_tokens + one.completion_tokens
+    found = await tasks(filled.reader, span, MODEL)
+    assert [(part.name, part.tokens) for part in found] == sorted(by_task.items(), key=lambda row: (-row[1], row[0]))
+    used = {part.name: part for part in await apps(filled.reader, span, MODEL)}
+    night = [one for one in rows if one.app_title == "Night Shift"]
+    assert (used["Night Shift"].requests, used["Night Shift"].cost_nano) == (
+        len(night),
+        sum(one.cost_nano for one in night),
+    )
+    assert sum(part.requests for part in used.values()) == len(rows)
+
+
+async def test_a_span_of_minutes_counts_apps_from_its_hour_on(filled: Filled) -> None:
+    span = period("1h")
+    whole = spanning(span.start_s - span.start_s % HOUR_S, NOW_S, NOW_S)
+    found = await apps(filled.reader, span, MODEL)
+    assert sum(part.requests for part in found) == len(within(filled, whole, of_model)) > 0
+
+
+async def test_nobody_asked_for_a_model_that_is_not_there(filled: Filled) -> None:
+    found = await history(filled.reader, period("30d"), "acme/none")
+    assert (found.uses, found.speeds, found.providers) == ({}, {}, [])
+
+
+def test_shares_and_prices_follow_from_the_sums() -> None:
+    use = Use(
+        ok=9, failed=1, cancelled=5, prompt_tokens=2_000, cached_tokens=500, prompt_cost_nano=3_000, tools_judged=4,
+        tools_valid=3, completion_tokens=10, completion_cost_nano=40, structured_judged=5, structured_valid=5,
+    )  # fmt: skip
+    assert use.success == 0.9
+    assert use.prompt_price == 1_500_000
+    assert use.completion_price == 4_000_000
+    assert (use.cache_rate, use.tool_errors, use.structured_errors) == (0.25, 0.25, 0.0)
+    assert (Use().success, Use().prompt_price, Use().cache_rate, Use().tool_errors) == (None, None, None, None)
