@@ -144,7 +144,7 @@ def _tries(chance: random.Random, model: str, providers: tuple[str, ...], create
                 endpoint_id=f"{provider}:{model}",
                 provider=provider,
                 provider_name=provider.title(),
-                model=model.partition("/")[2],
+                model=model,
                 status=200 if fault is None else 429 if fault == "provider_rate_limited" else 502,
                 fault=fault,
                 message=None if fault is None else "The provider said no.",
