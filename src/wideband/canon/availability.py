@@ -1,5 +1,8 @@
 """Why nobody could answer: the codes of `error.availability`, what each means and what to do about it."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import msgspec
 
 
@@ -44,3 +47,9 @@ AVAILABILITY: dict[str, Availability] = {
         "nobody serves the model for free", "ask for one of `fallback_models`, which cost money"
     ),
 }
+
+
+def told(code: str, models: Iterable[str], **more: Any) -> dict[str, Any]:
+    """Return `error.availability` of a code: whether to try again, which models were asked for, each once, and more."""
+    retryable = AVAILABILITY[code].retryable
+    return {"code": code, "retryable": retryable, "requested_models": list(dict.fromkeys(models)), **more}

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from wideband.canon.availability import told
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.catalog.rows import Endpoint, Rates
 from wideband.clock import now_ns
@@ -197,5 +198,5 @@ def _stage(strategy: str, tag: str | None, choices: list[Choice]) -> dict[str, A
 
 def _no_match(router: str, strategy: str) -> Fault:
     message = NO_MATCH if strategy == "auto" else "No model can take your request for free"
-    availability = {"code": "constraint_filtered", "retryable": False, "requested_models": [router]}
-    return Fault(kind=FaultKind.NO_ENDPOINTS, message=message, param="model", details={"availability": availability})
+    details = {"availability": told("constraint_filtered", [router])}
+    return Fault(kind=FaultKind.NO_ENDPOINTS, message=message, param="model", details=details)

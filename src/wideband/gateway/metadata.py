@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from wideband.canon.availability import told
 from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Loss, Task
 from wideband.catalog.money import usd_from_nano
@@ -51,14 +52,7 @@ def _no_such_model(message: str, name: str, near: list[str]) -> Fault:
         kind=FaultKind.MODEL_NOT_FOUND,
         message=message,
         param="model",
-        details={
-            "availability": {
-                "code": "model_not_found",
-                "retryable": False,
-                "requested_models": [name],
-                "fallback_models": near,
-            }
-        },
+        details={"availability": told("model_not_found", [name], fallback_models=near)},
     )
 
 
@@ -69,18 +63,12 @@ _PATHS: dict[Task, str] = {"generate": "/chat/completions", "embed": "/embedding
 def wrong_task(model: Model) -> Fault:
     """Say that a model does something else, and where to ask it."""
     path = f"/api/v1{_PATHS[model.task]}"
+    constraint = {"field": "model", "detail": path}
     return Fault(
         kind=FaultKind.INVALID_REQUEST,
         message=f"`{model.id}` cannot be asked here: POST to {path}.",
         param="model",
-        details={
-            "availability": {
-                "code": "wrong_endpoint",
-                "retryable": False,
-                "requested_models": [model.id],
-                "constraint": {"field": "model", "detail": path},
-            }
-        },
+        details={"availability": told("wrong_endpoint", [model.id], constraint=constraint)},
     )
 
 

@@ -1,9 +1,11 @@
 """Whom to ask next, and what to tell the caller when nobody is left."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
+from wideband.canon.availability import told
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Endpoint
 from wideband.routing.plans import Plan
@@ -80,7 +82,7 @@ def _last_word(refused: list[tuple[Endpoint, Fault]]) -> Fault:
     )
 
 
-def _availability(refused: list[tuple[Endpoint, Fault]], wait_s: float | None) -> dict[str, object] | None:
+def _availability(refused: list[tuple[Endpoint, Fault]], wait_s: float | None) -> dict[str, Any] | None:
     """Say in `error.availability` words what all tries had in common; None when that is nothing."""
     kinds = {fault.kind for _, fault in refused}
     if kinds == {FaultKind.PROVIDER_RATE_LIMITED}:
@@ -91,12 +93,6 @@ def _availability(refused: list[tuple[Endpoint, Fault]], wait_s: float | None) -
         code = "temporarily_unavailable"
     else:
         return None
-    found: dict[str, object] = {
-        "code": code,
-        "retryable": code != "model_unavailable_upstream",
-        "requested_models": list(dict.fromkeys(endpoint.model for endpoint, _ in refused)),
-        "affected_providers": list(dict.fromkeys(endpoint.provider.slug for endpoint, _ in refused)),
-    }
-    if wait_s is not None:
-        found["retry_after"] = wait_s
-    return found
+    affected = list(dict.fromkeys(endpoint.provider.slug for endpoint, _ in refused))
+    wait = {} if wait_s is None else {"retry_after": wait_s}
+    return told(code, (endpoint.model for endpoint, _ in refused), affected_providers=affected, **wait)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from wideband.canon.availability import told
 from wideband.canon.faults import Fault, FaultKind
 from wideband.catalog.rows import Catalogue, Endpoint, Rates
 from wideband.routing.filters import FILTERS, RatesOf
@@ -154,27 +155,25 @@ def _joined(falls_back: bool, weighings: Sequence[Weighing]) -> list[Endpoint]:
 
 def _nothing_left(wish: Wish, pools: Pools, funnel: list[FunnelStep]) -> Fault:
     models = ", ".join(dict.fromkeys(wish.models))
-    availability: dict[str, Any] = {
-        "code": "no_endpoints",
-        "retryable": False,
-        "requested_models": list(dict.fromkeys(wish.models)),
-    }
     details: dict[str, Any] = {
         "routing_funnel": [step.shown for step in funnel],
         "failed_routing_step": funnel[-1].step,
-        "availability": availability,
+        "availability": told("no_endpoints", wish.models),
     }
     if not funnel[0].endpoint_count:
         message = f"No endpoints found for {models}: nobody in the catalogue serves them."
         return Fault(kind=FaultKind.NO_ENDPOINTS, message=message, details=details)
     at = len(funnel) - 2
     row = FILTERS[at]
-    availability["code"] = row.code
     endpoints = [endpoint for _, pool in pools for endpoint in pool.stages[at]]
     why = row.message(next(own for own, pool in pools if pool.stages[at]), endpoints)
-    if row.offers_plain:
-        availability["fallback_models"] = list(dict.fromkeys(endpoint.model for endpoint in endpoints))
-    availability["excluded_by"] = [row.excluded_by]
-    availability["affected_providers"] = sorted({endpoint.provider.slug for endpoint in endpoints})
-    availability["constraint"] = {"field": row.param or row.excluded_by, "detail": why}
+    plain = list(dict.fromkeys(endpoint.model for endpoint in endpoints)) if row.offers_plain else None
+    details["availability"] = told(
+        row.code,
+        wish.models,
+        **({} if plain is None else {"fallback_models": plain}),
+        excluded_by=[row.excluded_by],
+        affected_providers=sorted({endpoint.provider.slug for endpoint in endpoints}),
+        constraint={"field": row.param or row.excluded_by, "detail": why},
+    )
     return Fault(kind=row.kind, message=f"No endpoints found for {models}: {why}.", param=row.param, details=details)
