@@ -88,7 +88,7 @@ def framed(frame: Frame, marks: Markup, texts: Iterable[str]) -> Markup:
     width = len(axis.starts) * SLOT
     return Markup(
         '<div class="plot">{values}'
-        '<svg class="area" data-chart role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
+        '<svg class="area" data-chart="" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
         'preserveAspectRatio="none" width="100%" height="{height}" data-starts="{starts}" data-end="{end}" '
         'data-x0="0" data-x1="{width}"{focus}>{grid}{marks}{hits}</svg>{below}</div>'
     ).format(

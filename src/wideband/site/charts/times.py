@@ -1,5 +1,6 @@
 """Time axes: what a bar is called, which are labelled, and whether the last one still runs. All UTC."""
 
+from calendar import monthrange
 from datetime import UTC, datetime
 
 import msgspec
@@ -7,13 +8,7 @@ import msgspec
 from wideband.analytics.periods import DAY_S, HOUR_S, MINUTE_S, Width
 from wideband.site.charts.figure import Axis
 
-_LENGTHS: dict[Width, int] = {
-    "minute": MINUTE_S,
-    "hour": HOUR_S,
-    "day": DAY_S,
-    "week": 7 * DAY_S,
-    "month": 28 * DAY_S,
-}
+_LENGTHS: dict[Width, int] = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S, "week": 7 * DAY_S}
 # Gridlines stand at whole multiples of these (in seconds, then in days from a Monday, then in months).
 _SECONDS = tuple(60 * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720))
 _DAYS = (1, 2, 7, 14)
@@ -36,7 +31,11 @@ def at(start_s: int) -> datetime:
 
 def running(axis: Axis) -> bool:
     """Say whether the last bar's time is not over."""
-    return bool(axis.starts) and axis.end_s - axis.starts[-1] < _LENGTHS[axis.width]
+    if not axis.starts:
+        return False
+    start = at(axis.starts[-1])
+    month = monthrange(start.year, start.month)[1] * DAY_S
+    return axis.end_s - axis.starts[-1] < _LENGTHS.get(axis.width, month)
 
 
 def name(start_s: int, width: Width) -> str:
