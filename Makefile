@@ -3,7 +3,7 @@ ROOT := $(shell cd "$$(dirname "$(strip $(MAKEFILE_LIST))")" && pwd)
 BIN := $(ROOT)/.venv/bin
 SCRIPTS := $(ROOT)/scripts
 
-.PHONY: help install dev run test test-clients bench lock docs clean
+.PHONY: help install dev run test test-clients test-site bench lock docs clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' "$(ROOT)/Makefile" | while IFS='|' read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
@@ -23,13 +23,16 @@ test: dev  ## Check format, lint, types, layering and spelling, then run the tes
 test-clients: dev  ## Run coding agents and libraries through a real exchange; WIDEBAND_CLIENTS="codex aider" chooses
 	@cd "$(ROOT)" && "$(BIN)/python" scripts/clients.py && exec "$(BIN)/pytest" tests/clients $(ARGS)
 
+test-site: dev  ## Look at every page of the site in a real browser; ARGS="-k home"
+	@cd "$(ROOT)" && exec "$(BIN)/python" -m scripts.browser $(ARGS)
+
 bench: dev  ## Measure this machine's gateway against its targets; ARGS="--quick", ARGS="--peer nginx"
 	@cd "$(ROOT)" && exec "$(BIN)/python" -m bench $(ARGS)
 
 docs: dev  ## Write the generated pages under docs/reference anew
 	@cd "$(ROOT)" && "$(BIN)/python" scripts/reference.py
 
-lock: dev  ## Write both lock files anew from pyproject.toml
+lock: dev  ## Write the lock files anew from pyproject.toml
 	@"$(SCRIPTS)/lock"
 
 clean:  ## Remove .venv, caches and build output; leaves your data alone

@@ -125,7 +125,7 @@ def test_every_decision_is_listed() -> None:
     assert [path.name for path in folder.glob("0*.md") if f"({path.name})" not in listed] == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-site.lock"])
 def test_lock_files_name_no_host_and_hash_everything(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text

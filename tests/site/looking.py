@@ -1,0 +1,45 @@
+"""A page in a browser that writes down everything that goes wrong on it."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+
+
+class Look:
+    """One visit with its own cookies. `troubles` is what the browser complained about."""
+
+    def __init__(self, browser: Browser, url: str, width: int = 1440, **context: Any) -> None:
+        self.troubles: list[str] = []
+        self._context = browser.new_context(viewport={"width": width, "height": 900}, base_url=url, **context)
+        self.page: Page = self._context.new_page()
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        self.page.on("requestfailed", self._failed)
+        self.page.on("response", self._answered)
+
+    def go(self, address: str) -> Page:
+        """Open an address and wait until its scripts have run."""
+        self.page.goto(address, wait_until="load")
+        return self.page
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"{message.type}: {message.text}")
+
+    def _failed(self, request: Request) -> None:
+        # A stream of events is cut when its page is left.
+        if not request.url.endswith("/live"):
+            self.troubles.append(f"failed: {request.method} {request.url}: {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.troubles.append(f"{response.status}: {response.url}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.close()
