@@ -130,7 +130,7 @@ CUBES: tuple[Cube, ...] = (
             "stalls": "sum(stalls)",
             "timed": "count(tokens_per_s)",
             "timed_tokens": "sum(completion_tokens) FILTER (tokens_per_s IS NOT NULL)",
-            "timed_ms": "sum(coalesce(ttft_ms, 0) + generation_ms) FILTER (tokens_per_s IS NOT NULL)",
+            "timed_ms": "sum((coalesce(ttft_ms, 0) + generation_ms)::BIGINT) FILTER (tokens_per_s IS NOT NULL)",
         },
         histograms={
             "latency": _bucket("duration_ms"),

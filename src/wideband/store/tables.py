@@ -75,12 +75,19 @@ TRY_FIELDS = _columns(Try)
 TRY = {"generation_id": "VARCHAR", "number": "BIGINT"} | TRY_FIELDS | {"at": "TIMESTAMP"}
 GENERATION_ZEROS = _zeros(Generation)
 TRY_ZEROS = _zeros(Try)
+# A row of `"try"` as one value.
+PACK = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in TRY_FIELDS)
 DERIVED_TYPES = {name: kind for name, (kind, _) in DERIVED.items()}
 
 
 def filled(row: dict[str, Any], zeros: dict[str, Any]) -> dict[str, Any]:
     """Return a row's values; those that are empty come from `zeros` or, where they are not in it, have a default."""
     return zeros | {name: value for name, value in row.items() if value is not None}
+
+
+def text(value: str) -> str:
+    """Write a text."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def derived() -> str:
@@ -112,30 +119,43 @@ _UPDATE_TRY = """
 """
 
 
-def prepare(db: "DuckDBPyConnection") -> None:
-    """Make the tables and the columns that records have gained since, and fill those that are derived."""
+def prepare(db: "DuckDBPyConnection") -> bool:
+    """Make the tables and the columns that records have gained since; return whether there were no tables yet."""
+    is_new = not db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'generation'").fetchall()
     for table, columns in (("generation", GENERATION | DERIVED_TYPES), ('"try"', TRY)):
         shape = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
         db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({shape})")
         for name, kind in columns.items():
             db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quoted(name)} {kind}")
     if db.execute('SELECT 1 FROM generation WHERE "at" IS NULL LIMIT 1').fetchall():
-        fields = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in TRY_FIELDS)
         filling = ", ".join(f"{quoted(name)} = new.{quoted(name)}" for name in DERIVED)
         db.execute(
-            written(_UPDATE_GENERATION, filling=filling, derived=derived(), columns=listed(GENERATION), fields=fields)
+            written(_UPDATE_GENERATION, filling=filling, derived=derived(), columns=listed(GENERATION), fields=PACK)
         )
         db.execute(written(_UPDATE_TRY, at=TRY_AT))
+    return is_new
 
 
 _BATCH = """
     CREATE OR REPLACE TEMP TABLE batch AS SELECT *, {derived} FROM (
         SELECT * REPLACE ({whole}) FROM read_json(
-            '{path}', format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size},
+            {path}, format = 'newline_delimited', ignore_errors = true, maximum_object_size = {size},
             columns = {{{columns}}}
         )
     )
 """
+_FILE = """
+    CREATE OR REPLACE TEMP TABLE batch AS SELECT *, {derived} FROM (
+        SELECT {columns} FROM read_parquet({path}, hive_partitioning = false)
+    )
+"""
+BATCH_SPAN = "SELECT min(created_ns), max(created_ns) FROM batch"
+# Only the record's own time can hold its twin, and DuckDB skips whole blocks by time.
+DROP_TWINS = """
+    DELETE FROM batch WHERE id IN (SELECT id FROM generation WHERE created_ns >= ?)
+        OR rowid NOT IN (SELECT min(rowid) FROM batch GROUP BY id)
+"""
+_DROP_SEALED_TWINS = "DELETE FROM batch WHERE id IN (SELECT id FROM {files})"
 # Puts the table `batch` where it belongs.
 ADD_BATCH = (
     written(
@@ -163,7 +183,18 @@ def read_batch(spool: Path, largest_bytes: int) -> str:
         _BATCH,
         derived=derived(),
         whole=", ".join(f"coalesce({name}, {value}) AS {name}" for name, value in _defaults(Generation).items()),
-        path=str(spool).replace("'", "''"),
+        path=text(str(spool)),
         size=str(max(_MIN_OBJECT_BYTES, 2 * largest_bytes)),
         columns=", ".join(f"{quoted(name)}: '{kind}'" for name, kind in RECORD.items()),
     )
+
+
+def read_file(path: Path) -> str:
+    """Write the statement that reads a Parquet file of records into the table `batch`."""
+    columns = ", ".join(f"{quoted(name)}::{kind} AS {quoted(name)}" for name, kind in RECORD.items())
+    return written(_FILE, derived=derived(), columns=columns, path=text(str(path)))
+
+
+def drop_sealed_twins(files: str) -> str:
+    """Write the statement that leaves out of the table `batch` what is in files."""
+    return written(_DROP_SEALED_TWINS, files=files)

@@ -1,38 +1,101 @@
-"""What the views say is what the records say."""
+"""What the views say is what the records say, however they came in and whatever is folded and sealed."""
 
+import random
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from tests.unit.analytics.filled import Filled
+from tests.unit.analytics.filled import NOW_S, Filled, records
+from tests.unit.analytics.oracle import Sums, dimensions, expected
 
 from wideband.metering.record import Generation
-from wideband.store.cubes import CUBES
+from wideband.store.archive import Archive
+from wideband.store.cubes import CUBES, Cube
+from wideband.store.keeping import Keeping
+from wideband.store.upkeep import Upkeep
+from wideband.wire import jsons
+
+HOUR_S, DAY_S = 3600, 86_400
+ALWAYS_KEPT_S = 400 * DAY_S
 
 
-def saved(record: Generation) -> bool:
-    failed = any(one.fault not in (None, "cancelled") for one in record.tries)
-    return record.fault is None and not record.cancelled and failed
-
-
-@pytest.mark.parametrize("cube", CUBES, ids=lambda cube: cube.name)
-def test_every_width_of_a_cube_counts_everything(filled: Filled, cube: Any) -> None:
-    count = "requests" if cube.source == "generation" else "tries"
-    expected = len(filled.records) if count == "requests" else sum(len(record.tries) for record in filled.records)
-    for width in cube.keep_s:
-        assert filled.archive.read(f"SELECT sum({count})::BIGINT FROM {cube.name}_{width}").rows == [(expected,)]
-
-
-def test_measures_of_usage_are_those_of_the_records(filled: Filled) -> None:
-    table = filled.archive.read(
-        "SELECT model, provider, sum(requests)::BIGINT, sum(saved)::BIGINT, sum(cost_nano)::BIGINT,"
-        " sum(tools_valid)::BIGINT FROM usage_hour GROUP BY ALL ORDER BY ALL"
+def shown(archive: Archive, cube: Cube, width: str, names: Sequence[str], since_s: int) -> Sums:
+    """Return what a view says since an instant; sums of nothing are left out."""
+    table = archive.read(
+        f'SELECT * REPLACE (epoch("at")::BIGINT AS "at") FROM {cube.name}_{width} WHERE epoch("at") >= {since_s}'
     )
-    expected: dict[tuple[str, str], Counter[str]] = {}
-    for record in filled.records:
-        counts = expected.setdefault((record.model, record.provider or ""), Counter())
-        counts.update(requests=1, saved=saved(record), cost=record.cost_nano, valid=record.tool_verdict == "valid")
-    assert table.rows == [
-        (*key, counts["requests"], counts["saved"], counts["cost"], counts["valid"])
-        for key, counts in sorted(expected.items())
-    ]
+    sums: Sums = {}
+    for row in table.rows:
+        values = dict(zip(table.columns, row, strict=True))
+        counts = sums.setdefault((values["at"], *(values[name] for name in names)), Counter())
+        for name, value in values.items():
+            if name in cube.histograms:
+                counts.update({f"{name}[{bucket}]": count for bucket, count in value.items()})
+            elif name in cube.sums:
+                counts[name] += value
+    return {key: +counts for key, counts in sums.items()}
+
+
+def check(archive: Archive, given: Sequence[Generation], now_s: int, widths: Sequence[str] = ()) -> None:
+    """Compare every view, as far back as it has to reach, with the records."""
+    for cube in CUBES:
+        names = dimensions(cube.name, given)
+        for width, keep_s in cube.keep_s.items():
+            if widths and width not in widths:
+                continue
+            since_s = now_s - min(keep_s or ALWAYS_KEPT_S, ALWAYS_KEPT_S)
+            since_s += -since_s % (DAY_S if width == "day" else HOUR_S)
+            want = expected(cube.name, width, given, since_s)
+            have = shown(archive, cube, width, names, since_s)
+            assert have.keys() == want.keys(), (cube.name, width)
+            for key, counts in want.items():
+                known = {name: count for name, count in have[key].items() if name in counts or "[" in name}
+                assert known == counts, (cube.name, width, key)
+
+
+def test_unfolded_records_count_at_once(filled: Filled) -> None:
+    check(filled.archive, filled.records, NOW_S)
+
+
+def test_the_oracle_tells_a_difference(filled: Filled) -> None:
+    with pytest.raises(AssertionError):
+        check(filled.archive, filled.records[1:], NOW_S)
+
+
+def append(archive: Archive, given: Sequence[Generation]) -> None:
+    archive.append([jsons.encode(record) for record in given])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_order_of_batches_folds_and_seals_gives_the_same(tmp_path: Path, seed: int) -> None:
+    """Records come in batches with doubles and late ones, while hours are folded, days sealed, the process dies."""
+    chance = random.Random(seed)
+    given = records(60, seed=seed, days=3)
+    waiting = sorted(given, key=lambda record: record.created_ns + chance.choice((0, 0, 0, 2 * 86_400 * 10**9)))
+    archive = Archive(tmp_path, Keeping(hot_days=chance.choice((0, 1, 2))))
+    upkeep = Upkeep(archive)
+    shipped: list[Generation] = []
+    now_s = NOW_S - 3 * DAY_S
+    while waiting:
+        count = chance.randrange(10, 30)
+        batch, waiting = waiting[:count], waiting[count:]
+        append(
+            archive,
+            chance.sample(
+                [*batch, *chance.sample(shipped, min(5, len(shipped))), batch[0]],
+                k=len(batch) + min(5, len(shipped)) + 1,
+            ),
+        )
+        shipped += batch
+        now_s = max(now_s, max(record.created_ns for record in batch) // 10**9)
+        step = chance.choice(
+            (upkeep.fold, upkeep.seal, upkeep.tidy, upkeep.tidy, upkeep.rebuild, lambda _: archive.close())
+        )
+        step(now_s)
+        check(archive, shipped, now_s)
+    Upkeep(archive).tidy(NOW_S + 10 * DAY_S)
+    check(archive, given, NOW_S + 10 * DAY_S)
+    assert archive.totals([]) == (len(given), 0, sum(record.cost_nano for record in given))
+    assert archive.read("SELECT count(*), count(DISTINCT id) FROM record").rows == [(len(given), len(given))]
+    archive.close()

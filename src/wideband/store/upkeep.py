@@ -1,0 +1,245 @@
+"""The upkeep of an archive: folding hours that are over, sealing days that are over, deleting what is too old."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wideband.store import days, folding, sealing
+from wideband.store.archive import Archive
+from wideband.store.cubes import CUBES, Cube
+from wideband.store.days import DAY_S, HOUR_S, Span, State, day_of, month_of
+from wideband.store.tables import written
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Requests that take longer come late to their hour, which is then folded again.
+GRACE_S = 600
+
+_FIRST = 'SELECT epoch(min("at"))::BIGINT FROM generation WHERE {span}'
+_STARTS = """SELECT DISTINCT epoch(date_trunc('{width}', "at"))::BIGINT FROM {table} WHERE {span} ORDER BY 1"""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How an archive stands. Instants are unix seconds, None where there is nothing."""
+
+    hot_records: int
+    sealed_records: int
+    sealed_days: int
+    deleted_days: int
+    sealed_bytes: int
+    database_bytes: int
+    folded_until_s: int | None
+    oldest_s: int | None
+    newest_s: int | None
+
+
+class Upkeep:
+    """Keeps one archive; for one thread at a time. `now_s` is always given. Each step is a transaction of its own."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._kept_until_s = 0
+
+    def tidy(self, now_s: int) -> None:
+        """Do all that is due. Raises `Faulted` (unavailable)."""
+        self.fold(now_s)
+        hour_s = now_s - now_s % HOUR_S
+        if hour_s > self._kept_until_s:
+            self.seal(now_s)
+            self.drop(now_s)
+            self._kept_until_s = hour_s
+
+    def fold(self, now_s: int, told: Callable[[int], None] | None = None) -> None:
+        """Fold what can be folded; `told` hears after each step until when all is folded."""
+        until_s = now_s - GRACE_S
+        until_s -= until_s % HOUR_S
+        has_moved = False
+        while self._is_due(until_s):
+            self._archive.change(lambda db, state: _step(db, state, until_s, now_s))
+            has_moved = True
+            if told is not None:
+                told(self._archive.state.hour_s)
+        if has_moved:
+            self._archive.write(lambda db, state: _forget(db, state, now_s))
+
+    def _is_due(self, until_s: int) -> bool:
+        state = self._archive.state
+        return bool(state.stale or state.stale_months) or state.hour_s < until_s
+
+    def seal(self, now_s: int, told: Callable[[int], None] | None = None) -> int:
+        """Seal the days that are over for long enough; returns how many. `told` hears of each when it is sealed."""
+        until_s = day_of(now_s - self._archive.keeping.hot_days * DAY_S)
+        count = 0
+        for day_s in self._archive.look(lambda db, _: sealing.hot_days(db, until_s)):
+            if self._seal_day(day_s):
+                count += 1
+                if told is not None:
+                    told(day_s)
+        return count
+
+    def _seal_day(self, day_s: int) -> bool:
+        """Seal a day that is folded; what comes in meanwhile lets it be done another time."""
+
+        def begin(db: "DuckDBPyConnection", state: State) -> str | None:
+            day = Span(day_s, day_s + DAY_S)
+            is_stale = any(span.start_s < day.end_s and span.end_s > day_s for span in state.stale)
+            if day.end_s > state.day_s or is_stale or day_s < state.floor_s:
+                return None
+            file = sealing.next_file(state, day_s)
+            db.execute("INSERT INTO unwanted VALUES (?)", (file,))
+            return file
+
+        def end(db: "DuckDBPyConnection", state: State) -> bool:
+            is_whole = sealing.hot_count(db, day_s) == count
+            if is_whole:
+                sealing.take_over(db, state, day_s, name)
+            return is_whole
+
+        archive = self._archive
+        file = archive.write(begin)
+        if file is None:
+            return False
+        name = file
+        count = archive.look(lambda db, state: sealing.write(db, state, day_s, name))
+        is_sealed = archive.change(end)
+        archive.write(lambda db, _: sealing.sweep(db, archive.folder))
+        return is_sealed
+
+    def drop(self, now_s: int) -> int:
+        """Delete the records of days that are older than the settings say; returns how many days."""
+        keep_days = self._archive.keeping.keep_days
+        before_s = day_of(now_s) - keep_days * DAY_S
+        if not keep_days or not self._archive.look(lambda db, state: _has_before(db, state, before_s)):
+            return 0
+        count = self._archive.change(lambda db, state: sealing.drop(db, state, before_s))
+        self._archive.write(lambda db, _: sealing.sweep(db, self._archive.folder))
+        return count
+
+    def rebuild(self, now_s: int, told: Callable[[int], None] | None = None) -> int:
+        """Add everything up anew from the records that there are; returns how many files of days were found again."""
+
+        def begin(db: "DuckDBPyConnection", state: State) -> int:
+            adopted = sealing.adopt(db, state)
+            folding.reset(db, days.load(db, state.folder))
+            return len(adopted)
+
+        found = self._archive.change(begin)
+        self.fold(now_s, told)
+        return found
+
+    def status(self) -> Status:
+        """Return how things stand."""
+
+        def look(db: "DuckDBPyConnection", state: State) -> Status:
+            ((count, first_s, last_s),) = db.execute(
+                'SELECT count(*), epoch(min("at"))::BIGINT, epoch(max("at"))::BIGINT FROM generation'
+            ).fetchall()
+            sealed = [day for day in state.days if day.file is not None]
+            oldest = [day.day_s for day in sealed[:1]] + ([first_s] if first_s is not None else [])
+            newest = [day.day_s + DAY_S for day in sealed[-1:]] + ([last_s] if last_s is not None else [])
+            return Status(
+                hot_records=count,
+                sealed_records=sum(day.rows for day in sealed),
+                sealed_days=len(sealed),
+                deleted_days=len(state.days) - len(sealed),
+                sealed_bytes=sum(day.size_bytes for day in sealed),
+                database_bytes=self._archive.path.stat().st_size,
+                folded_until_s=state.hour_s or None,
+                oldest_s=min(oldest, default=None),
+                newest_s=max(newest, default=None),
+            )
+
+        return self._archive.look(look)
+
+
+def _step(db: "DuckDBPyConnection", state: State, until_s: int, now_s: int) -> None:
+    """Fold one span that is stale, else the next hours of one day."""
+    if state.stale:
+        _fold_stale(db, state, state.stale[0], now_s)
+    elif state.stale_months:
+        month = state.stale_months[0]
+        for cube in _cubes("month"):
+            _run(db, *folding.fold(cube, "month", state, month))
+        db.execute("DELETE FROM stale WHERE width = 'month' AND start_s = ?", (month.start_s,))
+    else:
+        _advance(db, state, until_s, now_s)
+
+
+def _fold_stale(db: "DuckDBPyConnection", state: State, span: Span, now_s: int) -> None:
+    _fold_hours(db, state, span, now_s)
+    if span.start_s < state.day_s:
+        for cube in _cubes("day"):
+            _run(db, *folding.fold(cube, "day", state, span))
+    db.execute("DELETE FROM stale WHERE width = 'hour' AND start_s = ?", (span.start_s,))
+
+
+def _advance(db: "DuckDBPyConnection", state: State, until_s: int, now_s: int) -> None:
+    """Fold the next hours that have records, of one day, and the days and months that are over with them."""
+    first_s = _first(db, state, Span(state.hour_s, until_s))
+    hour_s = until_s
+    if first_s is not None:
+        span = Span(first_s - first_s % HOUR_S, min(day_of(first_s) + DAY_S, until_s))
+        _fold_hours(db, state, span, now_s)
+        hour_s = span.end_s
+    day_s = day_of(hour_s)
+    ends = set(_starts(db, "day", folding.table(CUBES[0], "hour"), Span(state.day_s, day_s)))
+    if first_s is not None and day_of(first_s) < day_s:
+        ends.add(day_of(first_s))
+    for start_s in sorted(ends):
+        for cube in _cubes("day"):
+            _run(db, *folding.fold(cube, "day", state, Span(start_s, start_s + DAY_S)))
+    month_s = month_of(day_s).start_s
+    for cube in _cubes("month") if month_s > state.month_s else ():
+        _run(db, *folding.fold_month(cube, Span(state.month_s, month_s)))
+    db.execute("UPDATE folded_until SET hour_s = ?, day_s = ?, month_s = ?", (hour_s, day_s, month_s))
+
+
+def _fold_hours(db: "DuckDBPyConnection", state: State, span: Span, now_s: int) -> None:
+    """Fold the finer widths of a span, where they are still kept."""
+    for width in ("minute", "hour"):
+        for cube in _cubes(width):
+            keep_s = cube.keep_s[width]
+            since_s = span.start_s if keep_s is None else max(span.start_s, _cut(now_s, keep_s))
+            if since_s < span.end_s:
+                _run(db, *folding.fold(cube, width, state, Span(since_s, span.end_s)))
+
+
+def _forget(db: "DuckDBPyConnection", state: State, now_s: int) -> None:
+    """Throw away folded rows that are kept no longer; days that months are still to be made of are."""
+    for cube in CUBES:
+        for width, keep_s in cube.keep_s.items():
+            if keep_s is not None:
+                until_s = min(_cut(now_s, keep_s), state.month_s if width == "day" else state.day_s)
+                db.execute(folding.clear(cube, width, Span(0, until_s)))
+
+
+def _cut(now_s: int, keep_s: int) -> int:
+    return (now_s - keep_s) // HOUR_S * HOUR_S
+
+
+def _cubes(width: str) -> list[Cube]:
+    return [cube for cube in CUBES if width in cube.keep_s]
+
+
+def _run(db: "DuckDBPyConnection", *statements: str) -> None:
+    for statement in statements:
+        db.execute(statement)
+
+
+def _first(db: "DuckDBPyConnection", state: State, span: Span) -> int | None:
+    """Return the time of a span's first record; that a day is sealed says that it has some."""
+    ((hot_s,),) = db.execute(written(_FIRST, span=span.sql)).fetchall()
+    found = [max(day.day_s, span.start_s) for day in state.sealed(span)[:1]]
+    return min(found + ([hot_s] if hot_s is not None else []), default=None)
+
+
+def _starts(db: "DuckDBPyConnection", width: str, table: str, span: Span) -> list[int]:
+    sql = written(_STARTS, width=width, table=table, span=span.sql)
+    return [start_s for (start_s,) in db.execute(sql).fetchall()]
+
+
+def _has_before(db: "DuckDBPyConnection", state: State, before_s: int) -> bool:
+    sealed = any(day.file is not None and day.day_s < before_s for day in state.days)
+    return sealed or bool(sealing.hot_days(db, before_s))
