@@ -5,6 +5,7 @@ from wideband.config.entrance import client_secret
 from wideband.site.gate import Door, Rules
 from wideband.site.oidc import Provider
 from wideband.site.origins import Origins, is_loopback
+from wideband.site.peoplepages import PeoplePages
 from wideband.site.sessions import Sessions
 from wideband.site.signin import Keepers, SignIn
 from wideband.site.visit import House
@@ -21,4 +22,5 @@ def door(settings: Settings, house: House, people: PeopleRoom) -> Door:
     provider = Provider(oidc, client_secret(oidc), keepers) if oidc.issuer else None
     signing = SignIn(keepers, has_provider=provider is not None)
     rules = Rules(terms, is_loopback(settings.host), LOCAL_ACCOUNT, oidc.issuer)
-    return Door(house, keepers, signing, rules, provider.pages if provider is not None else ())
+    pages = (*PeoplePages(keepers, oidc.issuer).pages, *(provider.pages if provider is not None else ()))
+    return Door(house, keepers, signing, rules, pages)

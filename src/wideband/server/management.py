@@ -20,6 +20,7 @@ from wideband.dialects.registry import DIALECTS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Exchange
 from wideband.gateway.explaining import Market, Question, explained, explanation_object
+from wideband.gateway.keyforms import KeyForm, changes, new_key
 from wideband.gateway.session import INTERNAL
 from wideband.ids import key_secret, seed
 from wideband.metering.record import Generation
@@ -31,7 +32,6 @@ from wideband.server.body import ClientLeftError, read_form
 from wideband.server.byok import ByokRoutes
 from wideband.server.contents import ContentRoutes
 from wideband.server.datasets import DataRoutes
-from wideband.server.keyforms import KeyForm, changes, new_key
 from wideband.server.presets import SOURCES, PresetRoutes
 from wideband.server.shares import classifications
 from wideband.store.presets import PresetRoom

@@ -27,7 +27,7 @@ class KeyForm(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | Unset | None = UNSET
 
 
-def new_key(form: KeyForm, key_hash: str, label: str, account_id: str, now_ns: int) -> Key:
+def new_key(form: KeyForm, key_hash: str, label: str, account_id: str, now_ns: int, *, management: bool = False) -> Key:
     """Return the key a form asks for. Raises `Faulted` (invalid_request)."""
     if not isinstance(form.name, str) or not form.name.strip():
         raise invalid("A key needs a `name`.", "name")
@@ -43,6 +43,7 @@ def new_key(form: KeyForm, key_hash: str, label: str, account_id: str, now_ns: i
         name=form.name.strip(),
         label=label,
         created_ns=now_ns,
+        management=management,
         limit_nano=None if limit_nano is UNSET else limit_nano,
         limit_reset=None if form.limit_reset is UNSET else form.limit_reset,
         expires_ns=expires_ns,

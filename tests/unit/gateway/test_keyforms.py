@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from wideband.canon.faults import Faulted
-from wideband.server.keyforms import KeyForm, changes, new_key
+from wideband.gateway.keyforms import KeyForm, changes, new_key
 from wideband.wire import jsons
 
 
