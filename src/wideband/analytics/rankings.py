@@ -130,6 +130,14 @@ AUTHOR_BARS = Query(
     FROM usage_{grain} WHERE {counted} GROUP BY name, bar
     """,
 )
+WEIGHT_BARS = Query(
+    "rankings.weight_bars",
+    """
+    SELECT CASE WHEN list_contains($4::VARCHAR[], model) THEN 'open' WHEN list_contains($5::VARCHAR[], model)
+        THEN 'closed' ELSE '' END AS name, {bucket} AS bar, {volume}
+    FROM usage_{grain} WHERE {counted} GROUP BY name, bar
+    """,
+)
 TOOL_BARS = Query(
     "rankings.tool_bars",
     """
@@ -230,6 +238,15 @@ async def model_bars(reader: Reader, period: Period, names: Sequence[str], *, si
 async def author_bars(reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
     """Return the volumes of some authors' models, bar by bar, and of all others together."""
     return await _bars(AUTHOR_BARS, reader, period, names, simulated=simulated)
+
+
+async def weight_bars(
+    reader: Reader, period: Period, opened: Sequence[str], closed: Sequence[str], *, simulated: bool
+) -> Bars:
+    """Return the volumes of models with open weights (`open`), with closed ones (`closed`) and of the rest ('')."""
+    names = (list(opened), list(closed))
+    rows = await WEIGHT_BARS.ask(reader, period.start_s, period.end_s, simulated, *names, **spoken(**period.words))
+    return Bars(period.starts, {(name, at): volume(row) for name, at, *row in rows})
 
 
 async def tool_bars(reader: Reader, period: Period, *, simulated: bool) -> dict[int, ModelUse]:

@@ -23,6 +23,7 @@ from wideband.site.charts.spark import spark
 UNITS: dict[Metric, Unit] = {"tokens": "tokens", "requests": "tokens", "spend": "usd"}
 NAMES: dict[Metric, str] = {"tokens": "Tokens", "requests": "Requests", "spend": "Spend"}
 TOP, WITH_SPARK, TOP_AUTHORS, TOP_TASKS, DRAWN = 9, 100, 8, 12, 12
+WEIGHTS = {"open": "Open weights", "closed": "Closed weights", "": "Not known"}
 MACROS = {"code": "Code", "data": "Data", "agent": "Agent", "general": "General"}
 
 
@@ -125,21 +126,15 @@ async def authors(reader: Reader, asked: Asked, found: Sequence[ModelUse], past:
 
 async def weights(reader: Reader, asked: Asked, found: Sequence[ModelUse], known: Mapping[str, Model]) -> Board | None:
     """Return open and closed weights over time; None when the catalogue knows of no model here which it has."""
-    kinds = {True: "Open weights", False: "Closed weights", None: "Not known"}
-    kind_of = {row.model: kinds[known[row.model].open_weights if row.model in known else None] for row in found}
-    if not {kinds[True], kinds[False]} & set(kind_of.values()):
+    flags = {row.model: known[row.model].open_weights if row.model in known else None for row in found}
+    opened, closed = ([name for name, flag in flags.items() if flag is kind] for kind in (True, False))
+    if not opened and not closed:
         return None
+    bars = await rankings.weight_bars(reader, asked.period, opened, closed, simulated=asked.simulated)
     whole = total(found)
-    rows, series = [], []
-    for kind in kinds.values():
-        names = [name for name, own in kind_of.items() if own == kind]
-        if not names:
-            continue
-        bars = await rankings.model_bars(reader, asked.period, names, simulated=asked.simulated)
-        columns = (bars.values(name, asked.by) for name in names)
-        series.append(Series(kind, tuple(map(sum, zip(*columns, strict=True)))))
-        volume = total([row for row in found if kind_of[row.model] == kind])
-        rows.append(Row(name=kind, volume=volume, shares=shares(volume, whole)))
+    volumes = {label: summed(bars, name) for name, label in WEIGHTS.items()}
+    rows = [Row(name=label, volume=own, shares=shares(own, whole)) for label, own in volumes.items() if own.requests]
+    series = [Series(label, bars.values(name, asked.by)) for name, label in WEIGHTS.items() if volumes[label].requests]
     figure = stacked_bars(f"Share of {asked.by} by weights", asked.axis, series, asked.unit, share=True)
     return Board(rows, figure)
 

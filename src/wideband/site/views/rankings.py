@@ -1,5 +1,6 @@
 """Who uses what, and how much: models, authors, apps, speeds, prompt lengths, tools and kinds of work."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.catalog.money import usd_from_nano
 from wideband.site.views import boards
 from wideband.site.views.boards import Asked, Row
+from wideband.site.views.offers import book
 from wideband.site.visit import Page, Visit
 
 T = TypeVar("T")
@@ -40,31 +42,43 @@ Sheet = tuple[tuple[str, ...], Iterable[tuple[Cell, ...]]]
 async def show(visit: Visit) -> Response:
     """Show every section for one period."""
     asked = read(visit)
-    reader = visit.house.reader
-    real, simulated = await rankings.kinds(reader, asked.period)
-    found = await rankings.models(reader, asked.period, simulated=asked.simulated)
-    past = await rankings.models_before(reader, asked.period, asked.now_s, simulated=asked.simulated)
-    paces, too_few = await workloads.paces(reader, asked.period, simulated=asked.simulated)
-    app_rows, apps_known = await boards.apps(reader, asked)
-    tool_rows, tool_bars = await boards.tools(reader, asked, found)
-    work, areas = await boards.tasks(reader, asked)
+    reader, known = visit.house.reader, book(visit.house.exchange).models
+    scope = (reader, asked.period, asked.now_s)
+    (real, simulated), found, past, (paces, too_few), nameless = await asyncio.gather(
+        rankings.kinds(reader, asked.period),
+        rankings.models(reader, asked.period, simulated=asked.simulated),
+        rankings.models_before(*scope, simulated=asked.simulated),
+        workloads.paces(reader, asked.period, simulated=asked.simulated),
+        rankings.nameless(*scope, simulated=asked.simulated),
+    )
+    models, authors, weights = await asyncio.gather(
+        boards.models(reader, asked, found, past),
+        boards.authors(reader, asked, found, past),
+        boards.weights(reader, asked, found, known),
+    )
+    (app_rows, apps_known), contexts, (tool_rows, tool_bars), (work, areas) = await asyncio.gather(
+        boards.apps(reader, asked),
+        boards.contexts(reader, asked),
+        boards.tools(reader, asked, found),
+        boards.tasks(reader, asked),
+    )
     return await visit.page(
         "rankings.html",
         asked=asked,
         real=real,
         simulated=simulated,
         total=boards.total(found),
-        models=await boards.models(reader, asked, found, past),
+        models=models,
         shown=None if visit.query.get("show") == "all" else SHOWN,
-        authors=await boards.authors(reader, asked, found, past),
-        weights=await boards.weights(reader, asked, found, visit.house.exchange.catalogue.models),
+        authors=authors,
+        weights=weights,
         app_rows=app_rows,
         apps_known=apps_known,
-        nameless=await rankings.nameless(reader, asked.period, asked.now_s, simulated=asked.simulated),
+        nameless=nameless,
         paces=paces,
         too_few=too_few,
         speed_price=boards.fastest(paces),
-        contexts=await boards.contexts(reader, asked),
+        contexts=contexts,
         tool_rows=tool_rows,
         tool_bars=tool_bars,
         work=work,
