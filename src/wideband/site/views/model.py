@@ -12,7 +12,6 @@ from wideband.analytics.reliability import uptime
 from wideband.analytics.use import grouped_speeds, grouped_uses, merged_speeds, total_use
 from wideband.canon.faults import invalid
 from wideband.catalog.rows import Catalogue, Endpoint, Model
-from wideband.clock import now_ns
 from wideband.pricing.windows import WEEKDAYS
 from wideband.routing.auto import ROUTERS, find_router
 from wideband.routing.variants import VARIANTS, find_model, listed
@@ -24,6 +23,7 @@ from wideband.site.views.prices import Tier, has_weekdays, is_timed, price_table
 from wideband.site.views.quickstart import examples
 from wideband.site.visit import Visit
 
+_SECOND_NS = 1_000_000_000
 _CELLS = 72
 _DAYS = 90
 _MOST_ALIASES = 24
@@ -71,6 +71,7 @@ def named(asked: str, catalogue: Catalogue) -> Named | None:
 
 async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
     period, reader, model = visit.period(), visit.house.reader, found.model
+    at_ns = visit.now_s * _SECOND_NS
     past = await history(reader, period, model.id)
     spans = cell_period(period, visit.now_s)
     axis = Axis(spans.starts, spans.width, spans.end_s)
@@ -84,6 +85,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
             grouped_speeds(past.speeds, lambda cell: cell.endpoint_id),
             uptimes,
         ),
+        at_ns,
     )
     is_asked = any(row.status.kind != "muted" for row in rows)
     names = {slug: provider.name for slug, provider in known.providers.items()}
@@ -105,7 +107,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         speeds=merged_speeds(past.speeds.values()),
         sparks=figures.sparks(past, period),
         day_prices=_day_prices(visit, found.endpoints),
-        tiers=length_tiers(found.endpoints),
+        tiers=length_tiers(found.endpoints, at_ns),
         routing=figures.routing(period, past, tried),
         without_routing=figures.without_routing(tried),
         activity=figures.activity(period, past),
@@ -194,15 +196,14 @@ class DayPrices(msgspec.Struct, frozen=True):
     is_timed: bool
 
 
-def length_tiers(endpoints: tuple[Endpoint, ...]) -> list[tuple[str, list[Tier]]]:
+def length_tiers(endpoints: tuple[Endpoint, ...], at_ns: int) -> list[tuple[str, list[Tier]]]:
     """Return, by tag, what longer prompts cost now; only endpoints where that differs."""
-    at_ns = now_ns()
     found = [(each.tag, tiers(each.price, at_ns)) for each in endpoints]
     return [(tag, rows) for tag, rows in found if len(rows) > 1]
 
 
 def _day_prices(visit: Visit, endpoints: tuple[Endpoint, ...]) -> DayPrices:
-    at_ns = now_ns()
+    at_ns = visit.now_s * _SECOND_NS
     chosen = visit.query.get("day") or WEEKDAYS[weekday_of(at_ns)]
     if chosen not in WEEKDAYS:
         raise invalid(f"`day` is `{chosen[:40]}`; it can be {', '.join(WEEKDAYS)}.", "day")

@@ -13,7 +13,6 @@ from wideband.analytics.reliability import Uptime, uptime
 from wideband.analytics.use import Speeds, Use
 from wideband.canon.faults import invalid
 from wideband.catalog.rows import Catalogue, Endpoint, Model, Rates
-from wideband.clock import now_ns
 from wideband.pricing import resolve
 from wideband.routing.auto import ROUTERS
 from wideband.site.charts.spark import spark
@@ -71,7 +70,11 @@ CONTEXTS = (32_000, 128_000, 200_000, 1_000_000)
 async def index(visit: Visit) -> Response:
     """List the models that fit the filters."""
     period, exchange = visit.period(), visit.house.exchange
-    rows = [row for row in rows_of(book(exchange), exchange.catalogue) if _served(row, visit, exchange.catalogue)]
+    rows = [
+        row
+        for row in rows_of(book(exchange), exchange.catalogue, visit.now_s * _NANO)
+        if _served(row, visit, exchange.catalogue)
+    ]
     authors = sorted({row.model.author for row in rows})
     rows = await _with_past(visit, period, [row for row in rows if _fits(row, visit)])
     rows.sort(key=SORTS[_one_of(visit, "sort", SORTS, "tokens")][1])
@@ -89,9 +92,8 @@ async def index(visit: Visit) -> Response:
     )
 
 
-def rows_of(known: Catalogue, usable: Catalogue) -> list[Row]:
+def rows_of(known: Catalogue, usable: Catalogue, at_ns: int) -> list[Row]:
     """Return a row for each model that somebody serves, and for the routers."""
-    at_ns = now_ns()
     rows = [
         _row(known.models[id_], endpoints, usable.endpoints.get(id_, ()), at_ns)
         for id_, endpoints in known.endpoints.items()
@@ -140,7 +142,7 @@ async def _with_past(visit: Visit, period: Period, rows: Iterable[Row]) -> list[
 
 def _alive(visit: Visit, rows: Iterable[Row]) -> list[Row]:
     """Add how the models of rows are now."""
-    at_ns, exchange = now_ns(), visit.house.exchange
+    at_ns, exchange = visit.now_s * _NANO, visit.house.exchange
     return [
         msgspec.structs.replace(row, status=worst(status(exchange, each.id, at_ns) for each in row.reached))
         for row in rows

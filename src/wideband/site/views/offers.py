@@ -9,11 +9,11 @@ from wideband.analytics.reliability import Uptime
 from wideband.analytics.use import Speeds, Use
 from wideband.canon.faults import Faulted
 from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Rates
-from wideband.clock import now_ns
 from wideband.gateway.exchange import Exchange
 from wideband.gateway.explaining import Market, Question, explained
 from wideband.pricing import resolve
 from wideband.routing.explain import Candidate
+from wideband.routing.health import Health
 from wideband.routing.minutes import Speeds as LiveSpeeds
 from wideband.site.views.prices import Change, Level, level, next_change
 
@@ -37,6 +37,7 @@ class Offer(msgspec.Struct, frozen=True):
     rates: Rates
     level: Level | None
     change: Change | None
+    changes_at: str
     status: Status
     share: float | None
     why: str
@@ -45,15 +46,6 @@ class Offer(msgspec.Struct, frozen=True):
     use: Use
     speeds: Speeds
     uptime: Uptime | None
-
-    @property
-    def changes_at(self) -> str:
-        """When the price changes next, with the weekday where that is not today."""
-        if self.change is None:
-            return ""
-        at = datetime.fromtimestamp(self.change.at_s, UTC)
-        today = datetime.fromtimestamp(now_ns() // 1_000_000_000, UTC)
-        return at.strftime("%H:%M" if at.date() == today.date() else "%a %H:%M")
 
     @property
     def policy(self) -> list[tuple[str, str]]:
@@ -76,13 +68,15 @@ def book(exchange: Exchange) -> Catalogue:
     return exchange.catalogue if exchange.known is None else exchange.known
 
 
-def offers(exchange: Exchange, endpoints: Sequence[Endpoint], past: Past) -> list[Offer]:
+def offers(exchange: Exchange, endpoints: Sequence[Endpoint], past: Past, at_ns: int) -> list[Offer]:
     """Return the offers of endpoints, the largest share of the traffic first, then by price."""
-    at_ns = now_ns()
     asked = {each.model for each in endpoints}
     reached = {each.id for model in asked for each in exchange.catalogue.endpoints.get(model, ())}
     routed = {model: candidates(exchange, model, at_ns) for model in asked}
-    found = [_offer(exchange, each, routed[each.model].get(each.id), each.id in reached, past) for each in endpoints]
+    found = []
+    for each in endpoints:
+        state = status(exchange, each.id, at_ns) if each.id in reached else UNREACHABLE
+        found.append(_offer(exchange.health, (each, routed[each.model].get(each.id), state), past, at_ns))
     return sorted(found, key=lambda one: (-(one.share or 0), one.status.word == UNREACHABLE.word, _price(one)))
 
 
@@ -153,23 +147,31 @@ def worst(statuses: Iterable[Status]) -> Status | None:
     return held[0] if all(one.word == held[0].word for one in held) else Status("up", "ok", "")
 
 
-def _offer(exchange: Exchange, each: Endpoint, routed: Candidate | None, is_reached: bool, past: Past) -> Offer:
-    at_ns = now_ns()
+def _offer(health: Health, seen: tuple[Endpoint, Candidate | None, Status], past: Past, at_ns: int) -> Offer:
+    each, routed, state = seen
+    change = next_change(each.price, at_ns)
     weighed = None if routed is None else routed.weighed
     return Offer(
         endpoint=each,
         rates=resolve(each.price, at_ns, 0),
         level=level(each.price, at_ns),
-        change=next_change(each.price, at_ns),
-        status=status(exchange, each.id, at_ns) if is_reached else UNREACHABLE,
+        change=change,
+        changes_at="" if change is None else _when(change.at_s, at_ns),
+        status=state,
         share=None if weighed is None else weighed.share,
         why=UNREACHABLE.why if routed is None else routed.why,
-        live=exchange.health.percentiles(each.id, _WINDOW, at_ns),
-        uptime_day=exchange.health.uptime(each.id, _DAY, at_ns),
+        live=health.percentiles(each.id, _WINDOW, at_ns),
+        uptime_day=health.uptime(each.id, _DAY, at_ns),
         use=past.uses.get(each.id, Use()),
         speeds=past.speeds.get(each.id, Speeds()),
         uptime=past.uptimes.get(each.id),
     )
+
+
+def _when(at_s: int, now_ns: int) -> str:
+    """Write an hour, with the weekday where that is not today."""
+    at, today = (datetime.fromtimestamp(second, UTC) for second in (at_s, now_ns // 1_000_000_000))
+    return at.strftime("%H:%M" if at.date() == today.date() else "%a %H:%M")
 
 
 def _price(offer: Offer) -> int:

@@ -71,7 +71,7 @@ async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) ->
         grouped_speeds(past.speeds, lambda served: served.endpoint_id),
         uptimes,
     )
-    rows = offers(visit.house.exchange, endpoints, by_endpoint)
+    rows = offers(visit.house.exchange, endpoints, by_endpoint, now_s * 1_000_000_000)
     return await visit.page(
         "provider.html",
         period=period,

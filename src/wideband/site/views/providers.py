@@ -9,11 +9,10 @@ from starlette.responses import Response
 
 from wideband.analytics.periods import DAY_S, Period
 from wideband.analytics.providers import use_by_provider
-from wideband.analytics.reliability import Incident, Uptime, incidents, uptime
+from wideband.analytics.reliability import Outage, Uptime, incidents, outages, uptime
 from wideband.analytics.use import Speeds, Use
 from wideband.canon.faults import invalid
 from wideband.catalog.rows import Catalogue, Endpoint, Provider
-from wideband.clock import now_ns
 from wideband.site.charts.uptime import cells
 from wideband.site.views import provider
 from wideband.site.views.model import cell_period
@@ -54,7 +53,7 @@ async def index(visit: Visit) -> Response:
         raise invalid(f"`served` is `{served[:40]}`; it can be here, all.", "served")
     used = await use_by_provider(reader, period)
     up = await uptime(reader, spans, "provider")
-    today = await incidents(reader, _today(visit.now_s), visit.now_s)
+    today = outages(await incidents(reader, _today(visit.now_s), visit.now_s))
     rows = [
         _row(visit, each, used.get(each.slug, (Use(), Speeds())), up.get(each.slug), (spans, today))
         for each in _known(book(exchange) if served == "all" else exchange.catalogue)
@@ -74,9 +73,9 @@ def _row(
     one: Provider,
     used: tuple[Use, Speeds],
     up: Uptime | None,
-    told: tuple[Period, list[Incident]],
+    told: tuple[Period, list[Outage]],
 ) -> Row:
-    exchange, at_ns = visit.house.exchange, now_ns()
+    exchange, at_ns = visit.house.exchange, visit.now_s * 1_000_000_000
     spans, today = told
     everything = provider.served_by(book(exchange), one.slug)
     reached = provider.served_by(exchange.catalogue, one.slug)
@@ -88,7 +87,7 @@ def _row(
         speeds=used[1],
         uptime=up,
         cells=cells(axis_of(spans), up.shares) if up else Markup(""),
-        incidents=sum(incident.provider == one.slug for incident in today),
+        incidents=sum(outage.provider == one.slug for outage in today),
     )
 
 
