@@ -15,6 +15,7 @@ from wideband.config.outside import environment, read_toml
 from wideband.routing.auto import CHOOSERS, Tier
 from wideband.routing.policy import Policy, Weights
 from wideband.routing.preferences import SORTS
+from wideband.store.keeping import Keeping
 
 FILE_NAME = "wideband.toml"
 
@@ -113,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: Sandbox = Sandbox()
     upstream: UpstreamChoice = UpstreamChoice()
     auto: AutoModels = AutoModels()
+    analytics: Keeping = Keeping()
     site: SiteTerms = SiteTerms()
     oidc: OidcTerms = OidcTerms()
 
@@ -135,6 +137,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "sandbox": Sandbox,
     "upstream": UpstreamChoice,
     "auto": AutoModels,
+    "analytics": Keeping,
     "site": SiteTerms,
     "oidc": OidcTerms,
 }

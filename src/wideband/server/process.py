@@ -67,7 +67,7 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
     """
     async with AsyncExitStack() as stack:
         try:
-            ledger = LocalLedger(settings.home)
+            ledger = LocalLedger(settings.home, keeping=settings.analytics)
         except (OSError, apsw.Error) as error:
             message = f"`{settings.home}` cannot be used: {error}. Put it right, or name another home with --home."
             raise HomeError(message) from error

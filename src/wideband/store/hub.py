@@ -1,4 +1,4 @@
-"""Ships records from the outbox to the analytics database, on a thread of its own.
+"""Ships records from the outbox to the analytics database, and keeps that in order, each on a thread of its own.
 
 It decides nothing and loses nothing: while the analytics database cannot be used, records wait in the outbox.
 """
@@ -7,7 +7,10 @@ import asyncio
 import logging
 import threading
 
+from wideband.canon.faults import Faulted
+from wideband.clock import now_ns
 from wideband.store.ledger import LocalLedger
+from wideband.store.upkeep import Upkeep
 
 log = logging.getLogger("wideband.store")
 
@@ -15,25 +18,31 @@ log = logging.getLogger("wideband.store")
 INTERVAL_S = 2.0
 MAX_INTERVAL_S = 30.0
 BATCH_RECORDS = 5_000
+# Hours and days end seldom; what came late to them is folded again this soon.
+UPKEEP_S = 60.0
 
 
 class Hub:
-    """Ships every other second while it runs, and what is left when it closes."""
+    """Ships every other second while it runs, and what is left when it closes; folds and seals every minute."""
 
-    def __init__(self, ledger: LocalLedger, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, ledger: LocalLedger, interval_s: float = INTERVAL_S, upkeep_s: float = UPKEEP_S) -> None:
         self._ledger = ledger
         self._interval_s = interval_s
+        self._upkeep_s = upkeep_s
         self._failing = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
+        self._keeper = threading.Thread(target=self._keep, name="upkeep", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+        self._keeper.start()
 
     async def close(self) -> None:
         """Ship what is left and stop; comes before the ledger is closed."""
         self._stop.set()
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._keeper.join)
 
     def ship(self) -> int:
         """Ship what waits, in full batches and a last one; return how many records. Raises `Faulted` (unavailable).
@@ -54,6 +63,19 @@ class Hub:
         while not self._stop.wait(wait_s):
             wait_s = self._interval_s if self._try() else min(wait_s * 2, MAX_INTERVAL_S)
         self._try()
+
+    def _keep(self) -> None:
+        upkeep, is_failing = Upkeep(self._ledger.archive, self._stop.is_set), False
+        while not self._stop.wait(self._upkeep_s):
+            try:
+                upkeep.tidy(now_ns() // 1_000_000_000)
+            except Faulted as error:
+                # What cannot be folded is added up as it is read.
+                if not is_failing:
+                    log.warning("analytics cannot be kept in order: %s", error)
+                is_failing = True
+            else:
+                is_failing = False
 
     def _try(self) -> bool:
         try:

@@ -23,6 +23,7 @@ from wideband.store.audit import audit
 from wideband.store.base import KeyChange, Spend, Table
 from wideband.store.database import MAX_INTEGER, connect
 from wideband.store.interruption import interrupted
+from wideband.store.keeping import Keeping
 from wideband.store.keycache import KeyCache
 from wideband.store.keyring import Keyring
 from wideband.store.outbox import Outbox
@@ -42,7 +43,7 @@ SWEEP_S = 1.0
 class LocalLedger:
     """The `Ledger` of the process that owns a home. Made inside the event loop that it then belongs to."""
 
-    def __init__(self, home: Path, *, sweep_s: float = SWEEP_S) -> None:
+    def __init__(self, home: Path, *, sweep_s: float = SWEEP_S, keeping: Keeping | None = None) -> None:
         """Take the home, and end what a dead server left held. Raises `HomeLockedError` if another server has it."""
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home = home
@@ -65,7 +66,7 @@ class LocalLedger:
         )
         self._writer.start()
         self.outbox = Outbox(home, self._writer)
-        self.archive = Archive(home)
+        self.archive = Archive(home, keeping)
         self._sweeper = spawn(self._sweep(sweep_s), name="expire holds")
 
     async def close(self) -> None:

@@ -36,17 +36,18 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upkeep:
-    """Keeps one archive; for one thread at a time. `now_s` is always given. Each step is a transaction of its own."""
+    """Keeps one archive; for one thread at a time. Each step is a transaction, after which it may be told to stop."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, stops: Callable[[], bool] = lambda: False) -> None:
         self._archive = archive
+        self._stops = stops
         self._kept_until_s = 0
 
     def tidy(self, now_s: int) -> None:
         """Do all that is due. Raises `Faulted` (unavailable)."""
         self.fold(now_s)
         hour_s = now_s - now_s % HOUR_S
-        if hour_s > self._kept_until_s:
+        if hour_s > self._kept_until_s and not self._stops():
             self.seal(now_s)
             self.drop(now_s)
             self._kept_until_s = hour_s
@@ -56,7 +57,7 @@ class Upkeep:
         until_s = now_s - GRACE_S
         until_s -= until_s % HOUR_S
         has_moved = False
-        while self._is_due(until_s):
+        while not self._stops() and self._is_due(until_s):
             self._archive.change(lambda db, state: _step(db, state, until_s, now_s))
             has_moved = True
             if told is not None:
@@ -73,7 +74,7 @@ class Upkeep:
         until_s = day_of(now_s - self._archive.keeping.hot_days * DAY_S)
         count = 0
         for day_s in self._archive.look(lambda db, _: sealing.hot_days(db, until_s)):
-            if self._seal_day(day_s):
+            if not self._stops() and self._seal_day(day_s):
                 count += 1
                 if told is not None:
                     told(day_s)
