@@ -15,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "cancelled", "saved")
 PAGE_ROWS = 50
 EXPORT_ROWS = 10_000
 # How long a search may go on before it says how far it has come.
-PATIENCE_NS = 1_500_000_000
+PATIENCE_NS, COUNT_NS = 1_500_000_000, 400_000_000
 _FIRST_SPAN_S, _WIDER = HOUR_S, 4
 _SECOND_NS = 1_000_000_000
 
@@ -51,8 +51,13 @@ _CONDITIONS: dict[str, str] = {
     "session_id": "session_id = ?",
     "name": "contains(id, ?)",
 }
-# What a sum of `usage` can count: filters that are its dimensions, and the outcomes it tells apart.
-_COUNTED = frozenset({"model", "provider", "outcome"})
+# What can be counted from sums: a cube, the filters that are its dimensions, and whether it has minutes.
+_SUMMED: tuple[tuple[str, frozenset[str], bool], ...] = (
+    ("usage_{grain}", frozenset({"model", "provider", "outcome"}), True),
+    ("key_{grain}", frozenset({"account_id", "key_hash", "model", "provider"}), False),
+    ("app_{grain}", frozenset({"app", "model"}), False),
+)
+# The sum of each outcome, which only `usage` tells apart.
 _COUNTS: dict[Outcome | None, str] = {
     None: "requests",
     "ok": "ok",
@@ -196,12 +201,12 @@ async def find(
 
 async def count(reader: Reader, wanted: Wanted, period: Period) -> Count:
     """Return how many records there are: from sums where they can tell, else by looking, as far as is bearable."""
-    asked = {field for field in Wanted.__struct_fields__ if getattr(wanted, field) is not None}
-    if period.name is not None and asked <= _COUNTED:
+    table = _summed(wanted, period)
+    if table is not None:
         parameters: list[Any] = [period.start_s, period.end_s]
         conditions = _conditions(msgspec.structs.replace(wanted, outcome=None), parameters)
         column = f"coalesce(sum({_COUNTS[wanted.outcome]}), 0)::BIGINT"
-        sql = _SQL.format(columns=column, conditions=conditions).replace("record", "usage_{grain}")
+        sql = _SQL.format(columns=column, conditions=conditions).replace("record", table)
         ((found,),) = await Query("requests_summed", sql).ask(reader, *parameters, grain=period.grain)
         return Count(found, period.start_s, True)
     began_ns, total = monotonic_ns(), 0
@@ -210,9 +215,20 @@ async def count(reader: Reader, wanted: Wanted, period: Period) -> Count:
         sql = _SQL.format(columns="count(*)", conditions=_conditions(wanted, parameters))
         ((found,),) = await Query("requests_counted", sql).ask(reader, *parameters)
         total += found
-        if monotonic_ns() - began_ns > PATIENCE_NS:
+        if monotonic_ns() - began_ns > COUNT_NS:
             return Count(total, start_s, start_s == period.start_s)
     return Count(total, period.start_s, True)
+
+
+def _summed(wanted: Wanted, period: Period) -> str | None:
+    """Return the cube whose sums count these records; a span of the reader's own may begin or end within a sum."""
+    asked = {field for field in Wanted.__struct_fields__ if getattr(wanted, field) is not None}
+    if period.name is None:
+        return None
+    found = (
+        table for table, fields, has_minutes in _SUMMED if asked <= fields and (has_minutes or period.grain != "minute")
+    )
+    return next(found, None)
 
 
 def _spans(period: Period, place: Cursor | None, direction: Direction) -> Iterator[tuple[int, int]]:

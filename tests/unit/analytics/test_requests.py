@@ -79,11 +79,13 @@ async def test_a_filter_finds_its_records_and_no_others(filled: Filled, name: st
     assert found.complete
 
 
+@pytest.mark.parametrize("length", ["1h", "24h", "7d", "30d"])
 @pytest.mark.parametrize("name", FILTERS)
-async def test_the_count_is_that_of_the_records(filled: Filled, name: str) -> None:
+async def test_the_count_is_that_of_the_records(filled: Filled, name: str, length: str) -> None:
     fields, holds = FILTERS[name]
-    told = await requests.count(filled.reader, Wanted(**fields), MONTH)
-    assert (told.requests, told.complete) == (len(expected(filled, MONTH, holds)), True)
+    period = period_of({"period": length}, NOW_S)
+    told = await requests.count(filled.reader, Wanted(**fields), period)
+    assert (told.requests, told.complete) == (len(expected(filled, period, holds)), True)
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition_and_back(filled: Filled) -> None:
@@ -126,6 +128,7 @@ async def test_a_search_that_takes_too_long_says_how_far_it_came_and_goes_on_fro
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests, "PATIENCE_NS", -1)
+    monkeypatch.setattr(requests, "COUNT_NS", -1)
     last = next(one for one in filled.records if one.created_ns > (NOW_S - 2 * 86_400) * 10**9)
     wanted = Wanted(name=last.id)
     period = msgspec.structs.replace(MONTH, start_s=int(last.created_ns / 1e9) - 60)
