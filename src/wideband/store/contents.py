@@ -82,7 +82,7 @@ class Contents:
         self._failing = False
         self._tidy_ns = 0
         self._thread: threading.Thread | None = None
-        self.dropped = 0
+        self.dropped = self._told = 0
 
     def start(self) -> None:
         """Begin to write what is put, and to drop what is old. Keeping begins this by itself."""
@@ -184,11 +184,15 @@ class Contents:
             if self._clock() >= self._tidy_ns:
                 self._delete(_OLD, self._oldest_ns)
                 self._tidy_ns = self._clock() + int(TIDY_S * 1e9)
+            if self.dropped > self._told:
+                log.warning("%d contents were dropped: more came than could be written", self.dropped - self._told)
+                self._told = self.dropped
         except Faulted as error:
             with self._flushing, self._news:
                 self.dropped += len(self._waiting)
                 self._waiting.clear()
                 self._waiting_bytes = 0
+                self._told = self.dropped
             if not self._failing:
                 log.warning("contents are not kept: %s", error)
             self._failing = True
