@@ -87,14 +87,17 @@ def test_all_before_an_instant_is_dropped_and_counted(kept: Contents) -> None:
     assert [name for name in ("gen-a", "gen-b", "gen-c") if kept.find(name)] == ["gen-c"]
 
 
-def test_when_too_much_waits_contents_are_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_too_much_waits_contents_are_dropped_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(module, "QUEUE_ROWS", 3)
     monkeypatch.setattr(Contents, "start", lambda _room: None)
     room = Contents(tmp_path, days=7)
     for number in range(5):
         room.put(content(f"gen-{number}"))
     assert room.dropped == 2
-    room.flush()
+    room._tidy()
+    assert "2 contents were dropped" in caplog.text
     assert room.find("gen-2") is not None
     assert room.find("gen-3") is None
     room.close()
