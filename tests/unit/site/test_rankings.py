@@ -95,6 +95,13 @@ async def test_every_section_can_be_taken_away_as_csv(filled: Filled) -> None:
     assert sum(int(row["timed_answers"]) for row in fastest) == sum(oracle.speed(r) is not None for r in own)
 
 
+async def test_the_data_api_is_named_with_the_days_of_the_period(filled: Filled) -> None:
+    text = await Shown(Books(filled)).text("/rankings?period=7d&apps=trending")
+    span = "start_date=2026-11-15&end_date=2026-11-22"
+    assert f"GET /api/v1/datasets/rankings-daily?{span}&period=day" in text
+    assert f"GET /api/v1/datasets/app-rankings?{span}&sort=trending" in text
+
+
 async def test_a_spreadsheet_takes_no_app_for_a_formula(tmp_path_factory: pytest.TempPathFactory) -> None:
     named = msgspec.structs.replace(records(1)[0], app_title="=1+1")
     made = fill(tmp_path_factory.mktemp("one"), [named])

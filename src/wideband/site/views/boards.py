@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 from markupsafe import Markup
@@ -43,6 +44,22 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def unit(self) -> Unit:
         return UNITS[self.by]
+
+    @property
+    def apis(self) -> dict[str, str]:
+        """Return where the data API tells the same by whole days, by section."""
+        first, last = (
+            datetime.fromtimestamp(at_s, UTC).date() for at_s in (self.period.start_s, self.period.end_s - 1)
+        )
+        span = f"start_date={first}&end_date={last}"
+        daily = f"/api/v1/datasets/rankings-daily?{span}"
+        return {
+            "models": f"{daily}&period={'week' if self.period.width == 'week' else 'day'}",
+            "apps": f"/api/v1/datasets/app-rankings?{span}" + ("&sort=trending" if self.trending else ""),
+            "context": f"{daily}&context_bucket=100K",
+            "tools": f"{daily}&modality=tool_calling",
+            "tasks": "/api/v1/classifications/task?window=7d",
+        }
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
