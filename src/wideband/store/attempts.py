@@ -43,8 +43,8 @@ class Attempts:
 
         Counting comes first, so that many tries at once are no better than one after the other.
         """
-        now = now_ns()
         with opened(self._home) as db, transaction(db):
+            now = now_ns()  # only here is it surely later than what others have written
             db.execute("DELETE FROM sign_in_failure WHERE last_ns < ? AND until_ns < ?", (now - FORGOTTEN_NS, now))
             known = {
                 subject: db.execute(
@@ -52,14 +52,15 @@ class Attempts:
                 ).fetchone()
                 for subject in subjects
             }
-            wait = max((row[1] - now for row in known.values() if row is not None), default=0)
-            if wait > 0:
-                return wait
+            left = max((row[1] - now for row in known.values() if row is not None), default=0)
+            if left > 0:
+                return left
             for subject, pace in subjects.items():
                 failures = (known[subject] or (0, 0))[0] + 1
+                wait = pace.wait_ns(failures)
                 db.execute(
                     "INSERT OR REPLACE INTO sign_in_failure VALUES (?, ?, ?, ?)",
-                    (subject, failures, now, now + pace.wait_ns(failures)),
+                    (subject, failures, now, now + wait if wait else 0),
                 )
         return 0
 

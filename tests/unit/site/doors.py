@@ -16,6 +16,7 @@ from wideband.site.app import site
 from wideband.site.gate import Door, Rules
 from wideband.site.oidc import Provider
 from wideband.site.origins import Origins
+from wideband.site.peoplepages import PeoplePages
 from wideband.site.sessions import Sessions
 from wideband.site.signin import Keepers, SignIn
 from wideband.site.visit import House, Page, Visit
@@ -47,7 +48,15 @@ async def show(visit: Visit) -> Response:
 class Built:
     """A site; `browser()` opens a browser without cookies."""
 
-    def __init__(self, home: Path, terms: SiteTerms | None = None, *, on_loopback: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path,
+        terms: SiteTerms | None = None,
+        *,
+        on_loopback: bool = True,
+        exchange: Any = None,
+        more: tuple[Page, ...] = (),
+    ) -> None:
         terms = terms or SiteTerms()
         with opened(home) as db:
             db.execute(
@@ -56,19 +65,21 @@ class Built:
         self.home, self.people, self.made = home, PeopleRoom(home), Made()
         origins = Origins(terms.url, terms.trusted_proxies)
         self.keepers = Keepers(self.people, Attempts(home), Sessions(self.people, terms, origins), origins)
-        self.house = House(cast(Exchange, None), {})
+        self.house = House(cast(Exchange, exchange), {})
         pages = (
             Page("/", show),
             Page("/make", self.made.make, "member", methods=("GET", "POST")),
             Page("/rule", show, "admin"),
             Page("/status", show, None),
+            *more,
         )
         self.door = self.gate(Rules(terms, on_loopback, "local"))
         self._pages = pages
         self.app = site(self.house, self.door, pages)
 
     def gate(self, rules: Rules) -> Door:
-        return Door(self.house, self.keepers, SignIn(self.keepers, strength=QUICK), rules)
+        people = PeoplePages(self.keepers, rules.issuer, QUICK)
+        return Door(self.house, self.keepers, SignIn(self.keepers, strength=QUICK), rules, people.pages)
 
     def ask_provider(self, oidc: OidcTerms, terms: SiteTerms, secret: str) -> None:
         """Let a provider sign people in as well."""

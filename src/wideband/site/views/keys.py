@@ -131,17 +131,17 @@ async def one_key(visit: Visit) -> Response:
     found = await _found(visit)
     if visit.request.method != "POST":
         return await _shown(visit, found)
+    _demand_may_change(visit, found)
     try:
-        change = _change(visit, found)
+        change = _change(visit)
     except Faulted as error:
         return await _shown(visit, found, error.fault)
     await visit.house.exchange.ledger.change_key(found.hash, change)
     return RedirectResponse(f"/keys/{found.hash}", 303)
 
 
-def _change(visit: Visit, found: Key) -> KeyChange:
+def _change(visit: Visit) -> KeyChange:
     """Read what is to become of a key: `do` is change, disable or enable."""
-    _demand_may_change(visit, found)
     what = visit.form.get("do", "")
     if what in ("disable", "enable"):
         return KeyChange(disabled=what == "disable")
