@@ -266,6 +266,19 @@ async def test_an_unknown_name_is_not_found_and_near_ones_are_offered(filled: Fi
     assert f'href="/models/{KIMI}"' in answer.text
 
 
+async def test_what_was_once_asked_keeps_its_page(filled: Filled) -> None:
+    gone = "anthropic/claude-sonnet-4.5"
+    text = await shown(filled).text(f"/models/{gone}?period={PAST}")
+    use = added_up(within(filled, period(PAST), lambda one: one.model == gone))
+    assert f"Requests {figures.tokens(use.requests)} " in text
+    assert "Nobody serves this model under this name now." in text
+
+
+async def test_apps_lead_to_their_requests(filled: Filled) -> None:
+    html = (await shown(filled).get(f"/models/{KIMI}?period={PAST}")).text
+    assert f'href="/log?model={KIMI}&amp;app=Night%20Shift"' in html
+
+
 async def test_hostile_names_are_only_text(filled: Filled) -> None:
     answer = await shown(filled).get("/models/%3Cscript%3Ealert(1)%3C/script%3E")
     assert answer.status_code == 404

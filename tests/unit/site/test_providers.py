@@ -211,6 +211,12 @@ async def test_an_unknown_name_is_not_found_and_near_ones_are_offered(filled: Fi
     assert order(answer.text) == ["groq"]
 
 
+async def test_who_once_answered_keeps_a_page(filled: Filled) -> None:
+    text = await shown(filled).text(f"/providers/azure?period={PAST}")
+    assert f"Requests {figures.tokens(len(answered_by(filled, 'azure')))} " in text
+    assert "It serves no model that is known here." in text
+
+
 async def test_a_provider_without_a_key_says_which_to_set(filled: Filled) -> None:
     site = shown(filled)
     away = endpoint("acme", "acme/giant")

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from urllib.parse import quote
 
 import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from wideband.analytics.models import ModelHistory, apps, history, tasks
-from wideband.analytics.periods import DAY_S, HOUR_S, Period
+from wideband.analytics.periods import DAY_S, HOUR_S, Period, period_of
 from wideband.analytics.reliability import uptime
 from wideband.analytics.use import grouped_speeds, grouped_uses, merged_speeds, total_use
 from wideband.canon.faults import invalid
@@ -44,7 +45,7 @@ async def show(visit: Visit) -> Response:
     asked = visit.request.path_params["id"]
     exchange = visit.house.exchange
     known = book(exchange)
-    found = named(asked, exchange.catalogue) or named(asked, known)
+    found = named(asked, exchange.catalogue) or named(asked, known) or await _gone(visit, asked)
     if found is None:
         near = get_close_matches(asked, known.endpoints, n=6, cutoff=0.4)
         return await visit.page("model_missing.html", 404, name=asked[:200], near=near)
@@ -67,6 +68,13 @@ def named(asked: str, catalogue: Catalogue) -> Named | None:
         return None
     name = ":".join((found.model, *found.variants))
     return Named(catalogue.models[found.model], name, tuple(listed(found, catalogue)[1]), found.variants)
+
+
+async def _gone(visit: Visit, asked: str) -> Named | None:
+    """Return a model that is in no catalogue any more, if it was asked for within a year."""
+    year = period_of({"period": "1y"}, visit.now_s)
+    was_used = (await history(visit.house.reader, year, asked)).uses
+    return Named(Model(id=asked, name=asked), asked, ()) if was_used else None
 
 
 async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
@@ -115,7 +123,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         errors=figures.errors(period, past, names),
         effective=effective(past, rows),
         names=names,
-        apps=figures.parts("Tokens by app", await apps(reader, period, model.id)),
+        apps=figures.parts("Tokens by app", await apps(reader, period, model.id), f"/log?model={quote(model.id)}&app="),
         tasks=figures.parts("Tokens by kind of work", await tasks(reader, period, model.id)),
         examples=examples(str(visit.request.base_url).rstrip("/"), found.name, model.task),
         variants={name: VARIANTS[name].meaning for name in VARIANTS},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -121,9 +122,17 @@ def errors(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list
     ]
 
 
-def parts(title: str, found: Sequence[Part]) -> Figure | None:
-    """Rank what used a model by its tokens; None when nothing did."""
-    rows = [(part.name or "not named", part.tokens, f"{part.requests:,} requests", None) for part in found[:MOST_PARTS]]
+def parts(title: str, found: Sequence[Part], path: str | None = None) -> Figure | None:
+    """Rank what used a model by its tokens; None when nothing did. `path` leads to a name, which is put behind it."""
+    rows = [
+        (
+            part.name or "not named",
+            part.tokens,
+            f"{part.requests:,} requests",
+            path + quote(part.name) if path and part.name else None,
+        )
+        for part in found[:MOST_PARTS]
+    ]
     return ranked(title, rows, "tokens") if rows else None
 
 

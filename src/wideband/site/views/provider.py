@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import msgspec
 from starlette.responses import Response
 
-from wideband.analytics.periods import DAY_S, HOUR_S, Period
+from wideband.analytics.periods import DAY_S, HOUR_S, Period, period_of
 from wideband.analytics.providers import Failures, ProviderHistory, Week, failures, history, week
 from wideband.analytics.reliability import CAUSES, incidents, outages, uptime
 from wideband.analytics.use import Speeds, Use, grouped_speeds, grouped_uses, merged_speeds, total_use
@@ -48,9 +48,18 @@ async def show(visit: Visit) -> Response:
     known = book(exchange)
     found = exchange.catalogue.providers.get(slug) or known.providers.get(slug)
     if found is None:
+        found = await _gone(visit, slug)
+    if found is None:
         near = get_close_matches(slug, known.providers, n=6, cutoff=0.4)
         return await visit.page("provider_missing.html", 404, name=slug[:200], near=near)
     return await _page(visit, found, served_by(known, slug) or served_by(exchange.catalogue, slug))
+
+
+async def _gone(visit: Visit, slug: str) -> Provider | None:
+    """Return a provider that is in no catalogue any more, if it answered within a year."""
+    year = period_of({"period": "1y"}, visit.now_s)
+    was_used = (await history(visit.house.reader, year, slug)).uses
+    return Provider(slug=slug, name=slug, dialect="", base_url="") if was_used else None
 
 
 def served_by(catalogue: Catalogue, slug: str) -> tuple[Endpoint, ...]:
@@ -99,10 +108,11 @@ def facts(found: Provider, endpoints: Sequence[Endpoint]) -> list[tuple[str, str
     """Return what the catalogue knows of a provider: a label, its text, and where it leads."""
     quirks = sorted(found.quirks.union(*(each.quirks for each in endpoints)))
     cache = None if found.cache_ttl_s is None else f"{found.cache_ttl_s // 60} minutes after the last use"
+    spoken = (found.dialect, *found.also, *found.by_author.values())
     told = (
         ("Headquarters", found.headquarters, None),
         ("Data centres", ", ".join(found.datacenters), None),
-        ("Protocols", ", ".join(dict.fromkeys((found.dialect, *found.also, *found.by_author.values()))), None),
+        ("Protocols", ", ".join(filter(None, dict.fromkeys(spoken))), None),
         ("Prompts stay cached", cache, None),
         ("Billing of broken streams", "ends with the connection" if found.stops_billing else None, None),
         ("Quirks", ", ".join(quirk.replace("_", " ") for quirk in quirks), None),
