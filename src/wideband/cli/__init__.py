@@ -8,6 +8,7 @@ from wideband import __version__
 
 # Command -> module that holds a click command of the same name in `command`.
 COMMANDS: dict[str, str] = {
+    "analytics": "wideband.cli.analytics",
     "admin": "wideband.cli.admin",
     "byok": "wideband.cli.byok",
     "serve": "wideband.cli.serve",

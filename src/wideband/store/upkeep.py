@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 # Requests that take longer come late to their hour, which is then folded again.
 GRACE_S = 600
 
-_FIRST = 'SELECT epoch(min("at"))::BIGINT FROM generation WHERE {span}'
-_STARTS = """SELECT DISTINCT epoch(date_trunc('{width}', "at"))::BIGINT FROM {table} WHERE {span} ORDER BY 1"""
+_BY_DAY = """
+    SELECT epoch(date_trunc('day', "at"))::BIGINT, count(*) FROM generation WHERE {span} GROUP BY 1
+"""
+# So many records are folded in one transaction, or those of one day.
+_AT_ONCE = 200_000
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,14 +74,18 @@ class Upkeep:
 
     def seal(self, now_s: int, told: Callable[[int], None] | None = None) -> int:
         """Seal the days that are over for long enough; returns how many. `told` hears of each when it is sealed."""
-        until_s = day_of(now_s - self._archive.keeping.hot_days * DAY_S)
         count = 0
-        for day_s in self._archive.look(lambda db, _: sealing.hot_days(db, until_s)):
+        for day_s in self.unsealed(now_s):
             if not self._stops() and self._seal_day(day_s):
                 count += 1
                 if told is not None:
                     told(day_s)
         return count
+
+    def unsealed(self, now_s: int) -> list[int]:
+        """Return the days that are over for long enough and have records that are not sealed."""
+        until_s = day_of(now_s - self._archive.keeping.hot_days * DAY_S)
+        return self._archive.look(lambda db, _: sealing.hot_days(db, until_s))
 
     def _seal_day(self, day_s: int) -> bool:
         """Seal a day that is folded; what comes in meanwhile lets it be done another time."""
@@ -156,7 +163,7 @@ class Upkeep:
 
 
 def _step(db: "DuckDBPyConnection", state: State, until_s: int, now_s: int) -> None:
-    """Fold one span that is stale, else the next hours of one day."""
+    """Fold one span that is stale, else the next hours."""
     if state.stale:
         _fold_stale(db, state, state.stale[0], now_s)
     elif state.stale_months:
@@ -177,24 +184,29 @@ def _fold_stale(db: "DuckDBPyConnection", state: State, span: Span, now_s: int) 
 
 
 def _advance(db: "DuckDBPyConnection", state: State, until_s: int, now_s: int) -> None:
-    """Fold the next hours that have records, of one day, and the days and months that are over with them."""
-    first_s = _first(db, state, Span(state.hour_s, until_s))
-    hour_s = until_s
-    if first_s is not None:
-        span = Span(first_s - first_s % HOUR_S, min(day_of(first_s) + DAY_S, until_s))
-        _fold_hours(db, state, span, now_s)
-        hour_s = span.end_s
-    day_s = day_of(hour_s)
-    ends = set(_starts(db, "day", folding.table(CUBES[0], "hour"), Span(state.day_s, day_s)))
-    if first_s is not None and day_of(first_s) < day_s:
-        ends.add(day_of(first_s))
-    for start_s in sorted(ends):
-        for cube in _cubes("day"):
-            _run(db, *folding.fold(cube, "day", state, Span(start_s, start_s + DAY_S)))
-    month_s = month_of(day_s).start_s
+    """Fold the next hours that have records, and the days and months that are over with them."""
+    hour_s = _fold_to(db, state, Span(state.hour_s, until_s))
+    _fold_hours(db, state, Span(state.hour_s, hour_s), now_s)
+    day_s = max(day_of(hour_s), state.day_s)
+    for cube in _cubes("day") if day_s > state.day_s else ():
+        _run(db, *folding.fold(cube, "day", state, Span(state.day_s, day_s)))
+    month_s = max(month_of(day_s).start_s, state.month_s)
     for cube in _cubes("month") if month_s > state.month_s else ():
         _run(db, *folding.fold_month(cube, Span(state.month_s, month_s)))
     db.execute("UPDATE folded_until SET hour_s = ?, day_s = ?, month_s = ?", (hour_s, day_s, month_s))
+
+
+def _fold_to(db: "DuckDBPyConnection", state: State, span: Span) -> int:
+    """Return until when to fold at once: as many whole days as are not too many records, at least one."""
+    rows: dict[int, int] = {day.day_s: day.rows for day in state.sealed(span)}
+    for day_s, count in db.execute(written(_BY_DAY, span=span.sql)).fetchall():
+        rows[day_s] = rows.get(day_s, 0) + count
+    total, days_s = 0, sorted(rows)
+    for nth, day_s in enumerate(days_s):
+        total += rows[day_s]
+        if nth and total > _AT_ONCE:
+            return day_s
+    return span.end_s
 
 
 def _fold_hours(db: "DuckDBPyConnection", state: State, span: Span, now_s: int) -> None:
@@ -227,18 +239,6 @@ def _cubes(width: str) -> list[Cube]:
 def _run(db: "DuckDBPyConnection", *statements: str) -> None:
     for statement in statements:
         db.execute(statement)
-
-
-def _first(db: "DuckDBPyConnection", state: State, span: Span) -> int | None:
-    """Return the time of a span's first record; that a day is sealed says that it has some."""
-    ((hot_s,),) = db.execute(written(_FIRST, span=span.sql)).fetchall()
-    found = [max(day.day_s, span.start_s) for day in state.sealed(span)[:1]]
-    return min(found + ([hot_s] if hot_s is not None else []), default=None)
-
-
-def _starts(db: "DuckDBPyConnection", width: str, table: str, span: Span) -> list[int]:
-    sql = written(_STARTS, width=width, table=table, span=span.sql)
-    return [start_s for (start_s,) in db.execute(sql).fetchall()]
 
 
 def _has_before(db: "DuckDBPyConnection", state: State, before_s: int) -> bool:
