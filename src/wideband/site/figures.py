@@ -1,5 +1,6 @@
 """How figures are written, everywhere on the site: the one table of units, which templates have as filters."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -34,7 +35,8 @@ def usd(nano: float | None) -> str:
     if dollars >= 0.9995:
         return f"{sign}${dollars:.2f}"
     if dollars < 0.001:
-        return f"{sign}${dollars:.9f}".rstrip("0")
+        # Three digits, however many zeros come before.
+        return f"{sign}${dollars:.{2 - math.floor(math.log10(dollars))}f}".rstrip("0")
     cents, finer = f"{dollars:.2f}", f"{dollars:.3g}"
     return f"{sign}${finer if len(finer) > len(cents) else cents}"
 
