@@ -1,7 +1,8 @@
 """Who used what, and how much: models, authors and apps.
 
-Every answered or failed request counts, simulated ones too unless they are left out. Change compares a period with the
-one before, by what both would be in the same time: the running period is not over yet.
+What failed does not count as a request: names that nobody serves are asked for too. Simulated traffic counts unless it
+is left out. Change compares a period with the one before, by what both would be in the same time: the running period is
+not over yet.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,8 +23,8 @@ MOST_APPS, MOST_NAMED = 20, 3
 # $1 and $2 are the span's ends in unix seconds, $3 says whether simulated traffic counts.
 _SPAN = '"at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)'
 COUNTED = f"{_SPAN} AND ($3 OR NOT simulated)"
-_VOLUME = "sum(requests)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT"
-_MEASURE = "CASE $4 WHEN 'requests' THEN requests WHEN 'spend' THEN cost_nano ELSE tokens END"
+_VOLUME = "sum(requests - failed)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT"
+_MEASURE = "CASE $4 WHEN 'requests' THEN requests - failed WHEN 'spend' THEN cost_nano ELSE tokens END"
 _WORDS = {"span": _SPAN, "counted": COUNTED, "volume": _VOLUME, "measured": _MEASURE}
 
 
@@ -105,9 +106,9 @@ MODELS = Query(
     "rankings.models",
     """
     SELECT {volume}, model, min(author),
-        coalesce(sum(requests) FILTER (simulated), 0)::BIGINT, sum(tool_requests)::BIGINT, sum(tool_calls)::BIGINT,
-        sum(tools_judged)::BIGINT, sum(tools_valid)::BIGINT
-    FROM usage_{grain} WHERE {counted} GROUP BY model ORDER BY model
+        coalesce(sum(requests - failed) FILTER (simulated), 0)::BIGINT, sum(tool_requests)::BIGINT,
+        sum(tool_calls)::BIGINT, sum(tools_judged)::BIGINT, sum(tools_valid)::BIGINT
+    FROM usage_{grain} WHERE {counted} GROUP BY model HAVING sum(requests - failed) > 0 ORDER BY model
     """,
 )
 MODELS_BEFORE = Query(
@@ -141,7 +142,7 @@ WEIGHT_BARS = Query(
 TOOL_BARS = Query(
     "rankings.tool_bars",
     """
-    SELECT {bucket} AS bar, sum(requests)::BIGINT, sum(tool_requests)::BIGINT, sum(tool_calls)::BIGINT,
+    SELECT {bucket} AS bar, sum(requests - failed)::BIGINT, sum(tool_requests)::BIGINT, sum(tool_calls)::BIGINT,
         sum(tools_judged)::BIGINT, sum(tools_valid)::BIGINT
     FROM usage_{grain} WHERE {counted} GROUP BY bar
     """,
@@ -151,7 +152,7 @@ APPS = Query(
     "rankings.apps",
     """
     WITH used AS (
-        SELECT app, model, {measured} AS measure, requests, tokens, cost_nano,
+        SELECT app, model, {measured} AS measure, requests - failed AS requests, tokens, cost_nano,
             "at" >= make_timestamp($5::BIGINT * 1000000) AS is_now,
             "at" < make_timestamp($5::BIGINT * 1000000)
                 AND "at" >= make_timestamp($6::BIGINT * 1000000) AS is_before
@@ -178,13 +179,13 @@ APPS = Query(
 )
 NAMELESS = Query(
     "rankings.nameless",
-    "SELECT coalesce(sum(requests), 0)::BIGINT FROM app_{grain} WHERE {counted} AND app = ''",
+    "SELECT coalesce(sum(requests - failed), 0)::BIGINT FROM app_{grain} WHERE {counted} AND app = ''",
 )
 KINDS = Query(
     "rankings.kinds",
     """
-    SELECT coalesce(sum(requests) FILTER (NOT simulated), 0)::BIGINT,
-        coalesce(sum(requests) FILTER (simulated), 0)::BIGINT
+    SELECT coalesce(sum(requests - failed) FILTER (NOT simulated), 0)::BIGINT,
+        coalesce(sum(requests - failed) FILTER (simulated), 0)::BIGINT
     FROM usage_{grain} WHERE {span}
     """,
 )

@@ -53,7 +53,7 @@ class TaskUse(Volume, frozen=True, kw_only=True):
 PACES = Query(
     "workloads.paces",
     """
-    SELECT model, sum(timed)::BIGINT, sum(requests)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT,
+    SELECT model, sum(timed)::BIGINT, sum(requests - failed)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT,
         count(DISTINCT nullif(provider, ''))
     FROM usage_{grain} WHERE {counted} GROUP BY model HAVING sum(timed) > 0
     ORDER BY 2 DESC, model
@@ -68,12 +68,12 @@ TASKS = Query(
     "workloads.tasks",
     """
     WITH by_model AS (
-        SELECT task_tag, model, sum(requests) AS requests, sum(tokens) AS tokens, sum(cost_nano) AS cost_nano
+        SELECT task_tag, model, sum(requests - failed) AS requests, sum(tokens) AS tokens, sum(cost_nano) AS cost_nano
         FROM task_{grain} WHERE {counted} AND task_tag <> '' GROUP BY task_tag, model
     )
     SELECT task_tag, sum(requests)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT,
-        list(model ORDER BY requests DESC, model)
-    FROM by_model GROUP BY task_tag ORDER BY 2 DESC, task_tag
+        list(model ORDER BY requests DESC, model) FILTER (requests > 0)
+    FROM by_model GROUP BY task_tag HAVING sum(requests) > 0 ORDER BY 2 DESC, task_tag
     """,
 )
 TASK_BARS = Query(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.unit.analytics import oracle
 from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
@@ -22,10 +23,14 @@ def within(given: Sequence[Generation], start_s: float, end_s: float) -> list[Ge
     return [record for record in given if start_s <= record.created_ns / 1e9 < end_s]
 
 
+def answered(record: Generation) -> bool:
+    return oracle.outcome(record) != "failed"
+
+
 def volume(given: Iterable[Generation]) -> Volume:
     own = list(given)
     return Volume(
-        requests=len(own),
+        requests=sum(map(answered, own)),
         tokens=sum(record.prompt_tokens + record.completion_tokens for record in own),
         cost_nano=sum(record.cost_nano for record in own),
     )
@@ -45,16 +50,31 @@ async def test_every_model_has_the_sums_of_its_records(filled: Filled, name: str
         mine = [record for record in own if record.model == model]
         assert plain(row) == plain(volume(mine))
         assert row.author == model.split("/")[0]
-        assert row.simulated == sum(record.simulated for record in mine)
+        assert row.simulated == sum(record.simulated for record in mine if answered(record))
         assert row.tool_calls == sum(record.tool_calls for record in mine)
         assert row.tool_requests == sum(record.tool_calls > 0 for record in mine)
         assert row.tools_judged == sum(record.tool_verdict is not None for record in mine)
         assert row.tools_valid == sum(record.tool_verdict == "valid" for record in mine)
 
 
+async def test_a_name_that_nobody_serves_is_no_model(tmp_path: Path) -> None:
+    good, other = [record for record in records(40, days=1) if answered(record)][:2]
+    refused = msgspec.structs.replace(
+        other, model="typed/wrongly", status=400, fault="model_not_found", cancelled=False, prompt_tokens=0,
+        completion_tokens=0, cost_nano=0,
+    )  # fmt: skip
+    made = fill(tmp_path, [good, refused])
+    period = period_of({"period": "30d"}, NOW_S)
+    found = await rankings.models(made.reader, period, simulated=True)
+    bars = await rankings.model_bars(made.reader, period, [good.model], simulated=True)
+    made.archive.close()
+    assert [(row.model, row.requests) for row in found] == [(good.model, 1)]
+    assert sum(bars.totals("requests")) == 1
+
+
 async def test_simulated_traffic_can_be_left_out(filled: Filled) -> None:
     period = period_of({"period": "30d"}, NOW_S)
-    own = within(filled.records, period.start_s, period.end_s)
+    own = [record for record in within(filled.records, period.start_s, period.end_s) if answered(record)]
     real = [record for record in own if not record.simulated]
     assert await rankings.kinds(filled.reader, period) == (len(real), len(own) - len(real))
     found = await rankings.models(filled.reader, period, simulated=False)
@@ -177,7 +197,7 @@ async def test_requests_without_an_app_are_counted_apart(filled: Filled) -> None
     period = period_of({"period": "30d"}, NOW_S)
     own = within(filled.records, period.start_s, period.end_s)
     count = await rankings.nameless(filled.reader, period, NOW_S, simulated=True)
-    assert count == sum(oracle.app(record) == "" for record in own) > 0
+    assert count == sum(oracle.app(record) == "" and answered(record) for record in own) > 0
 
 
 @pytest.mark.parametrize(
@@ -224,7 +244,7 @@ async def test_without_four_weeks_time_runs_evenly(tmp_path: Path) -> None:
     made.archive.close()
     assert ahead is not None
     assert ahead.weeks == 0
-    today = len(within(made.records, NOW_S // DAY_S * DAY_S, NOW_S))
+    today = volume(within(made.records, NOW_S // DAY_S * DAY_S, NOW_S)).requests
     assert ahead.value == pytest.approx(today * DAY_S / (NOW_S % DAY_S))
 
 

@@ -16,6 +16,10 @@ def within(given: Sequence[Generation], start_s: float, end_s: float) -> list[Ge
     return [record for record in given if start_s <= record.created_ns / 1e9 < end_s]
 
 
+def answered(given: Sequence[Generation]) -> list[Generation]:
+    return [record for record in given if oracle.outcome(record) != "failed"]
+
+
 def timed(given: Sequence[Generation]) -> list[float]:
     return [speed for record in given if (speed := oracle.speed(record)) is not None]
 
@@ -69,11 +73,11 @@ async def test_prompts_are_counted_by_their_length(filled: Filled, name: str) ->
     ends = (*span.starts[1:], span.end_s)
     for bucket in workloads.CONTEXTS:
         expected = [
-            sum(oracle.context(record) == bucket for record in within(filled.records, start_s, end_s))
+            sum(oracle.context(record) == bucket for record in answered(within(filled.records, start_s, end_s)))
             for start_s, end_s in zip(span.starts, ends, strict=True)
         ]
         assert list(bars.values(bucket, "requests")) == expected
-    assert sum(bars.totals("requests")) == len(within(filled.records, period.start_s, period.end_s))
+    assert sum(bars.totals("requests")) == len(answered(within(filled.records, period.start_s, period.end_s)))
 
 
 async def test_kinds_of_work_have_their_models_and_their_past(filled: Filled) -> None:
@@ -83,13 +87,14 @@ async def test_kinds_of_work_have_their_models_and_their_past(filled: Filled) ->
     assert rows.keys() == {record.task_tag for record in own}
     for tag, row in rows.items():
         mine = [record for record in own if record.task_tag == tag]
-        assert row.requests == len(mine)
+        assert row.requests == len(answered(mine))
         assert row.cost_nano == sum(record.cost_nano for record in mine)
         models = {record.model for record in mine}
-        order = sorted(models, key=lambda model: (-sum(record.model == model for record in mine), model))
+        counts = {model: sum(record.model == model for record in answered(mine)) for model in models}
+        order = sorted(models, key=lambda model: (-counts[model], model))
         assert row.models == tuple(order[:3])
     _, bars = await workloads.task_bars(filled.reader, period, NOW_S, simulated=True)
-    assert sum(bars.totals("requests")) == len(own)
+    assert sum(bars.totals("requests")) == len(answered(own))
 
 
 async def test_the_past_of_work_ends_where_the_period_begins(filled: Filled) -> None:
@@ -99,7 +104,7 @@ async def test_the_past_of_work_ends_where_the_period_begins(filled: Filled) -> 
     start_s = (2 * period.start_s - period.end_s) // DAY_S * DAY_S
     before = within(filled.records, start_s, period.start_s // DAY_S * DAY_S)
     expected: dict[str, int] = {}
-    for record in before:
+    for record in answered(before):
         if record.task_tag:
             expected[record.task_tag] = expected.get(record.task_tag, 0) + 1
     assert {tag: volume.requests for tag, volume in past.volumes.items()} == expected

@@ -29,6 +29,10 @@ def within(filled: Filled, name: str) -> list[Generation]:
     return [record for record in filled.records if period.start_s <= record.created_ns / 1e9 < period.end_s]
 
 
+def answered(given: list[Generation]) -> list[Generation]:
+    return [record for record in given if oracle.outcome(record) != "failed"]
+
+
 def tokens(given: list[Generation]) -> int:
     return sum(record.prompt_tokens + record.completion_tokens for record in given)
 
@@ -49,7 +53,9 @@ async def test_the_leaderboard_tells_rank_share_and_volume(filled: Filled) -> No
         mine = [record for record in own if record.model == model]
         share = figures.percent(tokens(mine) / tokens(own))
         cost = figures.usd(sum(record.cost_nano for record in mine))
-        row = f"{rank} {model} {model.split('/')[0]} {figures.tokens(tokens(mine))} {len(mine)} {cost} {share}"
+        row = (
+            f"{rank} {model} {model.split('/')[0]} {figures.tokens(tokens(mine))} {len(answered(mine))} {cost} {share}"
+        )
         assert row in text
 
 
@@ -58,7 +64,7 @@ async def test_the_measure_decides_who_leads(filled: Filled, by: str) -> None:
     own = within(filled, "30d")
     rows = await sheet(Shown(Books(filled)), f"/rankings/models.csv?by={by}")
     measured = {
-        row["model"]: sum(1 if by == "requests" else record.cost_nano for record in own if record.model == row["model"])
+        row["model"]: sum(1 if by == "requests" else r.cost_nano for r in answered(own) if r.model == row["model"])
         for row in rows
     }
     assert list(measured.values()) == sorted(measured.values(), reverse=True)
@@ -67,7 +73,7 @@ async def test_the_measure_decides_who_leads(filled: Filled, by: str) -> None:
 
 
 async def test_simulated_traffic_is_told_and_left_out_on_demand(filled: Filled) -> None:
-    own = within(filled, "30d")
+    own = answered(within(filled, "30d"))
     simulated = sum(record.simulated for record in own)
     shown = Shown(Books(filled))
     assert f"{simulated} of {len(own)} requests were answered by the sandbox" in await shown.text("/rankings")
@@ -86,9 +92,11 @@ async def test_every_section_can_be_taken_away_as_csv(filled: Filled) -> None:
         section: await sheet(shown, f"/rankings/{section}.csv") for section in ("share", "context", "tasks", "apps")
     }
     assert sum(int(row["tokens"]) for row in sums["share"]) == tokens(own)
-    assert sum(int(row["requests"]) for row in sums["context"]) == len(own)
-    assert sum(int(row["requests"]) for row in sums["tasks"]) == sum(record.task_tag is not None for record in own)
-    assert sum(int(row["requests"]) for row in sums["apps"]) == sum(oracle.app(record) != "" for record in own)
+    assert sum(int(row["requests"]) for row in sums["context"]) == len(answered(own))
+    assert sum(int(row["requests"]) for row in sums["tasks"]) == sum(r.task_tag is not None for r in answered(own))
+    assert sum(int(row["requests"]) for row in sums["apps"]) == sum(
+        oracle.app(record) != "" for record in answered(own)
+    )
     tools = await sheet(shown, "/rankings/tools.csv")
     assert sum(int(row["tool_calls"]) for row in tools) == sum(record.tool_calls for record in own)
     fastest = await sheet(shown, "/rankings/fastest.csv")
@@ -120,7 +128,7 @@ async def test_weights_are_told_as_far_as_the_catalogue_knows_them(filled: Fille
     closed = [record for record in own if record.model == SONNET]
     text = await shown.text("/rankings")
     spend = sum(r.cost_nano for r in closed) / sum(r.cost_nano for r in own)
-    shares = (tokens(closed) / tokens(own), len(closed) / len(own), spend)
+    shares = (tokens(closed) / tokens(own), len(answered(closed)) / len(answered(own)), spend)
     assert f"Closed weights {' '.join(map(figures.percent, shares))}" in text
     assert "Not known" in text
 
