@@ -12,6 +12,7 @@ from tests.unit.analytics.test_models import added_up, of_model, period, within
 from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
 
+from wideband.analytics.models import history
 from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Task
 from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Model, Override, Price, Provider, Rates
@@ -19,6 +20,7 @@ from wideband.config import load_market, load_settings
 from wideband.routing.plans import Outcome
 from wideband.sandbox.market import market
 from wideband.site import figures
+from wideband.site.views.model_figures import LEAST_JUDGED, MOST_BINS, bins_of, errors
 from wideband.site.views.quickstart import AGENTS, examples
 
 __all__ = ["filled_archive"]
@@ -333,6 +335,44 @@ async def test_real_prices_through_the_day_have_a_page(filled: Filled, tmp_path:
         text = await site.text(f"/models/{id_}?day=monday")
         assert "Price through the day" in text
         assert re.search(r"deepseek 0[0-9]:\d\d \d\d:\d\d \$", text), id_
+
+
+# -- charts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["1h", "24h", "7d", "30d", "90d", "1y"])
+def test_bars_are_put_together_in_order_and_none_is_lost(name: str) -> None:
+    span = period(name)
+    bins = bins_of(span)
+    assert list(bins.bars) == list(span.starts)
+    assert list(bins.starts) == sorted(set(bins.bars.values()))
+    assert all(bins.of(at_s) <= at_s for at_s in span.starts)
+    assert len(bins.starts) <= max(MOST_BINS + 1, len(span.starts) if name == "1y" else 0)
+    sizes = [list(bins.bars.values()).count(start) for start in bins.starts]
+    assert len(set(sizes[1:-1])) == 1
+
+
+def test_bins_of_hours_start_at_round_hours() -> None:
+    starts = bins_of(period("7d")).starts
+    assert {start % (6 * 3600) for start in starts[1:]} == {0}
+
+
+async def test_rates_of_next_to_nothing_are_left_out(filled: Filled) -> None:
+    span = period(PAST)
+    found = await history(filled.reader, span, KIMI)
+    bins = bins_of(span)
+    judged: dict[tuple[str, int], list[bool]] = {}
+    for one in within(filled, span, of_model):
+        if one.provider and one.tool_verdict is not None:
+            at_s = bins.of(one.created_ns // (86_400 * 10**9) * 86_400)
+            judged.setdefault((one.provider, at_s), []).append(one.tool_verdict == "valid")
+    expected = sorted(
+        figures.percent(1 - sum(told) / len(told)) for told in judged.values() if len(told) >= LEAST_JUDGED
+    )
+    drawn = [figure for figure in errors(span, found, {}) if figure.title.startswith("Tool calls")]
+    written = sorted(cell for figure in drawn for row in figure.rows for cell in row[1:] if cell != "-")
+    assert written == expected != []
+    assert len(expected) < len(judged)
 
 
 # -- ways to ask -------------------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
+import msgspec
 from markupsafe import Markup
 
 from wideband.analytics.models import ModelHistory, Part
-from wideband.analytics.periods import Period
+from wideband.analytics.periods import DAY_S, HOUR_S, Period, Width
 from wideband.analytics.reliability import Uptime
 from wideband.analytics.use import Speeds, Use, grouped_speeds, grouped_uses
 from wideband.site.charts.bars import stacked_bars
@@ -20,12 +21,47 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MOST_LINES = 9
+MOST_BINS = 36
+# A rate of less is left out: one of two says nothing.
+LEAST_JUDGED = 3
+# For each width of a bar: how many bars make a bin, and how long a bar is.
+_STEPS: dict[Width, tuple[tuple[int, ...], int]] = {
+    "minute": ((1, 2, 5, 10), 60),
+    "hour": ((1, 2, 3, 6, 12, 24), HOUR_S),
+    "day": ((1, 2, 3, 7), DAY_S),
+    "week": ((1,), 7 * DAY_S),
+    "month": ((1,), 28 * DAY_S),
+}
 MOST_PARTS = 10
+
+
+class Bins(msgspec.Struct, frozen=True):
+    """Bars of a period put together, so that each holds enough to tell a rate or a percentile."""
+
+    starts: tuple[int, ...]
+    bars: dict[int, int]
+    axis: Axis
+
+    def of(self, at_s: int) -> int:
+        """Return where the bin of a bar starts."""
+        return self.bars[at_s]
 
 
 def axis_of(period: Period) -> Axis:
     """Return the time axis of a period."""
     return Axis(period.starts, period.width, period.end_s)
+
+
+def bins_of(period: Period) -> Bins:
+    """Return bins of whole bars, at most some three dozen; the first may be short, the others start at round times."""
+    steps, length_s = _STEPS[period.width]
+    count = len(period.starts)
+    step_s = length_s * next((step for step in steps if count <= step * MOST_BINS), steps[-1])
+    bars = {at_s: max(at_s - at_s % step_s, period.starts[0]) for at_s in period.starts}
+    if step_s == length_s:
+        bars = {at_s: at_s for at_s in period.starts}
+    starts = tuple(dict.fromkeys(bars.values()))
+    return Bins(starts, bars, Axis(starts, period.width, period.end_s))
 
 
 def sparks(past: ModelHistory, period: Period) -> dict[str, Markup]:
@@ -74,15 +110,19 @@ def activity(period: Period, past: ModelHistory) -> list[Figure]:
 
 def routing(period: Period, past: ModelHistory, tried: Mapping[str, Uptime]) -> Figure | None:
     """Draw the share of requests that failed, and of the tries at the mean endpoint: what one would have without."""
-    uses = grouped_uses(past.uses, lambda cell: cell.at_s)
+    bins = bins_of(period)
+    uses = grouped_uses(past.uses, lambda cell: bins.of(cell.at_s))
     if not uses and not tried:
         return None
-    without = tuple(_mean([each.shares[index] for each in tried.values()]) for index, _ in enumerate(period.starts))
+    shares: dict[int, list[float | None]] = {}
+    for each in tried.values():
+        for at_s, share in zip(period.starts, each.shares, strict=True):
+            shares.setdefault(bins.of(at_s), []).append(share)
     series = (
-        Series("with routing", tuple(_rest(uses.get(at_s, Use()).success) for at_s in period.starts)),
-        Series("without: the mean endpoint", tuple(_rest(share) for share in without)),
+        Series("with routing", tuple(_rest(uses.get(at_s, Use()).success) for at_s in bins.starts)),
+        Series("without: the mean endpoint", tuple(_rest(_mean(shares.get(at_s, ()))) for at_s in bins.starts)),
     )
-    return lines("Share that failed", axis_of(period), series, "percent")
+    return lines("Share that failed", bins.axis, series, "percent")
 
 
 def without_routing(tried: Mapping[str, Uptime]) -> float | None:
@@ -92,7 +132,8 @@ def without_routing(tried: Mapping[str, Uptime]) -> float | None:
 
 def performance(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list[Figure]:
     """Draw speeds by provider over time."""
-    speeds = grouped_speeds(past.speeds, lambda cell: (cell.provider, cell.at_s))
+    bins = bins_of(period)
+    speeds = grouped_speeds(past.speeds, lambda cell: (cell.provider, bins.of(cell.at_s)))
     charts: tuple[tuple[str, Unit, Callable[[Speeds], float | None]], ...] = (
         ("Time to first token, p50", "ms", lambda each: each.ttft_p50),
         ("Time to first token, p99", "ms", lambda each: each.ttft_p99),
@@ -101,24 +142,31 @@ def performance(period: Period, past: ModelHistory, names: Mapping[str, str]) ->
     )
     providers = past.providers[:MOST_LINES]
     return [
-        lines(title, axis_of(period), series, unit)
+        lines(title, bins.axis, series, unit)
         for title, unit, value in charts
-        if (series := _by_provider(period, providers, names, _valued(speeds, value)))
+        if (series := _by_provider(bins, providers, names, _valued(speeds, value)))
     ]
 
 
 def errors(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list[Figure]:
     """Draw how much of what was written for programs to read was wrong, by provider; only what was judged."""
-    uses = grouped_uses(past.uses, lambda cell: (cell.provider, cell.at_s))
+    bins = bins_of(period)
+    uses = grouped_uses(past.uses, lambda cell: (cell.provider, bins.of(cell.at_s)))
     charts: tuple[tuple[str, Callable[[Use], float | None]], ...] = (
-        ("Tool calls that did not fit their schema", lambda use: use.tool_errors),
-        ("Structured answers that did not fit their schema", lambda use: use.structured_errors),
+        (
+            "Tool calls that did not fit their schema",
+            lambda use: use.tool_errors if use.tools_judged >= LEAST_JUDGED else None,
+        ),
+        (
+            "Structured answers that did not fit their schema",
+            lambda use: use.structured_errors if use.structured_judged >= LEAST_JUDGED else None,
+        ),
     )
     providers = past.providers[:MOST_LINES]
     return [
-        lines(title, axis_of(period), series, "percent")
+        lines(title, bins.axis, series, "percent")
         for title, value in charts
-        if (series := _by_provider(period, providers, names, _valued(uses, value)))
+        if (series := _by_provider(bins, providers, names, _valued(uses, value)))
     ]
 
 
@@ -142,10 +190,10 @@ def _valued(found: Mapping[K, V], value: Callable[[V], float | None]) -> dict[K,
 
 
 def _by_provider(
-    period: Period, providers: Sequence[str], names: Mapping[str, str], values: Mapping[tuple[str, int], float]
+    bins: Bins, providers: Sequence[str], names: Mapping[str, str], values: Mapping[tuple[str, int], float]
 ) -> list[Series]:
     series = [
-        Series(names.get(slug, slug), tuple(values.get((slug, at_s)) for at_s in period.starts), f"/providers/{slug}")
+        Series(names.get(slug, slug), tuple(values.get((slug, at_s)) for at_s in bins.starts), f"/providers/{slug}")
         for slug in providers
     ]
     return [each for each in series if any(value is not None for value in each.values)]

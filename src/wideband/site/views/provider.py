@@ -18,7 +18,7 @@ from wideband.site.charts.lines import lines
 from wideband.site.charts.topping import top
 from wideband.site.charts.uptime import cells, uptime_cells
 from wideband.site.views.model import cell_period
-from wideband.site.views.model_figures import axis_of
+from wideband.site.views.model_figures import axis_of, bins_of
 from wideband.site.views.offers import Past, book, offers, variables, worst
 from wideband.site.visit import Visit
 
@@ -166,8 +166,9 @@ def _undated(figure: Figure) -> Figure:
 
 def over_time(period: Period, past: ProviderHistory) -> list[Figure]:
     """Draw a provider's speeds over a period."""
-    speeds = grouped_speeds(past.speeds, lambda served: served.at_s)
-    told = [speeds.get(at_s, Speeds()) for at_s in period.starts]
+    bins = bins_of(period)
+    speeds = grouped_speeds(past.speeds, lambda served: bins.of(served.at_s))
+    told = [speeds.get(at_s, Speeds()) for at_s in bins.starts]
     if not speeds:
         return []
     ttft = (
@@ -176,8 +177,8 @@ def over_time(period: Period, past: ProviderHistory) -> list[Figure]:
     )
     speed = (Series("p50", tuple(each.speed_p50 for each in told)),)
     return [
-        lines("Time to first token", axis_of(period), ttft, "ms"),
-        lines("Tokens a second", axis_of(period), speed, "speed"),
+        lines("Time to first token", bins.axis, ttft, "ms"),
+        lines("Tokens a second", bins.axis, speed, "speed"),
     ]
 
 
