@@ -98,7 +98,8 @@ def main(words: list[str]) -> int:
         _say(str(error))
         return 1
     os.chdir(ROOT)
-    return os.execve(sys.executable, [sys.executable, "-m", "pytest", "tests/site", *words], {**os.environ, **found})
+    words = words if any(word.startswith("tests/") for word in words) else ["tests/site", *words]
+    return os.execve(sys.executable, [sys.executable, "-m", "pytest", *words], {**os.environ, **found})
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def send(served: Served, count: int) -> None:
 
 def _body(chance: random.Random, number: int) -> dict[str, object]:
     model = chance.choice(("sandbox/fast", "sandbox/steady", "sandbox/storm"))
-    words = "Hi" if number % 9 else "Hi [[sandbox fault=400]]"
+    words = "Hi" if number % 9 != 5 else "Hi [[sandbox fault=400]]"
     body: dict[str, object] = {
         "model": model,
         "messages": [{"role": "user", "content": words}],

@@ -73,6 +73,7 @@ async def home(visit: Visit) -> Response:
         models=_ranked_models(models),
         apps=_ranked_apps(apps),
         newest=found.rows,
+        known=visit.house.exchange.catalogue.providers,
         named=lambda slug: provider_name(visit.house.exchange, slug),
         money=money,
     )
