@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "connect": "wideband.cli.connect",
     "content": "wideband.cli.content",
     "credits": "wideband.cli.credits",
+    "demo": "wideband.cli.demo",
     "explain": "wideband.cli.explain",
     "models": "wideband.cli.models",
     "outage": "wideband.cli.outage",

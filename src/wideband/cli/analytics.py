@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wideband.canon.faults import Faulted
+from wideband.cli.generate import command as generate
 from wideband.cli.options import home_option
 from wideband.clock import now_ns
 from wideband.config import ConfigError, load_settings
@@ -46,6 +47,9 @@ def archive_of(home: Path | None) -> Iterator[Archive]:
 @click.group(help="Look after the records that analytics are made of; for homes that are not being served.")
 def command() -> None:
     """Hold the commands below."""
+
+
+command.add_command(generate)
 
 
 @command.command()

@@ -79,6 +79,7 @@ class Maker:
         self._turns = _mean_turns(world)
         self._steps = statements("day")
         self._db = connect(memory_limit="1GB", threads=1)
+        self._db.execute("SET enable_progress_bar = false")
         # The order they are written in is right: by its guess, each record is joined with all providers first.
         self._db.execute("SET disabled_optimizers = 'join_order'")
         for name, value in {
@@ -134,7 +135,7 @@ _TODAY = """
 _COPY = """
     COPY (
         SELECT *, {derived} FROM (SELECT date AS d, {columns} FROM drawn JOIN today USING (day)) ORDER BY created_ns, id
-    ) TO '{folder}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (d))
+    ) TO '{folder}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 60000, PARTITION_BY (d))
 """
 
 

@@ -41,10 +41,11 @@ inter_token_s = {longest_wait_s}
 class OwnServer:
     """`wideband serve` on a home that nothing else uses. An async context: running inside, stopped after."""
 
-    def __init__(self, home: Path, speedup: float, seed: int) -> None:
+    def __init__(self, home: Path, speedup: float, seed: int, port: int = 0) -> None:
         self._home = home
         self._speedup = speedup
         self._seed = seed
+        self._port = port
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
         self.sandbox_url = ""
@@ -56,7 +57,8 @@ class OwnServer:
         with (self._home / "serve.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "wideband", "serve", "--home", str(self._home), "--port", "0", "--config", str(config)),
+                *("-m", "wideband", "serve", "--home", str(self._home)),
+                *("--port", str(self._port), "--config", str(config)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

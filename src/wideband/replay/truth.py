@@ -13,9 +13,16 @@ from wideband.store.archive import FILE, Archive
 from wideband.store.audit import audit
 from wideband.store.engine import connect
 
-_TRIES = 'SELECT count(*) FROM "try"'
-_FAILOVERS = 'SELECT count(*) FROM "try" WHERE number > 0'
-_FAULTS = 'SELECT fault, count(*) FROM "try" WHERE fault IS NOT NULL GROUP BY fault ORDER BY count(*) DESC, fault'
+# Without what was generated: nobody sent that.
+_TRIES = """
+    SELECT count(*) FROM "try" WHERE generation_id NOT IN (SELECT id FROM generation WHERE usage_source = 'generated')
+"""
+_FAILOVERS = f"{_TRIES} AND number > 0"
+_FAULTS = """
+    SELECT fault, count(*) FROM "try" WHERE fault IS NOT NULL
+    AND generation_id NOT IN (SELECT id FROM generation WHERE usage_source = 'generated')
+    GROUP BY fault ORDER BY count(*) DESC, fault
+"""
 _COUNTER = re.compile(r"^(wideband_[a-z_]+)(?:\{([^}]*)\})? ([0-9.e+]+)$", re.MULTILINE)
 _METRICS_TIMEOUT_S = 5.0
 _SETTLE_READS = 30
