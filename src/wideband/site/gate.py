@@ -15,7 +15,6 @@ from wideband.site.origins import is_ours_alone
 from wideband.site.signin import SIGN_IN, Keepers, SignIn
 from wideband.site.visit import House, Page, Person, Visit
 
-STATUS = "/status"
 # A year: browsers then ask by https alone.
 HSTS = "max-age=31536000"
 
@@ -111,9 +110,7 @@ class Door:
         return {"Strict-Transport-Security": HSTS} if self._origins.is_https(request) else {}
 
     def _role(self, page: Page) -> Role | None:
-        if page.path == STATUS or page.path.startswith(STATUS + "/"):
-            return None if self._rules.terms.public_status else "viewer"
-        return page.role
+        return None if page.public and self._rules.terms.public_status else page.role
 
     def _still_counts(self, profile: Profile) -> bool:
         """Whether somebody whom a provider vouched for could still come that way."""
@@ -125,7 +122,7 @@ class Door:
         """Answer while nothing says who may look."""
         if self._rules.on_loopback and is_ours_alone(request):
             return Person("local", "admin", self._rules.account_id, self._sessions.token("local"))
-        if role is None and page.path.startswith(STATUS):
+        if role is None and page.public:
             return None
         return await Visit(request, self._house, None).page("closed.html", 403, on_loopback=self._rules.on_loopback)
 

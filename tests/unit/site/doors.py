@@ -70,7 +70,7 @@ class Built:
             Page("/", show),
             Page("/make", self.made.make, "member", methods=("GET", "POST")),
             Page("/rule", show, "admin"),
-            Page("/status", show, None),
+            Page("/status", show, public=True),
             *more,
         )
         self.door = self.gate(Rules(terms, on_loopback, "local"))
