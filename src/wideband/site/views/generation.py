@@ -24,6 +24,8 @@ from wideband.store.contents import Content
 from wideband.wire import jsons
 
 _LEAST_TIMED_TOKENS = 8
+# Of raw bytes a page shows so many.
+_MOST_SHOWN = 64 * 1024
 
 
 async def generation(visit: Visit) -> Response:
@@ -192,8 +194,9 @@ def _shown(part: Any) -> tuple[str, str]:
             return kind.lower(), "not shown here; the raw request has it"
 
 
-def _readable(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def _readable(data: bytes, most: int = _MOST_SHOWN) -> str:
+    text = data[:most].decode("utf-8", "replace")
+    return text if len(data) <= most else f"{text}\n… {len(data) - most:,} bytes more: GET /generation/content has them"
 
 
 def tool_names(said: Transcript) -> list[str]:
