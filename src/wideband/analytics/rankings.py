@@ -61,7 +61,10 @@ class ModelUse(Volume, frozen=True, kw_only=True):
 
 
 class AppUse(Volume, frozen=True, kw_only=True):
-    """What one app used: `growth` is its measure beyond the mean of the three spans before, `before` its last one."""
+    """What one app used: `growth` is its measure beyond the mean of the spans before (three, for those that trend).
+
+    `before` is the last one of them.
+    """
 
     app: str
     before: Volume
@@ -296,10 +299,11 @@ async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> 
     width_s = _GRAIN_S[grain]
     # Spans before are whole ones: what is left of the running one is made up for by the factor.
     whole_s = -(-length_s // width_s) * width_s
-    before_s, oldest_s = span.start_s - whole_s, span.start_s - TRENDING_SPANS * whole_s
+    spans = TRENDING_SPANS if asked.trending else 1
+    before_s, oldest_s = span.start_s - whole_s, span.start_s - spans * whole_s
     factor = length_s / whole_s
     parameters = (oldest_s, span.end_s, asked.simulated, asked.metric, span.start_s, before_s)
-    rest = (factor / TRENDING_SPANS, asked.trending, asked.most)
+    rest = (factor / spans, asked.trending, asked.most)
     rows = await APPS.ask(reader, *parameters, *rest, **spoken(grain=grain))
     found = [
         AppUse(
@@ -313,7 +317,7 @@ async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> 
         )
         for row in rows
     ]
-    return found, _factor(length_s, whole_s, before_s, await first_s(reader))
+    return found, _factor(length_s, whole_s, oldest_s, await first_s(reader))
 
 
 async def nameless(reader: Reader, period: Period, now_s: int, *, simulated: bool) -> int:
