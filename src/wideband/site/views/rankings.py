@@ -84,6 +84,7 @@ async def show(visit: Visit) -> Response:
         work=work,
         areas=areas,
         least_timed=workloads.LEAST_TIMED,
+        most_timed=workloads.MOST_MODELS,
         speed_days=workloads.SPEED_DAYS,
         sections=SECTIONS,
         metrics=boards.NAMES,
