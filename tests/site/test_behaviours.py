@@ -272,6 +272,25 @@ def test_text_can_be_copied(opened: Opened) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == box.locator("code, pre").first.text_content()
 
 
+COLUMN = "(table) => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim().toLowerCase())"
+
+
+def test_a_table_sorts_by_its_heads_and_stays_sorted_when_renewed(opened: Opened, exchange: Served) -> None:
+    page = opened("/providers")
+    table = page.locator("table[data-sort]").first
+    head = table.locator("thead th").first
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    rising = table.evaluate(COLUMN)
+    assert rising == sorted(rising)
+    assert len(set(rising)) > 3
+    head.locator("button").click()
+    assert table.evaluate(COLUMN) == rising[::-1]
+    send(exchange, 2)
+    page.wait_for_timeout(5000)
+    assert table.evaluate(COLUMN) == rising[::-1]
+
+
 def test_all_scripts_of_a_page_are_small(opened: Opened, exchange: Served) -> None:
     page = opened("/")
     names: list[str] = page.evaluate(

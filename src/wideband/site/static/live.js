@@ -146,11 +146,16 @@ function remember(part) {
   const focused = part.contains(document.activeElement) ? place(document.activeElement) : null;
   const charts = [...part.querySelectorAll("svg[data-chart]")].map((svg) => svg.dataset.at);
   const open = [...part.querySelectorAll("details")].map((details) => details.open);
+  const typed = [...part.querySelectorAll("input[data-search]")].map((input) => input.value);
   const scrolled = [...part.querySelectorAll("*")]
     .filter((element) => element.scrollLeft || element.scrollTop)
     .map((element) => [place(element), element.scrollLeft, element.scrollTop]);
   return () => {
     part.querySelectorAll("details").forEach((details, index) => (details.open = open[index] ?? details.open));
+    part.querySelectorAll("input[data-search]").forEach((input, index) => {
+      input.value = typed[index] ?? "";
+      input.dispatchEvent(new Event("input"));
+    });
     for (const [find, left, top] of scrolled) find()?.scrollTo({ left, top, behavior: "instant" });
     focused?.()?.focus({ preventScroll: true });
     part.querySelectorAll("svg[data-chart]").forEach((svg, index) => {

@@ -1,10 +1,17 @@
 // Tables that sort by their heads (`data-sort`), and boxes that narrow a table's rows (`data-search`).
 const LETTERS = { K: 1e3, M: 1e6, B: 1e9, T: 1e12, ms: 1, s: 1e3, min: 6e4, h: 3.6e6, d: 8.64e7 };
-const NUMBER = /^[^\d+-]?([+-]?[$]?[\d,]*\.?\d+)\s*(K|M|B|T|ms|s|min|h|d)?\b/;
+const NUMBER = /^([+-]?[$]?[\d,]*\.?\d+)\s*(K|M|B|T|ms|s|min|h|d)?(?=$|[\s%/])/;
+
+// What readers chose outlives a renewal: by the part a table is in, and its place there.
+const chosen = new Map();
+const nameOf = (table) => {
+  const part = table.closest("[data-live]") ?? document;
+  return `${part.id ?? ""} ${[...part.querySelectorAll("table[data-sort]")].indexOf(table)}`;
+};
 
 export function tables(root) {
   for (const table of root.querySelectorAll("table[data-sort]")) sorts(table);
-  for (const input of root.querySelectorAll("input[data-search]")) searches(input);
+  for (const input of document.querySelectorAll("input[data-search]")) searches(input);
 }
 
 const value = (cell) => {
@@ -30,18 +37,21 @@ function sorts(table) {
     head.append(button);
     button.addEventListener("click", () => {
       const falls = head.ariaSort === "none" || !head.ariaSort ? firstFalls(table, column) : head.ariaSort === "ascending";
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-      head.ariaSort = falls ? "descending" : "ascending";
       sort(table, column, falls);
+      chosen.set(nameOf(table), [column, falls]);
     });
   }
+  const before = chosen.get(nameOf(table));
+  if (before) sort(table, ...before);
 }
 
-const cellOf = (row, column) => row.cells[column];
+const cellOf = (row, column) => row?.cells[column];
 const firstFalls = (table, column) => typeof value(cellOf(table.tBodies[0].rows[0], column)) === "number";
 
 function sort(table, column, falls) {
-  const body = table.tBodies[0];
+  const [body, heads] = [table.tBodies[0], table.tHead.rows[0].cells];
+  for (const head of heads) head.removeAttribute("aria-sort");
+  heads[column].ariaSort = falls ? "descending" : "ascending";
   const keyed = [...body.rows].map((row) => [value(cellOf(row, column)), row]);
   keyed.sort(([one], [other]) => {
     const order = compare(one, other);
@@ -51,17 +61,16 @@ function sort(table, column, falls) {
 }
 
 function searches(input) {
-  if (input.dataset.drawn !== undefined) return;
+  if (input.dataset.drawn === undefined) input.addEventListener("input", () => narrow(input));
   input.dataset.drawn = "";
+  if (input.value) narrow(input);
+}
+
+function narrow(input) {
   const table = document.getElementById(input.dataset.search) ?? input.closest("section, main").querySelector("table");
-  if (!table) return;
-  const narrow = () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const row of table.tBodies[0].rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !words.every((word) => text.includes(word));
-    }
-  };
-  input.addEventListener("input", narrow);
-  narrow();
+  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const row of table?.tBodies[0].rows ?? []) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+  }
 }
