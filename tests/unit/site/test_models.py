@@ -274,6 +274,7 @@ async def test_what_was_once_asked_keeps_its_page(filled: Filled) -> None:
     use = added_up(within(filled, period(PAST), lambda one: one.model == gone))
     assert f"Requests {figures.tokens(use.requests)} " in text
     assert "Nobody serves this model under this name now." in text
+    assert "Quick start" not in text
 
 
 async def test_apps_lead_to_their_requests(filled: Filled) -> None:

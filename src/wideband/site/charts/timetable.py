@@ -76,7 +76,7 @@ def _lane(lane: Lane, top: int, height: int) -> Markup:
             )
         )
         if height == _LANE and part.end - part.start >= _LEAST_MINUTES:
-            strong = " full" if part.strength > 0.8 else " strong" if part.strength > 0.5 else ""
+            strong = " full" if part.strength >= 0.875 else " strong" if part.strength >= 0.625 else ""
             wide = "" if part.end - part.start >= _WIDE_MINUTES else " minor"
             parts.append(
                 Markup('<text class="price{}{}" x="{}" y="{}">{}</text>').format(
