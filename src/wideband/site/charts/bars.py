@@ -29,7 +29,7 @@ def stacked_bars(
     frame = plot.Frame(label, axis, across, len(axis.starts) > 1)
     marks = _stack(axis, shown, across)
     if line:
-        marks += Markup('<path class="over" d="{}"/>').format(plot.path(line.values, across))
+        marks += plot.line(line.values, across, "over")
     svg = plot.framed(frame, marks, behind.tooltips(said))
     return Figure(title, svg, _legend(series, unit, line), head, rows, frame.zooms)
 

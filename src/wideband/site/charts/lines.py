@@ -34,7 +34,7 @@ def _latest(each: Series) -> float | None:
 
 
 def _line(each: Series, style: str, across: Scale, fill: bool) -> Markup:
-    drawn = Markup('<path class="{}" d="{}"/>').format(style, plot.path(each.values, across))
+    drawn = plot.line(each.values, across, style)
     if not fill:
         return drawn
     return Markup('<path class="{} below" d="{}"/>').format(style, _area(each.values, across)) + drawn

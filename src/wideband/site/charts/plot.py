@@ -58,18 +58,21 @@ def percent(value: float) -> str:
     return f"{value * 100:.2f}".rstrip("0").rstrip(".") + "%"
 
 
-def path(series: Sequence[float | None], scale: Scale) -> str:
-    """Return a line through the middles of the bars; where a value is missing it is broken, and a lone one is a dot."""
-    parts = []
-    for index, value in enumerate(series):
+def line(values: Sequence[float | None], scale: Scale, classes: str) -> Markup:
+    """Return a line through the middles of the bars, broken where a value is missing; lone values are dots."""
+    through, dots = [], []
+    for index, value in enumerate(values):
         if value is None:
             continue
-        before = series[index - 1] if index else None
-        after = series[index + 1] if index + 1 < len(series) else None
-        command = "L" if before is not None else "M"
-        dot = "h0" if before is None and after is None else ""
-        parts.append(f"{command}{index * SLOT + SLOT // 2} {y(scale, value)}{dot}")
-    return "".join(parts)
+        begins = index == 0 or values[index - 1] is None
+        ends = index + 1 == len(values) or values[index + 1] is None
+        place = f"{index * SLOT + SLOT // 2} {y(scale, value)}"
+        if begins and ends:
+            dots.append(f"M{place}h0")
+        else:
+            through.append(f"{'M' if begins else 'L'}{place}")
+    drawn = Markup('<path class="{}" d="{}"/>').format(classes, "".join(through)) if through else Markup("")
+    return drawn + (Markup('<path class="{} dots" d="{}"/>').format(classes, "".join(dots)) if dots else "")
 
 
 def columns(texts: Iterable[str]) -> Markup:
