@@ -12,7 +12,8 @@ function themes() {
   if (!button) return;
   const show = () => {
     const theme = document.documentElement.dataset.theme ?? "auto";
-    button.textContent = `Theme: ${theme}`;
+    button.replaceChildren(Object.assign(document.createElement("span"), { className: "prefix", textContent: "Theme: " }), theme);
+    button.setAttribute("aria-label", `Theme: ${theme}`);
   };
   button.hidden = false;
   button.addEventListener("click", () => {
