@@ -54,12 +54,9 @@ def axis_of(period: Period) -> Axis:
 
 def bins_of(period: Period) -> Bins:
     """Return bins of whole bars, at most some three dozen; the first may be short, the others start at round times."""
-    steps, length_s = _STEPS[period.width]
-    count = len(period.starts)
-    step_s = length_s * next((step for step in steps if count <= step * MOST_BINS), steps[-1])
-    bars = {at_s: max(at_s - at_s % step_s, period.starts[0]) for at_s in period.starts}
-    if step_s == length_s:
-        bars = {at_s: at_s for at_s in period.starts}
+    (steps, length_s), all_starts = _STEPS[period.width], period.starts
+    step = next((step for step in steps if len(all_starts) <= step * MOST_BINS), steps[-1])
+    bars = {at_s: at_s if step == 1 else max(at_s - at_s % (step * length_s), all_starts[0]) for at_s in all_starts}
     starts = tuple(dict.fromkeys(bars.values()))
     return Bins(starts, bars, Axis(starts, period.width, period.end_s))
 
