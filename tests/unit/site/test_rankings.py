@@ -7,12 +7,15 @@ import msgspec
 import pytest
 from tests.unit.analytics import oracle
 from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, filled_archive, records
-from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
 
+from wideband.analytics import rankings
 from wideband.analytics.periods import period_of
+from wideband.catalog.rows import Model
 from wideband.metering.record import Generation
 from wideband.site import figures
+from wideband.site.views import boards
+from wideband.site.views.boards import Asked
 
 __all__ = ["filled_archive"]
 
@@ -69,7 +72,6 @@ async def test_the_measure_decides_who_leads(filled: Filled, by: str) -> None:
     }
     assert list(measured.values()) == sorted(measured.values(), reverse=True)
     assert sum(float(row["token_share"]) for row in rows) == pytest.approx(1)
-    assert f"{by.capitalize()} by model" in await Shown(Books(filled)).text(f"/rankings?by={by}")
 
 
 async def test_simulated_traffic_is_told_and_left_out_on_demand(filled: Filled) -> None:
@@ -77,7 +79,6 @@ async def test_simulated_traffic_is_told_and_left_out_on_demand(filled: Filled) 
     simulated = sum(record.simulated for record in own)
     shown = Shown(Books(filled))
     assert f"{simulated} of {len(own)} requests were answered by the sandbox" in await shown.text("/rankings")
-    assert "answered by the sandbox" not in await shown.text("/rankings?simulated=no")
     rows = await sheet(shown, "/rankings/models.csv?simulated=no")
     assert sum(int(row["requests"]) for row in rows) == len(own) - simulated
 
@@ -85,6 +86,8 @@ async def test_simulated_traffic_is_told_and_left_out_on_demand(filled: Filled) 
 async def test_every_section_can_be_taken_away_as_csv(filled: Filled) -> None:
     shown, own = Shown(Books(filled)), within(filled, "30d")
     page = (await shown.get("/rankings?by=spend")).text
+    assert "Spend by model" in page
+    assert "GET /api/v1/datasets/rankings-daily?start_date=2026-10-23&amp;end_date=2026-11-22&amp;period=day" in page
     for section in ("models", "share", "apps", "fastest", "context", "tools", "tasks"):
         assert f'id="{section}"' in page
         assert f'href="/rankings/{section}.csv?by=spend"' in page
@@ -103,11 +106,11 @@ async def test_every_section_can_be_taken_away_as_csv(filled: Filled) -> None:
     assert sum(int(row["timed_answers"]) for row in fastest) == sum(oracle.speed(r) is not None for r in own)
 
 
-async def test_the_data_api_is_named_with_the_days_of_the_period(filled: Filled) -> None:
-    text = await Shown(Books(filled)).text("/rankings?period=7d&apps=trending")
+def test_the_data_api_is_named_with_the_days_of_the_period() -> None:
+    apis = Asked(period_of({"period": "7d"}, NOW_S), NOW_S, trending=True).apis
     span = "start_date=2026-11-15&end_date=2026-11-22"
-    assert f"GET /api/v1/datasets/rankings-daily?{span}&period=day" in text
-    assert f"GET /api/v1/datasets/app-rankings?{span}&sort=trending" in text
+    assert apis["models"] == f"/api/v1/datasets/rankings-daily?{span}&period=day"
+    assert apis["apps"] == f"/api/v1/datasets/app-rankings?{span}&sort=trending"
 
 
 async def test_a_spreadsheet_takes_no_app_for_a_formula(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -119,24 +122,25 @@ async def test_a_spreadsheet_takes_no_app_for_a_formula(tmp_path_factory: pytest
 
 
 async def test_weights_are_told_as_far_as_the_catalogue_knows_them(filled: Filled) -> None:
-    shown = Shown(Books(filled), endpoint("anthropic", SONNET))
-    assert "by weights" not in await shown.text("/rankings")
-    models = shown.exchange.catalogue.models
-    known = {SONNET: msgspec.structs.replace(models[SONNET], open_weights=False)}
-    shown.exchange.catalogue = msgspec.structs.replace(shown.exchange.catalogue, models=known)
+    asked = Asked(period_of({"period": "30d"}, NOW_S), NOW_S)
+    found = await rankings.models(filled.reader, asked.period, simulated=True)
+    assert await boards.weights(filled.reader, asked, found, {SONNET: Model(id=SONNET, name="Sonnet")}) is None
+    known = {SONNET: Model(id=SONNET, name="Sonnet", open_weights=False)}
+    board = await boards.weights(filled.reader, asked, found, known)
     own = within(filled, "30d")
     closed = [record for record in own if record.model == SONNET]
-    text = await shown.text("/rankings")
     spend = sum(r.cost_nano for r in closed) / sum(r.cost_nano for r in own)
-    shares = (tokens(closed) / tokens(own), len(answered(closed)) / len(answered(own)), spend)
-    assert f"Closed weights {' '.join(map(figures.percent, shares))}" in text
-    assert "Not known" in text
+    expected = (tokens(closed) / tokens(own), len(answered(closed)) / len(answered(own)), spend)
+    assert board is not None
+    assert {row.name: row.shares for row in board.rows} == {
+        "Closed weights": pytest.approx(expected),
+        "Not known": pytest.approx(tuple(1 - share for share in expected)),
+    }
 
 
 async def test_the_running_day_is_foretold_and_says_how(filled: Filled) -> None:
     page = await Shown(Books(filled)).text("/rankings")
     assert "where this day may end, if it spreads over its hours as in the 5 weeks before" in page
-    assert "may end" not in await Shown(Books(filled)).text("/rankings?period=7d")
 
 
 async def test_an_empty_period_says_what_to_do(filled: Filled) -> None:
