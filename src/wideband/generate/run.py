@@ -78,7 +78,7 @@ class Maker:
         self._wanted = wanted
         self._turns = _mean_turns(world)
         self._steps = statements("day")
-        self._db = connect(memory_limit="1GB", threads=1)
+        self._db = connect(memory_limit="512MB", threads=1)
         self._db.execute("SET enable_progress_bar = false")
         # The order they are written in is right: by its guess, each record is joined with all providers first.
         self._db.execute("SET disabled_optimizers = 'join_order'")
@@ -156,10 +156,11 @@ def _mean_turns(world: World) -> float:
 def _batches(wanted: Wanted, people: int) -> list[list[Day]]:
     """Put days together that are worth one go, the newest first: they are the largest."""
     batches: list[list[Day]] = []
-    most_days = max(1, min(wanted.days // 4, _BATCH_PEOPLE // people))
+    most_days = max(1, _BATCH_PEOPLE // people)
+    most_records = min(_BATCH_RECORDS, max(wanted.records // 4, _BATCH_RECORDS // 4))
     for day in sorted(days(wanted), key=lambda day: -day.number):
         last = batches[-1] if batches else None
-        if last and len(last) < most_days and sum(each.records for each in last) + day.records <= _BATCH_RECORDS:
+        if last and len(last) < most_days and sum(each.records for each in last) + day.records <= most_records:
             last.append(day)
         else:
             batches.append([day])

@@ -204,7 +204,7 @@ def _rates(price: Price) -> list[dict[str, Any]]:
     """Return the rates in and out of the window, for short prompts and long ones."""
     found: list[dict[str, Any]] = []
     timed = [override for override in price.overrides if override.utc_start is not None]
-    for minute in range(24 * 60):
+    for minute in range(24 * 60 if timed else 1):
         inside = any(in_window(override, minute * _MINUTE_NS) for override in timed)
         if any(row["inside"] == inside for row in found):
             continue
