@@ -66,7 +66,7 @@ class Activity(msgspec.Struct, frozen=True):
     @property
     def total(self) -> Volume:
         """Return the sum of everything."""
-        return _summed(self.cells.values())
+        return added(self.cells.values())
 
     @property
     def groups(self) -> dict[str, Volume]:
@@ -147,7 +147,7 @@ async def _before(reader: Reader, bounds: Bounds, period: Period, now_s: int) ->
 
 async def _sum(reader: Reader, source: _Source, grain: Grain, period: Period, bounds: Bounds) -> Volume:
     width = Period(period.start_s, period.end_s, grain)
-    return _summed(Volume(*figures) for _, _, *figures in await _ask(reader, source, width, bounds, None))
+    return added(Volume(*figures) for _, _, *figures in await _ask(reader, source, width, bounds, None))
 
 
 async def _ask(reader: Reader, source: _Source, period: Period, bounds: Bounds, by: By | None) -> list[tuple[Any, ...]]:
@@ -190,7 +190,8 @@ def _cube(asked: Collection[str], grain: Grain, start_s: int, now_s: int) -> _So
     return None
 
 
-def _summed(volumes: Iterable[Volume]) -> Volume:
+def added(volumes: Iterable[Volume]) -> Volume:
+    """Return the sum of volumes."""
     total = Volume()
     for volume in volumes:
         total += volume

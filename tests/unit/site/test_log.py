@@ -317,3 +317,17 @@ async def test_who_is_no_admin_sees_the_records_of_the_own_account_only(filled: 
     foreign = next(one for one in filled.records if one.account_id == "local")
     assert (await shown.get(f"/log/{foreign.id}")).status_code == 404
     assert (await shown.get(f"/log/{own[0].id}")).status_code == 200
+
+
+async def test_activity_shows_the_largest_groups_and_one_row_for_the_rest(
+    filled: Filled, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wideband.site.views.activity._MOST_ROWS", 1)
+    there = day(filled)
+    text = await shown.text("/activity?period=24h&by=model")
+    models = {one.model for one in there}
+    spent = {model: sum(one.cost_nano for one in there if one.model == model) for model in models}
+    dearest = max(spent, key=lambda model: spent[model])
+    rest = [one for one in there if one.model != dearest]
+    assert f"{len(models) - 1} more {len(rest)}" in text
+    assert figures.usd(sum(one.cost_nano for one in rest)) in text

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from starlette.responses import Response
 
 from wideband.analytics import requests
-from wideband.analytics.activity import BYS, Activity, Bounds, By, Volume, activity as ask
+from wideband.analytics.activity import BYS, Activity, Bounds, By, Volume, activity as ask, added
 from wideband.analytics.periods import Period
 from wideband.canon.faults import invalid
 from wideband.site import figures
@@ -20,7 +20,7 @@ from wideband.site.rendering import link
 from wideband.site.views.log import named
 from wideband.site.visit import Page, Visit, account_of
 
-_MOST_SERIES = 9
+_MOST_SERIES, _MOST_ROWS = 9, 50
 _FILTERS = ("model", "key", "app", "provider")
 # What stands where a record names nobody.
 _NOBODY: dict[By, str] = {"app": "unknown", "provider": "nobody"}
@@ -64,7 +64,9 @@ async def show(visit: Visit) -> Response:
         choices=await requests.choices(visit.house.reader, period, bounds.account),
         total=total,
         cards=_cards(visit, found, period, names, by),
-        rows=[_row(visit, group, volume, total, names, by) for group, volume in groups.items()],
+        rows=[_row(visit, group, groups[group], total, names, by) for group in [*groups][:_MOST_ROWS]],
+        others=max(0, len(groups) - _MOST_ROWS),
+        rest=added(groups[group] for group in [*groups][_MOST_ROWS:]),
         example=first_request(visit),
     )
 
