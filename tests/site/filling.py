@@ -1,45 +1,32 @@
-"""Something to look at: three months of records in a home, then real requests of all outcomes through its server."""
+"""Something to look at: three months of made-up records in a home, then real requests through its server."""
 
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import msgspec
-from tests.e2e.served import Served
-from tests.unit.analytics.filled import NOW_S, records
-
-from wideband.clock import now_ns
-from wideband.metering.record import Generation
-from wideband.store.archive import Archive
-from wideband.wire import jsons
+from tests.e2e.served import Served, environment
 
 CONFIG = """
 [sandbox]
 mode = "on"
 speedup = 20.0
 """
-DAYS, COUNT = 88, 6000
-_BATCH = 2000
+DAYS, COUNT = 95, 20_000
 
 
 def fill(home: Path) -> None:
-    """Write records of the last three months into a home that nobody serves."""
-    archive = Archive(home)
-    given = [_moved(record) for record in records(COUNT, days=DAYS)]
-    for start in range(0, len(given), _BATCH):
-        archive.append([jsons.encode(record) for record in given[start : start + _BATCH]])
-    archive.close()
-
-
-def _moved(record: Generation) -> Generation:
-    """Bring a record from the present of the tests to ours."""
-    later_ns = now_ns() - NOW_S * 1_000_000_000
-    tries = tuple(msgspec.structs.replace(one, started_ns=one.started_ns + later_ns) for one in record.tries)
-    return msgspec.structs.replace(record, created_ns=record.created_ns + later_ns, tries=tries)
+    """Generate the history of a market into a home that nobody serves."""
+    words = ["analytics", "generate", "--home", str(home), "--records", str(COUNT), "--days", str(DAYS)]
+    done = subprocess.run(
+        [sys.executable, "-m", "wideband", *words], capture_output=True, text=True, check=False, env=environment()
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def send(served: Served, count: int) -> None:
-    """Send requests to several simulated models: streamed or whole, with tools, one in a while too dear or wrong."""
+    """Send requests to several simulated models, streamed and whole; one in nine is refused by its provider."""
     chance = random.Random(3)
     bodies = [_body(chance, number) for number in range(count)]
     with served.http() as http, ThreadPoolExecutor(6) as pool:
@@ -51,12 +38,10 @@ def send(served: Served, count: int) -> None:
 
 
 def _body(chance: random.Random, number: int) -> dict[str, object]:
-    model = chance.choice(("sandbox/fast", "sandbox/steady", "sandbox/storm"))
     words = "Hi" if number % 9 != 5 else "Hi [[sandbox fault=400]]"
-    body: dict[str, object] = {
-        "model": model,
+    return {
+        "model": chance.choice(("sandbox/fast", "sandbox/steady", "sandbox/storm")),
         "messages": [{"role": "user", "content": words}],
         "max_tokens": chance.randrange(8, 90),
         "stream": number % 3 > 0,
     }
-    return body

@@ -32,8 +32,10 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        """Return how it stands: up, some, down, or idle where nobody asked it."""
-        if self.endpoints and self.out >= self.endpoints:
+        """Return how it stands: up, some, down, gone where nothing of it can be asked, or idle where nobody asked."""
+        if not self.endpoints:
+            return "gone"
+        if self.out >= self.endpoints:
             return "down"
         if self.out or self.failing:
             return "some"
@@ -100,7 +102,7 @@ def _rows(visit: Visit, uptimes: dict[str, Uptime], problems: Sequence[Trouble])
                 failing=sum(problem.state == "failing" for problem in of),
             )
         )
-    order = ("down", "some", "up", "idle")
+    order = ("down", "some", "up", "gone", "idle")
     return sorted(rows, key=lambda row: (order.index(row.state), row.name.lower()))
 
 
@@ -115,8 +117,8 @@ def _sentence(rows: Sequence[Row], problems: Sequence[Trouble]) -> tuple[str, st
             "warn",
             f"{len(problems)} endpoint{'s have' if len(problems) > 1 else ' has'} trouble; no provider is down",
         )
-    if all(row.state == "idle" for row in rows):
-        return "muted", "Nothing has been asked yet"
+    if all(row.state in ("idle", "gone") for row in rows):
+        return "muted", "No provider that can be asked has been asked yet"
     return "ok", "All providers are up"
 
 
