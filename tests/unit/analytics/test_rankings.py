@@ -119,7 +119,7 @@ def test_a_change_is_a_share_of_what_was_expected() -> None:
     assert both.volumes == {"a": Volume(tokens=150, requests=1)}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["1h", "7d", "1y"])
 async def test_bars_add_up_to_what_was_used(filled: Filled, name: str) -> None:
     period = period_of({"period": name}, NOW_S)
     model = "openai/gpt-5-mini"

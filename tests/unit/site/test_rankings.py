@@ -47,9 +47,10 @@ async def sheet(shown: Shown, path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
-async def test_the_leaderboard_tells_rank_share_and_volume(filled: Filled) -> None:
+async def test_the_leaderboard_tells_rank_share_and_volume_and_what_the_day_may_come_to(filled: Filled) -> None:
     own = within(filled, "30d")
     text = await Shown(Books(filled)).text("/rankings")
+    assert "where this day may end, if it spreads over its hours as in the 5 weeks before" in text
     models = {record.model for record in own}
     order = sorted(models, key=lambda model: -tokens([r for r in own if r.model == model]))
     for rank, model in enumerate(order, 1):
@@ -136,11 +137,6 @@ async def test_weights_are_told_as_far_as_the_catalogue_knows_them(filled: Fille
         "Closed weights": pytest.approx(expected),
         "Not known": pytest.approx(tuple(1 - share for share in expected)),
     }
-
-
-async def test_the_running_day_is_foretold_and_says_how(filled: Filled) -> None:
-    page = await Shown(Books(filled)).text("/rankings")
-    assert "where this day may end, if it spreads over its hours as in the 5 weeks before" in page
 
 
 async def test_an_empty_period_says_what_to_do(filled: Filled) -> None:
