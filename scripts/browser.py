@@ -93,7 +93,8 @@ def main(words: list[str]) -> int:
     root = cache(os.environ)
     try:
         found = {"WIDEBAND_CHROMIUM": browser(os.environ), "WIDEBAND_AXE": str(rules(root))}
-        found["PYTHONPATH"] = str(driver(root.parent / "browser"))
+        path = [str(driver(root.parent / "browser")), os.environ.get("PYTHONPATH", "")]
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     except (InstallError, OSError, subprocess.SubprocessError) as error:
         _say(str(error))
         return 1

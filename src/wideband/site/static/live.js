@@ -46,9 +46,9 @@ function listen() {
     if (!paused) say("on");
   });
   events.onerror = () => {
-    if (!paused) say("lost");
-    // The browser comes back by itself, unless it was refused.
+    // The browser comes back by itself, unless it was refused; then the page asks now and then.
     if (events.readyState === EventSource.CLOSED) setInterval(renew, ALONE_MS);
+    else if (!paused) say("lost");
   };
   addEventListener("pagehide", () => events.close());
   addEventListener("pageshow", (event) => event.persisted && listen());
