@@ -140,6 +140,8 @@ async def test_another_site_cannot_sign_a_browser_in(built: Built) -> None:
         data = {"name": "ada", "password": PASSWORD, "csrf": token}
         for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {}):
             assert (await reader.post("/sign-in", data=data, headers=headers)).status_code == 403
+        # A browser that was never shown the form has no token, and nothing is none.
+        assert (await reader.post("/sign-in", data=data | {"csrf": ""})).status_code == 403
         await reader.get("/sign-in")
         assert (await reader.post("/sign-in", data=data)).status_code == 403
         assert await who(reader) == "nobody"
