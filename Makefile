@@ -32,6 +32,9 @@ bench: dev  ## Measure this machine's gateway against its targets; ARGS="--quick
 docs: dev  ## Write the generated pages under docs/reference anew
 	@cd "$(ROOT)" && "$(BIN)/python" scripts/reference.py
 
+bench-analytics: dev  ## Measure the site over ten million records; ARGS="--home PATH", ARGS="--records 1000000"
+	@cd "$(ROOT)" && exec "$(BIN)/python" -m bench.analytics $(ARGS)
+
 lock: dev  ## Write the lock files anew from pyproject.toml
 	@"$(SCRIPTS)/lock"
 
