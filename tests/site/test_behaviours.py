@@ -75,6 +75,17 @@ def test_the_pointer_shows_what_the_table_says(opened: Opened) -> None:
     assert page.locator("#home-outcomes .tip").is_hidden()
 
 
+def test_a_finger_shows_values_until_it_is_put_elsewhere(opened: Opened) -> None:
+    page = opened("/?period=24h", width=390, has_touch=True)
+    rows, tip = table_of(page), page.locator("#home-outcomes .tip")
+    page.touchscreen.tap(*over(page, page.locator(CHART), 3.5 / len(rows)))
+    page.wait_for_timeout(100)
+    assert tip_of(page) == rows[3]
+    page.locator("#home-outcomes h2").tap(position={"x": 150, "y": 5}, no_wait_after=True)
+    page.wait_for_timeout(100)
+    assert tip.is_hidden()
+
+
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
 def test_values_stay_within_the_window(opened: Opened, share: float) -> None:
     page = opened("/?period=24h", width=390)

@@ -8,6 +8,12 @@ const make = (name, attributes) => {
   return element;
 };
 
+// A finger's values stay until it is put elsewhere.
+document.addEventListener("pointerdown", (event) => {
+  for (const svg of document.querySelectorAll("svg[data-at]"))
+    if (!svg.contains(event.target) && svg !== document.activeElement) svg.dispatchEvent(new Event("chart:hide"));
+});
+
 export function drawCharts(root) {
   for (const svg of root.querySelectorAll("svg[data-chart]")) if (!svg.dataset.drawn) draw(svg);
 }
@@ -102,7 +108,8 @@ function draw(svg) {
     if (index !== shown) show(index);
     if (from && (from.moved ||= Math.abs(event.clientX - from.x) > DRAG)) mark(from.index, index);
   });
-  svg.addEventListener("pointerleave", () => !from && document.activeElement !== svg && hide());
+  svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && !from && document.activeElement !== svg && hide());
+  svg.addEventListener("chart:hide", hide);
   svg.addEventListener("focus", () => shown < 0 && svg.matches(":focus-visible") && move(starts.length - 1));
   svg.addEventListener("blur", () => (hide(), drop()));
   svg.addEventListener("chart:show", (event) => show(Math.min(event.detail, starts.length - 1)));
