@@ -5,7 +5,7 @@ from wideband.site.visit import Visit
 
 def first_request(visit: Visit) -> str:
     """Return a command that would make the first request."""
-    base = str(visit.request.base_url).rstrip("/")
+    base = visit.base
     model = next(iter(visit.house.exchange.catalogue.models), "author/model")
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
     return " \\\n  ".join(

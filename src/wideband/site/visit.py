@@ -71,6 +71,11 @@ class Visit(msgspec.Struct, frozen=True):
     def now_s(self) -> int:
         return now_ns() // 1_000_000_000
 
+    @property
+    def base(self) -> str:
+        """The address of this server as its callers write it, without a slash at its end."""
+        return str(self.house.facts.get("url") or self.request.base_url).rstrip("/")
+
     def period(self, default: str = "7d") -> Period:
         """Return the span that the filter bar asks for. Raises `Faulted` (invalid_request)."""
         return period_of(self.query, self.now_s, default)

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 from tests.unit.analytics import filled
-from tests.unit.site.doors import Built, token_of
+from tests.unit.site.doors import HERE, Built, token_of
 
 from wideband.accounts.keys import hash_secret
 from wideband.accounts.rows import Key, Settlement
@@ -210,7 +210,7 @@ async def test_a_new_key_is_shown_once_and_then_nowhere(desk: Desk) -> None:
         answer = await desk.post(browser, "/keys", name=" ci ", limit="$1,000.50", limit_reset="weekly", expires_at=at)
         assert answer.status_code == 201
         secret = re.findall(r"sk-wb-v1-[0-9a-f]{64}", answer.text)[0]
-        assert f"api_key=&#34;{secret}&#34;" in answer.text
+        assert f"base_url=&#34;{HERE}/api/v1&#34;,\n    api_key=&#34;{secret}&#34;" in answer.text
         key = desk.ledger.key_for(hash_secret(secret))
         assert key is not None
         assert (key.name, key.limit_nano, key.limit_reset) == ("ci", 1_000_500_000_000, "weekly")

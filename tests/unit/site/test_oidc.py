@@ -17,7 +17,7 @@ from tests.unit.site.doors import HERE, Built, sign_in
 
 from wideband.accounts.people import OidcTerms, SiteTerms, role_of
 from wideband.clock import now_ns
-from wideband.site import providerclient
+from wideband.site import oidc, providerclient, visit
 from wideband.site.oidc import BACK, BEGIN
 from wideband.wire import jsons
 
@@ -201,6 +201,28 @@ async def test_what_the_provider_says_now_is_what_counts(built: Built, provider:
         await through(browser, provider)
         assert await who(browser) == "ada@example.com member local"
     assert len(built.people.all()) == 1
+
+
+async def test_signing_in_again_ends_the_session_there_was(built: Built, provider: FakeProvider) -> None:
+    async with built.browser() as browser:
+        await through(browser, provider)
+        old = browser.cookies["wb_session"]
+        await through(browser, provider)
+        assert await who(browser) == "ada@example.com admin local"
+    async with built.browser(cookie=f"wb_session={old}") as stale:
+        assert await who(stale) == "nobody"
+
+
+async def test_who_stays_away_too_long_begins_anew(
+    built: Built, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with built.browser() as browser:
+        asked = await begin(browser, provider)
+        later_ns = now_ns() + (oidc.FLOW_S + 1) * 1_000_000_000
+        monkeypatch.setattr(visit, "now_ns", lambda: later_ns)
+        answer = await browser.get(BACK, params={"code": "a code", "state": asked["state"]})
+        assert answer.status_code == 400
+        assert await who(browser) == "nobody"
 
 
 async def test_a_provider_cannot_give_the_name_of_somebody_with_a_password(

@@ -242,7 +242,7 @@ async def test_a_cookie_from_before_signing_in_is_none_after(built: Built) -> No
         assert await who(attacker) == "nobody"
 
 
-async def test_signing_in_again_ends_the_session_there_was(built: Built) -> None:
+async def test_a_new_password_gives_the_browser_a_new_session_and_ends_the_old_one(built: Built) -> None:
     async with built.signed_in() as browser:
         old = browser.cookies["wb_session"]
         built.people.change(built.people.all()[0].id, PersonChange(role="member"))

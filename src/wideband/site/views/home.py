@@ -179,7 +179,7 @@ def _ranked_apps(apps: Sequence[AppUse]) -> Figure:
 
 
 def _welcome(visit: Visit) -> dict[str, Any]:
-    base = str(visit.request.base_url).rstrip("/")
+    base = visit.base
     catalogue = visit.house.exchange.catalogue
     model = next((name for name, rows in catalogue.endpoints.items() if rows), "author/model")
     folder = visit.house.facts.get("home", "")

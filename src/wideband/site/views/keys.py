@@ -119,7 +119,7 @@ async def _made(visit: Visit) -> Response:
     key = new_key(form, hash_secret(secret), label(secret), account_id, now_ns(), management=management)
     await visit.house.exchange.ledger.create_key(key)
     return await visit.page(
-        "key_made.html", 201, key=key, secret=secret, example=first_request(visit), base=str(visit.request.base_url)
+        "key_made.html", 201, key=key, secret=secret, example=first_request(visit), base=visit.base
     )
 
 

@@ -125,7 +125,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         names=names,
         apps=figures.parts("Tokens by app", await apps(reader, period, model.id), f"/log?model={quote(model.id)}&app="),
         tasks=figures.parts("Tokens by kind of work", await tasks(reader, period, model.id)),
-        examples=examples(str(visit.request.base_url).rstrip("/"), found.name, model.task),
+        examples=examples(visit.base, found.name, model.task),
         variants={name: VARIANTS[name].meaning for name in VARIANTS},
     )
 
