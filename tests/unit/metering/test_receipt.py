@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.unit.analytics.filled import records
 
 from wideband.canon.usage import Usage
@@ -51,6 +51,7 @@ def total(lines: tuple[Line, ...]) -> int:
     return sum(line.amount_nano for line in lines)
 
 
+@settings(max_examples=40)
 @given(RATES, USAGES)
 def test_the_lines_of_tokens_and_requests_add_up_to_the_charge_with_nothing_left_over(
     rates: Rates, usage: Usage
@@ -61,6 +62,7 @@ def test_the_lines_of_tokens_and_requests_add_up_to_the_charge_with_nothing_left
     assert all(line.count is not None for line in lines)
 
 
+@settings(max_examples=40)
 @given(RATES, USAGES)
 def test_a_line_is_its_count_at_its_rate_to_less_than_a_nano_dollar(rates: Rates, usage: Usage) -> None:
     for line in receipt(record(rates, usage)):
@@ -70,12 +72,14 @@ def test_a_line_is_its_count_at_its_rate_to_less_than_a_nano_dollar(rates: Rates
         assert abs(line.amount_nano - exact) <= 1
 
 
+@settings(max_examples=40)
 @given(USAGES)
 def test_every_token_stands_in_one_line(usage: Usage) -> None:
     lines = receipt(record(Rates(prompt=1_000_000, completion=1_000_000), usage))
     assert sum(line.count or 0 for line in lines) == usage.prompt_tokens + usage.completion_tokens
 
 
+@settings(max_examples=40)
 @given(RATES, USAGES, st.integers(1, 9), st.integers(1, 10**9))
 def test_what_a_record_does_not_count_has_one_line_of_its_own(
     rates: Rates, usage: Usage, images: int, image: int
@@ -86,6 +90,7 @@ def test_what_a_record_does_not_count_has_one_line_of_its_own(
     assert total((*lines, rest)) == made.cost_nano
 
 
+@settings(max_examples=40)
 @given(RATES, USAGES, st.integers(0, 200))
 def test_with_an_own_key_only_the_fee_is_charged(rates: Rates, usage: Usage, permille: int) -> None:
     price = charge(rates, usage).total_nano
@@ -95,6 +100,7 @@ def test_with_an_own_key_only_the_fee_is_charged(rates: Rates, usage: Usage, per
     assert [line.amount_nano for line in lines[-2:]] == [-price, charged]
 
 
+@settings(max_examples=40)
 @given(RATES, USAGES)
 def test_an_empty_answer_is_priced_and_not_charged(rates: Rates, usage: Usage) -> None:
     lines = receipt(record(rates, usage, is_insured=True, cost_nano=0))
