@@ -88,7 +88,8 @@ async def _nothing(visit: Visit) -> Response:
 
 
 async def _failed(visit: Visit, fault: Fault) -> Response:
-    response = await visit.page("error.html", RULES[fault.kind].status, fault=fault)
+    status = RULES[fault.kind].status
+    response = await visit.page("error.html", status, fault=fault, code=status)
     if fault.retry_after_s is not None:
         response.headers["Retry-After"] = str(math.ceil(fault.retry_after_s))
     return response

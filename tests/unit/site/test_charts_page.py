@@ -7,9 +7,12 @@ from html.parser import HTMLParser
 from itertools import combinations, pairwise
 
 import pytest
-from tests.unit.site.everything import everything
+from tests.unit.site.everything import everything, visitor
 
+from wideband.canon.faults import Fault, FaultKind
 from wideband.site.paths import STATIC
+from wideband.site.rendering import render
+from wideband.site.visit import Person
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 # How eyes with two kinds of cones see: linear RGB to linear RGB (Machado, Oliveira, Fernandes 2009, full severity).
@@ -173,3 +176,15 @@ def test_states_can_be_told_apart(mode: str, sight: str) -> None:
     known = colours(mode)
     states = [seen(known[name], sight) for name in ("ok", "warn", "bad", "none")]
     assert min(math.dist(*pair) for pair in combinations(states, 2)) > 0.06
+
+
+@pytest.mark.parametrize(
+    ("code", "query", "leads_back"), [(400, "period=8x", True), (400, "", False), (404, "a=1", False)]
+)
+def test_a_page_that_failed_says_why_and_leads_on(code: int, query: str, leads_back: bool) -> None:
+    fault = Fault(kind=FaultKind.INVALID_REQUEST, message="`period` is `<8x>`.")
+    person = Person("local", "admin", "account", "token")
+    text = render("error.html", visit=visitor("/rankings", query, person), fault=fault, code=code)
+    assert "`period` is `&lt;8x&gt;`." in text
+    assert ('href="/rankings">This page without its filters' in text) is leads_back
+    assert '<a class="button" href="/">Home</a>' in text
