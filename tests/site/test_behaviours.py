@@ -256,6 +256,23 @@ def test_a_paused_page_stays_as_it_is_until_it_goes_on(opened: Opened, exchange:
     assert within(page, lambda: newest(page) != before)
 
 
+def test_a_page_that_nobody_sees_rests_and_catches_up_when_it_is_seen(opened: Opened, exchange: Served) -> None:
+    page = opened("/?period=24h")
+    page.wait_for_timeout(500)
+    before = newest(page)
+    page.evaluate(HIDDEN, True)
+    send(exchange, 2)
+    assert not within(page, lambda: newest(page) != before, 4)
+    page.evaluate(HIDDEN, False)
+    assert within(page, lambda: newest(page) != before)
+
+
+HIDDEN = """(hidden) => {
+  Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
 def test_the_log_follows_new_requests(opened: Opened, exchange: Served) -> None:
     page = opened("/log")
     rows = page.locator("#log-rows tbody tr")

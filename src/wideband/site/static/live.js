@@ -29,29 +29,46 @@ export function keepLive(afterwards) {
     say(paused ? "off" : "on");
     if (!paused) renew();
   });
-  for (const event of ["visibilitychange", "selectionchange", "pointerup", "focusout"])
+  document.addEventListener("visibilitychange", seen);
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => event.persisted && seen());
+  for (const event of ["selectionchange", "pointerup", "focusout"])
     document.addEventListener(event, () => waiting && renew());
   document.addEventListener("live:release", () => waiting && renew());
   listen();
   setInterval(renew, ANYWAY_MS);
 }
 
+// Only while the page is seen: a browser has few connections to one server, and each of these holds one.
+let events = null;
+let alone = 0;
+
 function listen() {
-  const events = new EventSource("/live");
+  if (events || document.hidden) return;
+  const mine = (events = new EventSource("/live"));
   let before = false;
-  events.addEventListener("records", renew);
-  events.addEventListener("hello", () => {
+  mine.addEventListener("records", renew);
+  mine.addEventListener("hello", () => {
     if (before) renew(); // something may have come while nobody listened
     before = true;
     if (!paused) say("on");
   });
-  events.onerror = () => {
+  mine.onerror = () => {
     // The browser comes back by itself, unless it was refused; then the page asks now and then.
-    if (events.readyState === EventSource.CLOSED) setInterval(renew, ALONE_MS);
+    if (mine.readyState === EventSource.CLOSED) alone ||= setInterval(renew, ALONE_MS);
     else if (!paused) say("lost");
   };
-  addEventListener("pagehide", () => events.close());
-  addEventListener("pageshow", (event) => event.persisted && listen());
+}
+
+function leave() {
+  events?.close();
+  events = null;
+}
+
+function seen() {
+  if (document.hidden) return leave();
+  listen();
+  renew();
 }
 
 const STATES = {
@@ -84,7 +101,9 @@ async function renew() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     // Signed out, or gone: what is shown stays.
-    if (answer.ok && !answer.redirected && !held()) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    const text = answer.ok && !answer.redirected ? await answer.text() : "";
+    if (text && held()) waiting = true;
+    else if (text) exchange(new DOMParser().parseFromString(text, "text/html"));
     if (!paused) say(answer.ok ? "on" : "lost");
   } catch {
     if (!paused) say("lost");
