@@ -203,6 +203,9 @@ async def test_hours_of_any_day_have_no_date(filled: Filled) -> None:
     assert "Time to first token by hour of the day" in html
     assert "1970" not in html
     assert "1 Jan" not in html
+    axes = re.findall(r'<svg class="times".*?</svg>', html)
+    assert sum(">00:00</text>" in axis and ">12:00</text>" in axis for axis in axes) == 2
+    assert not any("&gt;" in axis for axis in axes)
 
 
 async def test_an_unknown_name_is_not_found_and_near_ones_are_offered(filled: Filled) -> None:

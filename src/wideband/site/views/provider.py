@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 import msgspec
+from markupsafe import Markup
 from starlette.responses import Response
 
 from wideband.analytics.periods import DAY_S, HOUR_S, Period, period_of
@@ -157,7 +158,7 @@ def _undated(figure: Figure) -> Figure:
     """Return a chart over the hours of any day, without the day that its axis had to have."""
     return msgspec.structs.replace(
         figure,
-        svg=figure.svg.replace("1970-01-01 ", "").replace(">1 Jan<", ">00:00<"),
+        svg=figure.svg.replace("1970-01-01 ", "").replace(Markup(">1 Jan<"), Markup(">00:00<")),
         rows=tuple((row[0].removeprefix("1970-01-01 "), *row[1:]) for row in figure.rows),
         head=("Hour (UTC)", *figure.head[1:]),
         zooms=False,
