@@ -94,10 +94,12 @@ class Archive:
 
     def _add_batch(self, db: "DuckDBPyConnection", state: State) -> None:
         """Move the table `batch` to where it belongs, and end the transaction."""
-        ((first_ns, last_ns),) = db.execute(tables.BATCH_SPAN).fetchall()
+        ((first_ns, last_ns, has_twins),) = db.execute(tables.BATCH_SPAN).fetchall()
         if first_ns is None:
             db.execute("COMMIT")
             return
+        if has_twins:
+            db.execute(tables.DROP_OWN_TWINS)
         db.execute(tables.DROP_TWINS, (first_ns,))
         if first_ns < state.sealed_until_s * _SECOND_NS:
             span = Span(first_ns // _SECOND_NS, last_ns // _SECOND_NS + 1)

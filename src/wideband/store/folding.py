@@ -129,12 +129,13 @@ def prepare(db: "DuckDBPyConnection", state: State) -> bool:
         found.setdefault(name, {})[column] = kind
     changed = False
     for cube in CUBES:
+        select = raw(cube, "day", state, Span(FOREVER_S - 1, FOREVER_S))
+        wanted = {row[0]: row[1] for row in db.execute(f"DESCRIBE {select}").fetchall()}
         for width in cube.keep_s:
-            name, select = table(cube, width), raw(cube, width, state, Span(FOREVER_S - 1, FOREVER_S))
+            name = table(cube, width)
             if name not in found:
                 db.execute(written(_EMPTY, table=name, select=select))
                 continue
-            wanted = {row[0]: row[1] for row in db.execute(f"DESCRIBE {select}").fetchall()}
             for column in wanted.keys() - found[name].keys():
                 kind = wanted[column]
                 db.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {kind} DEFAULT {_NOTHING[kind]}")

@@ -20,6 +20,8 @@ MAX_INTERVAL_S = 30.0
 BATCH_RECORDS = 5_000
 # Hours and days end seldom; what came late to them is folded again this soon.
 UPKEEP_S = 60.0
+# After a start there may be much to fold; the start itself comes first.
+FIRST_UPKEEP_S = 5.0
 
 
 class Hub:
@@ -66,7 +68,9 @@ class Hub:
 
     def _keep(self) -> None:
         upkeep, is_failing = Upkeep(self._ledger.archive, self._stop.is_set), False
-        while not self._stop.wait(self._upkeep_s):
+        wait_s = min(FIRST_UPKEEP_S, self._upkeep_s)
+        while not self._stop.wait(wait_s):
+            wait_s = self._upkeep_s
             try:
                 upkeep.tidy(now_ns() // 1_000_000_000)
             except Faulted as error:

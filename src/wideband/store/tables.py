@@ -121,19 +121,23 @@ _UPDATE_TRY = """
 
 def prepare(db: "DuckDBPyConnection") -> bool:
     """Make the tables and the columns that records have gained since; return whether there were no tables yet."""
-    is_new = not db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'generation'").fetchall()
-    for table, columns in (("generation", GENERATION | DERIVED_TYPES), ('"try"', TRY)):
-        shape = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
-        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({shape})")
-        for name, kind in columns.items():
-            db.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quoted(name)} {kind}")
+    found: dict[str, set[str]] = {}
+    for table, column in db.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall():
+        found.setdefault(table, set()).add(column)
+    for table, columns in (("generation", GENERATION | DERIVED_TYPES), ("try", TRY)):
+        if table not in found:
+            shape = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+            db.execute(f"CREATE TABLE {quoted(table)} ({shape})")
+            continue
+        for name in columns.keys() - found[table]:
+            db.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {columns[name]}")
     if db.execute('SELECT 1 FROM generation WHERE "at" IS NULL LIMIT 1').fetchall():
         filling = ", ".join(f"{quoted(name)} = new.{quoted(name)}" for name in DERIVED)
         db.execute(
             written(_UPDATE_GENERATION, filling=filling, derived=derived(), columns=listed(GENERATION), fields=PACK)
         )
         db.execute(written(_UPDATE_TRY, at=TRY_AT))
-    return is_new
+    return "generation" not in found
 
 
 _BATCH = """
@@ -149,12 +153,10 @@ _FILE = """
         SELECT {columns} FROM read_parquet({path}, hive_partitioning = false)
     )
 """
-BATCH_SPAN = "SELECT min(created_ns), max(created_ns) FROM batch"
+BATCH_SPAN = "SELECT min(created_ns), max(created_ns), count(*) > count(DISTINCT id) FROM batch"
 # Only the record's own time can hold its twin, and DuckDB skips whole blocks by time.
-DROP_TWINS = """
-    DELETE FROM batch WHERE id IN (SELECT id FROM generation WHERE created_ns >= ?)
-        OR rowid NOT IN (SELECT min(rowid) FROM batch GROUP BY id)
-"""
+DROP_TWINS = "DELETE FROM batch WHERE id IN (SELECT id FROM generation WHERE created_ns >= ?)"
+DROP_OWN_TWINS = "DELETE FROM batch WHERE rowid NOT IN (SELECT min(rowid) FROM batch GROUP BY id)"
 _DROP_SEALED_TWINS = "DELETE FROM batch WHERE id IN (SELECT id FROM {files})"
 # Puts the table `batch` where it belongs.
 ADD_BATCH = (

@@ -142,7 +142,7 @@ class Upkeep:
 
         def look(db: "DuckDBPyConnection", state: State) -> Status:
             ((count, first_s, last_s),) = db.execute(
-                'SELECT count(*), epoch(min("at"))::BIGINT, epoch(max("at"))::BIGINT FROM generation'
+                "SELECT count(*), min(created_ns) // 1000000000, max(created_ns) // 1000000000 FROM generation"
             ).fetchall()
             sealed = [day for day in state.days if day.file is not None]
             oldest = [day.day_s for day in sealed[:1]] + ([first_s] if first_s is not None else [])

@@ -3,6 +3,7 @@
 import csv
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,7 +15,7 @@ from wideband.store.archive import FILE, FOLDER, Archive
 from wideband.store.serverlock import ServerLock
 from wideband.wire import jsons
 
-RECORDS = records(80)
+RECORDS = records(40)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def run(home: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["analytics", *arguments, "--home", str(home)])
 
 
-def asked(home: Path, sql: str) -> list[tuple[object, ...]]:
+def asked(home: Path, sql: str) -> list[tuple[Any, ...]]:
     archive = Archive(home)
     try:
         return archive.read(sql).rows
@@ -45,10 +46,10 @@ def asked(home: Path, sql: str) -> list[tuple[object, ...]]:
 
 def test_status_tells_what_is_kept(home: Path) -> None:
     found = jsons.decode(run(home, "status", "--json").stdout)
-    assert (found["hot_records"], found["sealed_records"], found["folded_until_s"]) == (80, 0, None)
+    assert (found["hot_records"], found["sealed_records"], found["folded_until_s"]) == (40, 0, None)
     assert found["oldest_s"] == RECORDS[0].created_ns // 10**9
     lines = run(home, "status").stdout
-    assert "80 records" in lines
+    assert "40 records" in lines
     assert "0 records of 0 days" in lines
 
 
@@ -72,7 +73,7 @@ def test_day_files_are_read_by_other_tools(home: Path) -> None:
     run(home, "seal")
     days = str(home / FOLDER / "*" / "records.parquet")
     found = duckdb.connect().execute(
-        "SELECT count(*), sum(len(tries)), count(DISTINCT d), bool_and(\"at\"::DATE = d) FROM read_parquet(?)", (days,)
+        'SELECT count(*), sum(len(tries)), count(DISTINCT d), bool_and("at"::DATE = d) FROM read_parquet(?)', (days,)
     )
     ((count, tries, dates, agree),) = found.fetchall()
     hot = {row[0] for row in asked(home, "SELECT id FROM generation")}
@@ -99,7 +100,7 @@ def test_export_writes_the_records_of_a_span(home: Path, tmp_path: Path, is_seal
 
 def test_a_parquet_export_has_every_column(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "all.parquet"
-    assert "80 records" in run(home, "export", str(file)).output
+    assert "40 records" in run(home, "export", str(file)).output
     columns = {row[0] for row in duckdb.connect().execute(f"DESCRIBE FROM '{file}'").fetchall()}
     assert {"id", "tries", "at", "outcome", "tokens_per_s", "task_tag"} <= columns
 

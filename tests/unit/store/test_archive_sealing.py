@@ -62,10 +62,13 @@ def snapshots(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def watched(name: str) -> Callable[..., Any]:
         step = getattr(sealing, name)
 
+        def copied() -> None:
+            made.append(Path(shutil.copytree(home, home.parent / f"{len(made)}-{name}")))
+
         def run(*arguments: Any) -> Any:
-            for is_done in (False, True):
-                result = step(*arguments) if is_done else None
-                made.append(Path(shutil.copytree(home, home.parent / f"{len(made)}-{name}")))
+            copied()
+            result = step(*arguments)
+            copied()
             return result
 
         return run
