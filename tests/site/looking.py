@@ -5,6 +5,19 @@ from typing import Any, Self
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
+# Whose right edge lies outside of the window, and no scrolling parent hides it.
+WIDEST = """
+[...document.querySelectorAll('main *, header *, footer *')]
+  .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, nav, pre'))
+  .slice(0, 5).map((e) => e.outerHTML.slice(0, 120))
+"""
+
+
+def _told(violation: dict[str, Any]) -> str:
+    nodes = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
+    why = violation["nodes"][0].get("failureSummary", "")
+    return f"{violation['id']} ({len(violation['nodes'])}x): {nodes} -- {why}"
+
 
 class Look:
     """One visit with its own cookies. `troubles` is what the browser complained about."""
@@ -22,6 +35,14 @@ class Look:
         """Open an address and wait until its scripts have run."""
         self.page.goto(address, wait_until="load")
         return self.page
+
+    def flaws(self, axe: str) -> list[str]:
+        """Return what is wrong with the page: the browser's complaints, its width, and what the rules of `axe` say."""
+        beyond = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wide = [f"{beyond} pixels wider than the window: {self.page.evaluate(WIDEST)}"] if beyond > 0 else []
+        self.page.evaluate(axe)
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [*self.troubles, *wide, *map(_told, found["violations"])]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -45,6 +45,8 @@ let alone = 0;
 
 function listen() {
   if (events || document.hidden) return;
+  // Who is not signed in (the status page may be public) is not told, and asks now and then.
+  if (button?.dataset.alone !== undefined) return void (alone ||= setInterval(renew, ALONE_MS));
   const mine = (events = new EventSource("/live"));
   let before = false;
   mine.addEventListener("records", renew);
