@@ -165,7 +165,7 @@ def test_shares_of_models_and_apps_are_zipfs(db: Any) -> None:
 
 
 def test_fewer_come_back_each_month_but_a_core_stays() -> None:
-    maker = Maker(market(7, 180, people=20_000), Wanted(records=150, days=180, seed=7, until_s=UNTIL_S))
+    maker = Maker(market(7, 180, people=8_000), Wanted(records=150, days=180, seed=7, until_s=UNTIL_S))
     rows = maker.ask(
         "SELECT core, k, avg((chance('month', no * 1000 + k) < staying(core, k))::INTEGER) FROM person,"
         " range(6) AS r(k) GROUP BY 1, 2 ORDER BY 1, 2"

@@ -10,11 +10,11 @@ from wideband.cli import main
 from wideband.store.archive import Archive
 from wideband.store.serverlock import ServerLock
 
-RECORDS = 400
+RECORDS = 240
 
 
 def generate(home: Path, *options: str) -> Result:
-    words = ["analytics", "generate", "--records", str(RECORDS), "--days", "5", "--until", "2026-11-20", *options]
+    words = ["analytics", "generate", "--records", str(RECORDS), "--days", "3", "--until", "2026-11-20", *options]
     return CliRunner().invoke(main, [*words, "--home", str(home)])
 
 
@@ -31,13 +31,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("home")
     done = generate(path)
     assert done.exit_code == 0, done.output
-    assert f"{RECORDS} records of 5 days are in {path}" in done.output
+    assert f"{RECORDS} records of 3 days are in {path}" in done.output
     return path
 
 
 def test_older_days_are_sealed_and_the_newest_hot(home: Path) -> None:
     files = sorted(path.name for path in (home / "analytics").iterdir())
-    assert files == ["d=2026-11-16", "d=2026-11-17", "d=2026-11-18"]
+    assert files == ["d=2026-11-18"]
     hot = asked(home, 'SELECT DISTINCT "at"::DATE::VARCHAR FROM generation ORDER BY 1')
     assert [row[0] for row in hot] == ["2026-11-19", "2026-11-20"]
     assert asked(home, "SELECT count(*), count(DISTINCT id) FROM record") == [(RECORDS, RECORDS)]
