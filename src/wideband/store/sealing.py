@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _COPY = """
-    COPY (FROM {records} ORDER BY created_ns, id) TO {path}
-    (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 60000)
+    COPY (FROM {records}) TO {path} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 60000)
 """
+_ORDERED = "{} ORDER BY created_ns, id"
+_AT_ONCE = 50_000
 _COUNT = """
     SELECT count(*), count(*) FILTER (usage_source IS DISTINCT FROM 'generated'),
         coalesce(sum(cost_nano) FILTER (usage_source IS DISTINCT FROM 'generated'), 0)::HUGEINT,
@@ -61,9 +62,21 @@ def write(db: "DuckDBPyConnection", state: State, day_s: int, file: str) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.touch(mode=0o600)
     hot = hot_count(db, day_s)
-    source = whole_records(state, Span(day_s, day_s + DAY_S))
-    db.execute(written(_COPY, records=source, path=text(str(part))))
+    day = Span(day_s, day_s + DAY_S)
+    rows = hot + sum(sealed.rows for sealed in state.sealed(day))
+    step_s = DAY_S // min(24, rows // _AT_ONCE + 1)
+    # What does not fit into the memory at once is put into order piece by piece.
+    pieces = [path.with_suffix(f".{start_s}.part") for start_s in range(day_s, day.end_s, step_s)]
+    for start_s, piece in zip(range(day_s, day.end_s, step_s), pieces, strict=True):
+        span = Span(start_s, min(start_s + step_s, day.end_s))
+        db.execute(written(_COPY, records=_ORDERED.format(whole_records(state, span)), path=text(str(piece))))
+    if len(pieces) == 1:
+        pieces[0].replace(part)
+    else:
+        db.execute(written(_COPY, records=parquet(pieces), path=text(str(part))))
     settle(part, path)
+    for piece in pieces:
+        piece.unlink(missing_ok=True)
     return hot
 
 
@@ -106,7 +119,8 @@ def sweep(db: "DuckDBPyConnection", folder: Path) -> None:
     """Delete the files that count for nothing."""
     for (file,) in db.execute("FROM unwanted").fetchall():
         path = folder / file
-        path.with_suffix(".part").unlink(missing_ok=True)
+        for part in path.parent.glob(f"{path.stem}.*part"):
+            part.unlink()
         path.unlink(missing_ok=True)
         if path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()
