@@ -81,18 +81,27 @@ _INCIDENTS = Query(
 
 
 class Uptime(msgspec.Struct, frozen=True):
-    """Judged tries of one name, in all and by the bars of a period; `shares` has None where none was judged."""
+    """Judged tries of one name, in all and by the bars of a period; `shares` has None where none was judged.
+
+    `served` is what share would have been answered if nobody else could be asked, bar by bar: rate limits count too.
+    """
 
     name: str
     ok: int
     down: int
     limited: int
     shares: tuple[float | None, ...]
+    served: tuple[float | None, ...] = ()
 
     @property
     def share(self) -> float | None:
         """Return what share of the judged tries succeeded."""
         return _share(self.ok, self.down)
+
+    @property
+    def served_share(self) -> float | None:
+        """Return what share would have been answered if nobody else could be asked."""
+        return _share(self.ok, self.down + self.limited)
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -208,7 +217,8 @@ def _outage(group: list[Incident]) -> Outage:
 def _uptime(name: str, bars: Mapping[int, tuple[int, int, int]], starts: tuple[int, ...]) -> Uptime:
     ok, down, limited = (sum(column) for column in zip(*bars.values(), strict=True))
     shares = tuple(_share(*bars[at_s][:2]) if at_s in bars else None for at_s in starts)
-    return Uptime(name, ok, down, limited, shares)
+    served = tuple(_share(bars[at_s][0], sum(bars[at_s][1:])) if at_s in bars else None for at_s in starts)
+    return Uptime(name, ok, down, limited, shares, served)
 
 
 def _share(ok: int, down: int) -> float | None:

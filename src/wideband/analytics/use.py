@@ -20,6 +20,8 @@ class Use(msgspec.Struct, frozen=True):
     ok: int = 0
     failed: int = 0
     cancelled: int = 0
+    served: int = 0
+    unserved: int = 0
     saved: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
@@ -37,8 +39,11 @@ class Use(msgspec.Struct, frozen=True):
 
     @property
     def success(self) -> float | None:
-        """The share of requests that were answered, of those that the caller did not leave."""
-        return _share(self.ok, self.ok + self.failed)
+        """The share that was answered of the requests that a provider was asked for.
+
+        What callers did wrong or left, and answers from the response cache, say nothing of routing.
+        """
+        return _share(self.served, self.served + self.unserved)
 
     @property
     def prompt_price(self) -> float | None:

@@ -9,6 +9,8 @@ unnesting its entries; the bucket of a value is `floor(log2(value) * 8)`.
 
 import msgspec
 
+from wideband.canon.faults import RULES, FaultKind
+
 # Columns that a record gains when it is shipped: name -> (type, SQL over a record with its `tries`).
 # They stand in `generation` (hot), in the sealed Parquet files and in the view `record`, which is both.
 DERIVED: dict[str, tuple[str, str]] = {
@@ -86,6 +88,13 @@ def _bucket(value: str) -> str:
     return f"CASE WHEN {value} > 0 THEN floor(log2({value}) * 8)::INTEGER END"
 
 
+# After a try, these are the caller's doing. That nobody is free or that we failed ourselves is not.
+_CALLERS = ", ".join(
+    f"'{kind}'"
+    for kind, rule in RULES.items()
+    if not rule.blames_provider and kind not in {FaultKind.UNAVAILABLE, FaultKind.INTERNAL}
+)
+
 _VOLUME = {
     "requests": "count(*)",
     "failed": "count(*) FILTER (outcome = 'failed')",
@@ -113,6 +122,11 @@ CUBES: tuple[Cube, ...] = (
             **_VOLUME,
             "ok": "count(*) FILTER (outcome = 'ok')",
             "cancelled": "count(*) FILTER (outcome = 'cancelled')",
+            # What routing is judged by: requests that somebody was asked for, but for what callers did wrong.
+            "served": "count(*) FILTER (outcome = 'ok' AND try_count > 0)",
+            "unserved": (
+                f"count(*) FILTER (outcome = 'failed' AND try_count > 0 AND coalesce(fault, '') NOT IN ({_CALLERS}))"
+            ),
             "saved": "count(*) FILTER (is_saved)",
             "cache_write_tokens": "sum(cache_write_tokens + cache_write_1h_tokens)",
             "prompt_cost_nano": "sum(prompt_cost_nano)",

@@ -26,6 +26,8 @@ TABLES = (
     # All that is older is folded by hour, day and month, but for what is stale.
     "CREATE TABLE IF NOT EXISTS folded_until (hour_s BIGINT, day_s BIGINT, month_s BIGINT)",
     "INSERT INTO folded_until SELECT 0, 0, 0 WHERE NOT EXISTS (FROM folded_until)",
+    # What cubes were when they were folded: another shape has all folded again.
+    "CREATE TABLE IF NOT EXISTS folded_as (shape VARCHAR)",
     # Spans whose folded rows were thrown away, because records came late: hours of the open day, else days; months.
     "CREATE TABLE IF NOT EXISTS stale (width VARCHAR, start_s BIGINT, end_s BIGINT)",
 )

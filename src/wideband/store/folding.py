@@ -4,12 +4,14 @@ Folding writes rows into `folded_<cube>_<width>`. All statements are pure functi
 can be folded again at any time. A view is what is folded and, added up as it is read, what is not: each record once.
 """
 
+import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wideband.store.cubes import CUBES, Cube
 from wideband.store.days import FOREVER_S, Span, State, months_from, records, stamp, tries
 from wideband.store.tables import quoted, written
+from wideband.wire import jsons
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -123,11 +125,15 @@ def _unfolded(cube: Cube, width: str) -> Iterator[str]:
 
 
 def prepare(db: "DuckDBPyConnection", state: State) -> bool:
-    """Make the tables of folded rows; return whether one had to be changed, so that all has to be folded again."""
+    """Make the tables of folded rows; return whether rows mean something else now, so that all is to be folded again."""
     found: dict[str, dict[str, str]] = {}
     for name, column, kind in db.execute("SELECT table_name, column_name, data_type FROM duckdb_columns()").fetchall():
         found.setdefault(name, {})[column] = kind
-    changed = False
+    shape = hashlib.sha256(jsons.encode(CUBES)).hexdigest()
+    changed = db.execute("FROM folded_as").fetchall() != [(shape,)]
+    if changed:
+        db.execute("DELETE FROM folded_as")
+        db.execute("INSERT INTO folded_as VALUES (?)", (shape,))
     for cube in CUBES:
         select = raw(cube, "day", state, Span(FOREVER_S - 1, FOREVER_S))
         wanted = {row[0]: row[1] for row in db.execute(f"DESCRIBE {select}").fetchall()}
@@ -139,10 +145,8 @@ def prepare(db: "DuckDBPyConnection", state: State) -> bool:
             for column in wanted.keys() - found[name].keys():
                 kind = wanted[column]
                 db.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {kind} DEFAULT {_NOTHING[kind]}")
-                changed = True
             for column in found[name].keys() - wanted.keys():
                 db.execute(f"ALTER TABLE {name} DROP COLUMN {quoted(column)}")
-                changed = True
     return changed
 
 

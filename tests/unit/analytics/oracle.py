@@ -11,6 +11,8 @@ from wideband.metering.record import Generation, Try
 
 # One group of a cube: start of its bar in unix seconds, then dimensions; measure -> sum.
 Sums = dict[tuple[Any, ...], Counter[str]]
+# What a provider may refuse that is the caller's doing.
+CALLERS = ("context_length_exceeded", "content_policy_violation", "provider_rejected")
 WIDTHS_S = {"minute": 60, "hour": 3600, "day": 86_400}
 
 
@@ -67,6 +69,8 @@ def usage(record: Generation) -> dict[str, int]:
         **volume(record),
         "ok": outcome(record) == "ok",
         "cancelled": outcome(record) == "cancelled",
+        "served": outcome(record) == "ok" and bool(record.tries),
+        "unserved": outcome(record) == "failed" and bool(record.tries) and record.fault not in CALLERS,
         "saved": record.fault is None and record.status < 400 and not record.cancelled and failed_before,
         "cached_tokens": record.cached_tokens,
         "cache_write_tokens": record.cache_write_tokens + record.cache_write_1h_tokens,

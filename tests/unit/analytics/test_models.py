@@ -3,9 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
+import msgspec
 import pytest
-from tests.unit.analytics.filled import NOW_S, Filled
+from tests.unit.analytics.filled import NOW_S, Filled, records
 
 from wideband.analytics.models import Cell, apps, history, tasks, tokens_over_time, use_by_model
 from wideband.analytics.periods import HOUR_S, Period, period_of, spanning
@@ -46,6 +48,8 @@ def added_up(found: Iterable[Generation]) -> Use:
         ok=sum(answered(one) for one in rows),
         failed=sum(not answered(one) and not one.cancelled for one in rows),
         cancelled=sum(one.cancelled for one in rows),
+        served=sum(answered(one) and bool(one.tries) for one in rows),
+        unserved=sum(not answered(one) and not one.cancelled and bool(one.tries) for one in rows),
         saved=sum(answered(one) and any(each.fault for each in one.tries) for one in rows),
         tokens=sum(one.prompt_tokens + one.completion_tokens for one in rows),
         prompt_tokens=sum(one.prompt_tokens for one in rows),
@@ -148,6 +152,30 @@ async def test_a_span_of_minutes_counts_apps_from_its_hour_on(filled: Filled) ->
     assert sum(part.requests for part in found) == len(within(filled, whole, of_model)) > 0
 
 
+@pytest.mark.parametrize(
+    ("fault", "share"),
+    [
+        ("provider_unreachable", 0.5),
+        ("provider_rate_limited", 0.5),
+        ("unavailable", 0.5),
+        ("context_length_exceeded", 1.0),
+        ("provider_rejected", 1.0),
+        ("content_policy_violation", 1.0),
+    ],
+)
+async def test_routing_answers_for_what_was_tried_and_no_caller_s_mistake(
+    tmp_path: Path, fault: str, share: float
+) -> None:
+    base = next(one for one in records() if one.tries and answered(one))
+    failed = msgspec.structs.replace(base, id="gen-2", status=502, fault=fault)
+    untried = msgspec.structs.replace(base, id="gen-3", status=402, fault="payment_required", tries=())
+    replayed = msgspec.structs.replace(base, id="gen-4", tries=(), is_replayed=True)
+    given = fixtures.filled(tmp_path, [base, failed, untried, replayed])
+    use, _ = (await use_by_model(given.reader, Period(0, NOW_S, "day")))[base.model]
+    assert (use.requests, use.failed, use.success) == (4, 2, share)
+    given.archive.close()
+
+
 async def test_nobody_asked_for_a_model_that_is_not_there(filled: Filled) -> None:
     found = await history(filled.reader, period("30d"), "acme/none")
     assert (found.uses, found.speeds, found.providers) == ({}, {}, [])
@@ -155,8 +183,9 @@ async def test_nobody_asked_for_a_model_that_is_not_there(filled: Filled) -> Non
 
 def test_shares_and_prices_follow_from_the_sums() -> None:
     use = Use(
-        ok=9, failed=1, cancelled=5, prompt_tokens=2_000, cached_tokens=500, prompt_cost_nano=3_000, tools_judged=4,
-        tools_valid=3, completion_tokens=10, completion_cost_nano=40, structured_judged=5, structured_valid=5,
+        ok=19, failed=11, cancelled=5, served=9, unserved=1, prompt_tokens=2_000, cached_tokens=500,
+        prompt_cost_nano=3_000, tools_judged=4, tools_valid=3, completion_tokens=10, completion_cost_nano=40,
+        structured_judged=5, structured_valid=5,
     )  # fmt: skip
     assert use.success == 0.9
     assert use.prompt_price == 1_500_000

@@ -186,7 +186,8 @@ async def test_routing_is_compared_with_the_mean_endpoint(filled: Filled) -> Non
     tried: dict[str, list[bool]] = {}
     for one in filled.records:
         for each in one.tries:
-            judged = each.fault is None or each.counted_as_down
+            limited = each.fault == "provider_rate_limited"
+            judged = each.fault is None or each.counted_as_down or limited
             if one.model == KIMI and judged and span.start_s <= each.started_ns / 1e9 < span.end_s:
                 tried.setdefault(each.endpoint_id, []).append(each.fault is None)
     shares = [sum(told) / len(told) for told in tried.values()]

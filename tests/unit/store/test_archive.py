@@ -8,7 +8,7 @@ import duckdb
 import msgspec
 import pytest
 from tests.unit.analytics.filled import NOW_S, records
-from tests.unit.analytics.oracle import app, outcome
+from tests.unit.analytics.oracle import app, outcome, usage
 
 from wideband.canon.faults import Faulted, FaultKind
 from wideband.clock import now_ns
@@ -110,12 +110,32 @@ def test_a_measure_that_a_cube_has_gained_is_added_up_again(tmp_path: Path) -> N
     with duckdb.connect(str(tmp_path / FILE)) as older:
         older.execute("ALTER TABLE folded_usage_day DROP COLUMN tool_calls")
         older.execute("ALTER TABLE folded_usage_day DROP COLUMN latency")
+        older.execute("DELETE FROM folded_as")
     sql = "SELECT sum(tool_calls)::BIGINT, sum(list_sum(map_values(latency)))::BIGINT FROM usage_day"
     wanted = [(sum(record.tool_calls for record in GIVEN), len(GIVEN))]
     assert archive.read(sql).rows == wanted
     Upkeep(archive).fold(NOW_S)
     assert archive.read(sql).rows == wanted
     archive.close()
+
+
+def test_a_measure_that_means_something_else_now_is_added_up_again(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.append([jsons.encode(record) for record in GIVEN])
+    Upkeep(archive).tidy(NOW_S)
+    archive.close()
+    with duckdb.connect(str(tmp_path / FILE)) as older:
+        older.execute("UPDATE folded_usage_day SET saved = 7000")
+        older.execute("UPDATE folded_as SET shape = 'of yesterday'")
+    sql = "SELECT sum(saved)::BIGINT FROM usage_day"
+    wanted = [(sum(usage(record)["saved"] for record in GIVEN),)]
+    assert archive.read(sql).rows == wanted
+    Upkeep(archive).fold(NOW_S)
+    assert archive.read(sql).rows == wanted
+    archive.close()
+    again = Archive(tmp_path)
+    assert again.state.hour_s > 0, "what is folded stays when nothing has changed"
+    again.close()
 
 
 async def test_the_running_hub_folds_and_seals(tmp_path: Path) -> None:

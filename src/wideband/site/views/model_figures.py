@@ -113,7 +113,7 @@ def routing(period: Period, past: ModelHistory, tried: Mapping[str, Uptime]) -> 
         return None
     shares: dict[int, list[float | None]] = {}
     for each in tried.values():
-        for at_s, share in zip(period.starts, each.shares, strict=True):
+        for at_s, share in zip(period.starts, each.served, strict=True):
             shares.setdefault(bins.of(at_s), []).append(share)
     series = (
         Series("with routing", tuple(_rest(uses.get(at_s, Use()).success) for at_s in bins.starts)),
@@ -124,7 +124,7 @@ def routing(period: Period, past: ModelHistory, tried: Mapping[str, Uptime]) -> 
 
 def without_routing(tried: Mapping[str, Uptime]) -> float | None:
     """Return the mean endpoint's share of tries that went well."""
-    return _mean([each.share for each in tried.values()])
+    return _mean([each.served_share for each in tried.values()])
 
 
 def performance(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list[Figure]:

@@ -157,7 +157,7 @@ def _reliability(sides: Sequence[Side]) -> Iterator[Line]:
     uses = [one.told.use for one in sides]
     yield _measured(
         "Answered, routed",
-        "Of this period's requests, failovers included.",
+        "Of this period's requests that a provider was asked for, failovers included; callers' mistakes aside.",
         [use.success for use in uses],
         percent,
         max,
