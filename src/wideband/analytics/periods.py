@@ -73,6 +73,8 @@ def period_of(query: Mapping[str, str], now_s: int, default: str = "7d") -> Peri
         end_s = min(_instant(query.get("to"), "to", now_s), now_s + DAY_S)
         if not _MIN_S <= end_s - start_s <= _MAX_S:
             raise invalid("`from` must lie at least five minutes and at most three years before `to`.", "from")
+        if start_s < 0:
+            raise invalid("`from` must lie in 1970 or later.", "from")
         return spanning(start_s, end_s, now_s)
     name = query.get("period", default)
     if name not in LENGTHS:
