@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.unit.analytics import filled as fixtures
 from tests.unit.analytics.filled import NOW_S, Filled, records
 
 from wideband.analytics.models import Cell, apps, history, tasks, tokens_over_time, use_by_model
