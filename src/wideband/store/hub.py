@@ -6,6 +6,7 @@ It decides nothing and loses nothing: while the analytics database cannot be use
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 
 from wideband.canon.faults import Faulted
 from wideband.clock import now_ns
@@ -20,6 +21,8 @@ MAX_INTERVAL_S = 30.0
 BATCH_RECORDS = 5_000
 # Hours and days end seldom; what came late to them is folded again this soon.
 UPKEEP_S = 60.0
+# What fails is likely to fail again, and may be much work to begin: it is tried less and less often.
+MAX_UPKEEP_S = 1800.0
 # After a start there may be much to fold; the start itself comes first.
 FIRST_UPKEEP_S = 5.0
 
@@ -31,7 +34,8 @@ class Hub:
         self._ledger = ledger
         self._interval_s = interval_s
         self._upkeep_s = upkeep_s
-        self._failing = False
+        self._shipping = _Told("records wait in the outbox", "records are shipped again")
+        self._keeping = _Told("analytics cannot be kept in order", "analytics are kept in order again")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="upkeep", daemon=True)
@@ -67,29 +71,39 @@ class Hub:
         self._try()
 
     def _keep(self) -> None:
-        upkeep, is_failing = Upkeep(self._ledger.archive, self._stop.is_set), False
+        upkeep = Upkeep(self._ledger.archive, self._stop.is_set)
         wait_s = min(FIRST_UPKEEP_S, self._upkeep_s)
         while not self._stop.wait(wait_s):
-            wait_s = self._upkeep_s
-            try:
-                upkeep.tidy(now_ns() // 1_000_000_000)
-            except Faulted as error:
-                # What cannot be folded is added up as it is read.
-                if not is_failing:
-                    log.warning("analytics cannot be kept in order: %s", error)
-                is_failing = True
-            else:
-                is_failing = False
+            # What cannot be folded is added up as it is read.
+            failure = _failure(lambda: upkeep.tidy(now_ns() // 1_000_000_000))
+            wait_s = self._upkeep_s if failure is None else min(max(wait_s, self._upkeep_s) * 2, MAX_UPKEEP_S)
+            self._keeping.tell(failure)
 
     def _try(self) -> bool:
-        try:
-            self.ship()
-        except Exception as error:  # noqa: BLE001  analytics may fail in any way, serving goes on
-            if not self._failing:
-                log.error("records wait in the outbox: %s", error)  # noqa: TRY400  the text names file and reason
-            self._failing = True
-            return False
-        if self._failing:
-            log.warning("records are shipped again")
-        self._failing = False
-        return True
+        failure = _failure(self.ship)
+        self._shipping.tell(failure)
+        return failure is None
+
+
+class _Told:
+    """Says when something begins to fail and when it goes well again, and nothing in between."""
+
+    def __init__(self, bad: str, good: str) -> None:
+        self._bad, self._good = bad, good
+        self._is_failing = False
+
+    def tell(self, failure: Exception | None) -> None:
+        if failure is not None and not self._is_failing:
+            log.error("%s: %s", self._bad, failure if isinstance(failure, Faulted) else repr(failure))
+        elif failure is None and self._is_failing:
+            log.warning(self._good)
+        self._is_failing = failure is not None
+
+
+def _failure(work: Callable[[], object]) -> Exception | None:
+    """Do something for analytics; return why it could not be done."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001  analytics may fail in any way, serving goes on
+        return error
+    return None

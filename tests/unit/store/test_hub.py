@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from wideband.metering.record import Generation, Try
 from wideband.store.archive import FILE, Archive
 from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
+from wideband.store.upkeep import Upkeep
 from wideband.wire import jsons
 
 
@@ -110,6 +112,35 @@ async def test_a_damaged_analytics_database_stops_nothing(
     assert len(said) == 2
     assert "wait in the outbox" in said[0]
     assert "shipped again" in said[1]
+
+
+async def test_upkeep_that_fails_in_any_way_is_told_once_and_stops_neither_itself_nor_shipping(
+    ledger: LocalLedger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    defects = [RuntimeError("a defect of ours")] * 3
+
+    def tidy(_upkeep: Upkeep, _now_s: int) -> None:
+        waits.append(time.monotonic())
+        if defects:
+            raise defects.pop()
+
+    monkeypatch.setattr(Upkeep, "tidy", tidy)
+    hub = Hub(ledger, interval_s=0.01, upkeep_s=0.02)
+    with caplog.at_level(logging.WARNING, "wideband.store"):
+        hub.start()
+        async with asyncio.timeout(10):
+            while len(waits) < 5:
+                await asyncio.sleep(0.01)
+        await settle_some(ledger, 3)
+    await hub.close()
+    assert (await ledger.balance())["shipped_records"] == 3
+    assert waits[3] - waits[2] >= 0.16, "what fails is tried less and less often"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "analytics cannot be kept in order: RuntimeError('a defect of ours')",
+        "analytics are kept in order again",
+    ]
 
 
 def test_a_column_that_records_have_gained_is_added_to_an_older_file(tmp_path: Path) -> None:
