@@ -6,7 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from wideband.analytics.named import Query, Reader
-from wideband.analytics.periods import DAY_S, HOUR_S, Grain, Period
+from wideband.analytics.periods import DAY_S, HOUR_S, MINUTE_S, Grain, Period
+from wideband.analytics.rankings import changed, first_s, floored
 from wideband.canon.faults import invalid
 
 By = Literal["model", "key", "app", "provider", "author"]
@@ -58,10 +59,18 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """Volumes by the start of a bar (unix seconds) and group, and what the span before came to in all."""
+    """Volumes by the start of a bar (unix seconds) and group, and what the span before came to in all.
+
+    `factor` makes the sums before comparable: they are of whole hours or days. None: records do not reach back so far.
+    """
 
     cells: Mapping[tuple[int, str], Volume]
     before: Volume
+    factor: float | None
+
+    def change(self, measure: str) -> float | None:
+        """Return by what share a sum changed."""
+        return changed(getattr(self.total, measure), getattr(self.before, measure), self.factor)
 
     @property
     def total(self) -> Volume:
@@ -86,6 +95,7 @@ class _Source(msgspec.Struct, frozen=True):
     keep_s: Mapping[Grain, int | None]
 
 
+_WIDTHS_S: dict[Grain, int] = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
 _AUTHOR = "regexp_extract(model, '^[^/]+')"
 _COARSE: dict[Grain, int | None] = {"hour": 8 * DAY_S, "day": None}
 _CUBES = (
@@ -128,21 +138,27 @@ async def activity(reader: Reader, by: By, bounds: Bounds, period: Period, now_s
     cells: dict[tuple[int, str], Volume] = {}
     for start_s, group, *figures in await _ask(reader, source, period, bounds, by):
         cells[start_s, group] = Volume(*figures)
-    return Activity(cells, await _before(reader, bounds, period, now_s))
+    before, span = await _before(reader, bounds, period, now_s)
+    oldest_s = await first_s(reader)
+    reaches = oldest_s is not None and oldest_s <= span.start_s
+    factor = (period.end_s - period.start_s) / (span.end_s - span.start_s) if reaches else None
+    return Activity(cells, before, factor)
 
 
-async def _before(reader: Reader, bounds: Bounds, period: Period, now_s: int) -> Volume:
-    """Return what the span of the same length before came to, from the finest cube that still has it."""
+async def _before(reader: Reader, bounds: Bounds, period: Period, now_s: int) -> tuple[Volume, Period]:
+    """Return what the span of the same length before came to, from the finest cube that still has it, and that span."""
     before = period.before()
     minutes: tuple[Grain, ...] = ("minute",) if period.grain == "minute" else ()
     grains: tuple[Grain, ...] = (*minutes, "hour", "day")
     for grain in grains:
         source = _cube(set(bounds.given), grain, before.start_s, now_s)
         if source is not None:
-            return await _sum(reader, source, grain, before, bounds)
+            start_s, end_s = floored(before.start_s, grain), floored(before.end_s, grain)
+            whole = Period(start_s, max(end_s, start_s + _WIDTHS_S[grain]), before.width)
+            return await _sum(reader, source, grain, whole, bounds), whole
     if before.end_s - before.start_s > MOST_RECORD_DAYS * DAY_S:
-        return Volume()
-    return await _sum(reader, _RECORDS, "day", before, bounds)
+        return Volume(), before
+    return await _sum(reader, _RECORDS, "day", before, bounds), before
 
 
 async def _sum(reader: Reader, source: _Source, grain: Grain, period: Period, bounds: Bounds) -> Volume:

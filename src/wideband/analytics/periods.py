@@ -94,7 +94,9 @@ def spanning(start_s: int, end_s: int, now_s: int) -> Period:
         width = "day"
     else:
         width = "week"
-    return Period(_floor(start_s, width), end_s, width)
+    # What is read lies in whole bars of a table: the last one is told to its end, or to the present.
+    whole_s = end_s + -end_s % {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}[_GRAINS[width]]
+    return Period(_floor(start_s, width), max(end_s, min(whole_s, now_s)), width)
 
 
 def _starts(period: Period) -> Iterator[int]:

@@ -218,7 +218,7 @@ async def models_before(reader: Reader, period: Period, now_s: int, *, simulated
     end_s, age_s = period.start_s, now_s - period.start_s
     length_s = period.end_s - period.start_s
     grain = _finest(age_s + length_s)
-    start_s = _floored(end_s - length_s, grain)
+    start_s = floored(end_s - length_s, grain)
     rows = await MODELS_BEFORE.ask(reader, start_s, end_s, simulated, **spoken(grain=grain))
     volumes = {name: volume(row) for name, *row in rows}
     return Past(volumes, _factor(length_s, end_s - start_s, start_s, await first_s(reader)))
@@ -271,8 +271,8 @@ def coarse(period: Period, now_s: int) -> Period:
     """Return a period as the cubes of apps, tasks and prompt lengths can tell it: by hours, or else by whole days."""
     if period.width in ("minute", "hour"):
         if now_s - period.start_s <= _COARSE_HOURS_S:
-            return Period(_floored(period.start_s, "hour"), period.end_s, "hour", period.name)
-        return Period(_floored(period.start_s, "day"), period.end_s, "day", period.name)
+            return Period(floored(period.start_s, "hour"), period.end_s, "hour", period.name)
+        return Period(floored(period.start_s, "day"), period.end_s, "day", period.name)
     return period
 
 
@@ -294,7 +294,7 @@ async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> 
     length_s = span.end_s - span.start_s
     grain: Grain = span.grain
     if now_s - span.start_s + TRENDING_SPANS * length_s > _COARSE_HOURS_S:
-        grain, span = "day", Period(_floored(span.start_s, "day"), span.end_s, "day", span.name)
+        grain, span = "day", Period(floored(span.start_s, "day"), span.end_s, "day", span.name)
         length_s = span.end_s - span.start_s
     width_s = _GRAIN_S[grain]
     # Spans before are whole ones: what is left of the running one is made up for by the factor.
@@ -359,7 +359,8 @@ def _finest(reach_s: int) -> Grain:
     return "minute" if reach_s <= _MINUTES_S else "hour" if reach_s <= _HOURS_S else "day"
 
 
-def _floored(at_s: int, grain: Grain) -> int:
+def floored(at_s: int, grain: Grain) -> int:
+    """Return when the minute, hour or day began."""
     return at_s - at_s % _GRAIN_S[grain]
 
 

@@ -81,19 +81,23 @@ async def test_the_sum_of_the_groups_is_the_total(filled: Filled) -> None:
 async def test_what_came_before_is_that_of_the_span_before_to_the_hour(filled: Filled, name: str) -> None:
     fields, holds = BOUNDS[name]
     period = period_of({"period": "7d"}, NOW_S)
-    before = period.before()
     found = await activity(filled.reader, "model", Bounds(**fields), period, NOW_S)
     # Hours of keys and apps are gone by then: days tell, or the records.
     coarse = {"key": "day", "app": "day", "account": "day"}.get(name, "hour")
     width = 86_400 if coarse == "day" else 3600
-    there = [
-        one
-        for one in filled.records
-        if holds(one)
-        and one.created_ns // 10**9 // width * width >= before.start_s
-        and one.created_ns // 10**9 // width * width < before.end_s
-    ]
+    end_s, length_s = period.start_s // width * width, period.end_s - period.start_s
+    start_s = (period.start_s - length_s) // width * width
+    there = [one for one in filled.records if holds(one) and start_s <= one.created_ns // 10**9 < end_s]
     assert found.before == volume(there)
+    # A day more or less is no change: what is compared is as much in the same time.
+    pace, earlier = found.total.requests / length_s, len(there) / (end_s - start_s)
+    assert found.change("requests") == (pytest.approx(pace / earlier - 1) if there else None)
+
+
+async def test_nothing_is_compared_with_a_span_that_records_do_not_fill(filled: Filled) -> None:
+    whole = await activity(filled.reader, "model", Bounds(), period_of({"period": "30d"}, NOW_S), NOW_S)
+    assert whole.before.requests > 0, "of forty days, ten are before the last thirty"
+    assert whole.change("requests") is None
 
 
 async def test_what_no_cube_tells_is_asked_of_records_for_a_month_and_no_longer(filled: Filled) -> None:

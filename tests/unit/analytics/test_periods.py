@@ -28,3 +28,11 @@ def test_the_first_year_that_can_be_asked_for_is_1970() -> None:
     period = period_of({"from": "1970-01-01", "to": "1971-01-01"}, NOW_S)
     assert period.end_s == 365 * 86_400
     assert len(period.starts) == 53
+
+
+def test_a_span_of_one_s_own_is_told_in_whole_bars_and_not_beyond_the_present() -> None:
+    hours = period_of({"from": "2026-11-18T10:30Z", "to": "2026-11-19T15:45Z"}, NOW_S)
+    assert hours.query == {"from": "2026-11-18T10:00Z", "to": "2026-11-19T16:00Z"}
+    assert period_of(hours.query, NOW_S) == hours
+    running = period_of({"from": "2026-11-18T10:30Z"}, NOW_S)
+    assert running.end_s == NOW_S

@@ -96,10 +96,10 @@ def _cards(
     axis = Axis(period.starts, period.width, period.end_s)
     cards = []
     for title, measure, unit in measures:
-        now, before = getattr(found.total, measure), getattr(found.before, measure)
+        now = getattr(found.total, measure)
         series = _series(visit, found, period, measure, names, by)
         fig = stacked_bars(title, axis, series, unit)
-        cards.append((title, figures.FORMATS[unit](now), now / before - 1 if before else None, fig))
+        cards.append((title, figures.FORMATS[unit](now), found.change(measure), fig))
     return cards
 
 
