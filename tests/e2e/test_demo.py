@@ -9,12 +9,10 @@ from pathlib import Path
 
 import httpx
 from tests.e2e.served import environment
-from tests.unit.analytics.filled import records
 
-from wideband.store.archive import Archive
-from wideband.wire import jsons
-
-READY_S, TRAFFIC_S = 60.0, 60.0
+TRAFFIC_S = 60.0
+# What a shell may hold; a demonstration must never spend money.
+KEYS = {"OPENAI_API_KEY": "sk-real", "ANTHROPIC_API_KEY": "sk-real", "WIDEBAND_DISCOVER": "1"}
 
 
 def test_the_site_has_a_past_and_traffic_and_the_books_balance(tmp_path: Path) -> None:
@@ -22,7 +20,7 @@ def test_the_site_has_a_past_and_traffic_and_the_books_balance(tmp_path: Path) -
     words = ["demo", "--no-browser", "--port", "0", "--home", str(home), "--records", "900", "--days", "4"]
     words += ["--rate", "20", "--speedup", "20"]
     with subprocess.Popen(
-        [sys.executable, "-m", "wideband", *words], stdout=subprocess.PIPE, text=True, env=environment()
+        [sys.executable, "-m", "wideband", *words], stdout=subprocess.PIPE, text=True, env=environment() | KEYS
     ) as process:
         assert process.stdout is not None
         found = re.search(r"shows itself at (\S+) ", process.stdout.readline())
@@ -47,13 +45,17 @@ def test_the_site_has_a_past_and_traffic_and_the_books_balance(tmp_path: Path) -
     # Only what was sent is counted, not the past.
     assert 20 <= int(counted[1]) < 900
     assert (home / "analytics").is_dir()
+    said = (home / "serve.log").read_text()
+    assert "sandbox market is on" in said
+    assert "providers:" not in said
 
 
-def test_a_home_with_records_is_never_taken(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
-    archive.append([jsons.encode(record) for record in records(3)])
-    archive.close()
+def test_a_home_that_has_anything_is_never_taken(tmp_path: Path) -> None:
+    settings = tmp_path / "wideband.toml"
+    settings.write_text("[server]\nport = 8585\n")
     words = [sys.executable, "-m", "wideband", "demo", "--no-browser", "--home", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environment())
     assert done.returncode == 1
-    assert "has records already" in done.stderr
+    assert "is not empty" in done.stderr
+    assert settings.read_text() == "[server]\nport = 8585\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["wideband.toml"]

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wideband.canon.faults import Faulted
-from wideband.config.outside import environment
+from wideband.config.outside import environment, without_providers
 from wideband.demo.run import Plan, play, prepare
 from wideband.demo.sending import Count
 from wideband.replay.truth import Truth
@@ -28,8 +28,8 @@ _LINE_EVERY_S = 10.0
 @click.command("demo")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the server; 8484 or, when it is taken, any.")
 @click.option("--home", type=click.Path(path_type=Path), help="A new home; unless given, a temporary folder.")
-@click.option("--days", type=click.IntRange(2, 366), default=120, show_default=True, help="How long the past is.")
-@click.option("--records", type=click.IntRange(100), default=300_000, show_default=True, help="How many it has.")
+@click.option("--days", type=click.IntRange(2, 366), default=60, show_default=True, help="How long the past is.")
+@click.option("--records", type=click.IntRange(100), default=60_000, show_default=True, help="How many it has.")
 @click.option(
     "--rate", type=click.FloatRange(0.1, 500), default=8.0, show_default=True, help="Requests a second from now on."
 )
@@ -53,6 +53,7 @@ def command(port: int | None, home: Path | None, no_browser: bool, **wanted: flo
         speedup=wanted["speedup"],
         seed=int(wanted["seed"]),
         port=_free(_PORT) if port is None else port,
+        environ=without_providers(),
     )
     count = Count()
     try:
@@ -61,6 +62,8 @@ def command(port: int | None, home: Path | None, no_browser: bool, **wanted: flo
             truth = runner.run(_played(plan, secrets, count, with_browser=not no_browser))
     except Faulted as faulted:
         raise click.ClickException(faulted.fault.message) from None
+    except OSError as error:
+        raise click.ClickException(f"`{folder}` cannot be used: {error}") from None
     _sum_up(plan, count, truth)
 
 

@@ -38,7 +38,7 @@ def command(records: int, days: int, seed: int, until: datetime | None, add: boo
     try:
         folder = load_settings(home=home).home
         took_s = _shown(folder, wanted, add=add)
-    except (Faulted, ConfigError) as error:
+    except (Faulted, ConfigError, OSError) as error:
         raise click.ClickException(error.fault.message if isinstance(error, Faulted) else str(error)) from None
     click.echo(f"{records:,} records of {days} days are in {folder} after {took_s:.0f} s; look with:")
     click.echo(f"  wideband serve --home {folder}")

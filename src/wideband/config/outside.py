@@ -9,10 +9,26 @@ from typing import Any
 
 from wideband.config.errors import ConfigError, Fix, line_of_syntax_error
 
+_NEEDED = {
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+}  # fmt: skip
+_NEEDED_HEADS = ("LC_", "PYTHON")
+_CREDENTIAL_FILES = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "GOOGLE_APPLICATION_CREDENTIALS")
+
 
 def environment(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """Return the given environment, or the process's."""
     return os.environ if environ is None else environ
+
+
+def without_providers(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a process needs of an environment to run, and nothing by which a server would find real providers."""
+    kept = {
+        name: value for name, value in environment(environ).items() if name in _NEEDED or name.startswith(_NEEDED_HEADS)
+    }
+    # Where platforms' credentials would be looked for otherwise: in files below HOME.
+    return kept | dict.fromkeys(_CREDENTIAL_FILES, os.devnull) | {"WIDEBAND_DISCOVER": "0"}
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:

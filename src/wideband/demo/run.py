@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from wideband.accounts.keys import hash_secret, label
 from wideband.accounts.rows import Key
+from wideband.canon.faults import invalid
 from wideband.clock import now_ns
 from wideband.demo.sending import Count, send
 from wideband.demo.world import KEYS, world
@@ -38,7 +39,10 @@ ROUNDS: Rounds = [
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: how much of a past, and how fast the present is. `rate` is requests a second."""
+    """What is asked for: how much of a past, and how fast the present is. `rate` is requests a second.
+
+    `environ` is the server's environment, without any provider's key: nothing here may cost money.
+    """
 
     home: Path
     days: int
@@ -47,16 +51,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     speedup: float
     seed: int
     port: int
+    environ: Mapping[str, str]
 
 
 def prepare(plan: Plan, made: Callable[[int, int], None]) -> list[str]:
     """Make the keys and the past of a new home; return the keys' secrets. Raises `Faulted` (invalid_request)."""
     plan.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A server's settings are written there, over whatever has their name.
+    if any(plan.home.iterdir()):
+        raise invalid(f"`{plan.home}` is not empty: name another home with --home.")
     secrets = [key_secret() for _ in KEYS]
     held = [KeyHeld(hash=hash_secret(secret), account_id=LOCAL_ACCOUNT) for secret in secrets]
     past = world(held, plan.days, plan.speedup, plan.seed, PEOPLE)
     wanted = Wanted(records=plan.records, days=plan.days, seed=plan.seed, until_s=now_ns() // 1_000_000_000)
-    # First, because it refuses a home that has records.
     fill_home(plan.home, past, wanted, made, None)
     with open_keyring(plan.home) as keyring:
         for name, secret, key in zip(KEYS, secrets, held, strict=True):
@@ -68,7 +75,7 @@ def prepare(plan: Plan, made: Callable[[int, int], None]) -> list[str]:
 
 async def play(plan: Plan, secrets: list[str], count: Count, ready: Callable[[str], None]) -> Truth:
     """Serve and send until cancelled, then stop the server and count. Raises `Faulted` when it does not start."""
-    async with OwnServer(plan.home, plan.speedup, plan.seed, port=plan.port) as server:
+    async with OwnServer(plan.home, plan.speedup, plan.seed, plan.port, plan.environ) as server:
         ready(server.url)
         seen: list[Outage] = []
         tasks = [

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -39,13 +40,19 @@ inter_token_s = {longest_wait_s}
 
 
 class OwnServer:
-    """`wideband serve` on a home that nothing else uses. An async context: running inside, stopped after."""
+    """`wideband serve` on a home that nothing else uses. An async context: running inside, stopped after.
 
-    def __init__(self, home: Path, speedup: float, seed: int, port: int = 0) -> None:
+    `environ` is its environment; None is ours.
+    """
+
+    def __init__(
+        self, home: Path, speedup: float, seed: int, port: int = 0, environ: Mapping[str, str] | None = None
+    ) -> None:
         self._home = home
         self._speedup = speedup
         self._seed = seed
         self._port = port
+        self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
         self.sandbox_url = ""
@@ -62,6 +69,7 @@ class OwnServer:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self._environ,
                 # Ctrl-C reaches the replay alone, which then stops the server in its own time.
                 start_new_session=True,
             )

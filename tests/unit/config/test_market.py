@@ -7,6 +7,7 @@ import pytest
 
 from wideband.catalog.rows import Endpoint, Model, Price, Provider, Rates
 from wideband.config import ConfigError, Market, Settings, load_market
+from wideband.config.outside import without_providers
 
 QUIET = {"WIDEBAND_DISCOVER": "0"}
 ROWS = """
@@ -52,6 +53,22 @@ def test_the_first_variable_that_is_set_makes_a_provider_usable(home: Path) -> N
     assert usable.provider_keys == {"google-ai-studio": "g-1"}
     assert set(usable.catalogue.providers) == {"google-ai-studio"}
     assert {model.author for model in usable.catalogue.models.values()} == {"google"}
+
+
+def test_an_environment_without_providers_opens_none_and_still_runs_a_process(home: Path, tmp_path: Path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").touch()
+    google = tmp_path / "google.json"
+    google.touch()
+    run = {"PATH": "/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "PYTHONPATH": "/src"}
+    keys = {"OPENAI_API_KEY": "k", "AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_RESOURCE": "mine"}
+    aws = {"AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "k", "AWS_BEARER_TOKEN_BEDROCK": "k"}
+    vertex = {"GOOGLE_APPLICATION_CREDENTIALS": str(google), "VERTEX_PROJECT": "p", "VERTEX_LOCATION": "global"}
+    whole = {**run, **keys, **aws, **vertex, "WIDEBAND_DISCOVER": "1"}
+    assert load_market(Settings(home=home), environ={**whole, **QUIET}).found != ()
+    left = without_providers(whole)
+    assert load_market(Settings(home=home), environ=left).found == ()
+    assert left.items() >= run.items()
 
 
 def test_fields_of_a_url_are_filled_from_the_environment(home: Path) -> None:
