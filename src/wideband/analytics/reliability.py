@@ -46,22 +46,31 @@ _UPTIME = Query(
     """,
 )
 
-# Islands: judged bars in order of time, a new one wherever good turns bad or back, or silence lasts too long.
+_COUNTS = ("ok", "down", *CAUSES)
+_COUNTED = {
+    "counts": ", ".join(_COUNTS),
+    "sums": ", ".join(f"sum({name})::BIGINT AS {name}" for name in _COUNTS),
+    "causes": ", ".join(f"sum({name})::BIGINT" for name in CAUSES),
+    "whose": "($4::VARCHAR IS NULL OR provider = $4) AND ($5::VARCHAR IS NULL OR model = $5)",
+}
+# Islands: judged bars in order of time, a new one wherever good turns bad or back, or silence lasts too long. Of good
+# bars only those are walked that can end an island: in a quarter of an hour in which an endpoint failed, or until which
+# it may be quiet thereafter (a quarter is longer than a bar and a quiet spell).
 _INCIDENTS = Query(
     "incidents",
     """
-    WITH told AS (
-        SELECT *, 3600 AS width FROM tries_hour
-        WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)
-        UNION ALL BY NAME
-        SELECT *, 60 AS width FROM tries_minute
-        WHERE "at" >= make_timestamp($2::BIGINT * 1000000) AND "at" < make_timestamp($3::BIGINT * 1000000)
+    WITH told AS MATERIALIZED (
+        SELECT endpoint_id, provider, model, epoch("at")::BIGINT AS at_s, 3600 AS width, {counts} FROM tries_hour
+        WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000) AND {whose}
+        UNION ALL
+        SELECT endpoint_id, provider, model, epoch("at")::BIGINT AS at_s, 60 AS width, {counts} FROM tries_minute
+        WHERE "at" >= make_timestamp($2::BIGINT * 1000000) AND "at" < make_timestamp($3::BIGINT * 1000000) AND {whose}
+    ), near AS (
+        SELECT DISTINCT endpoint_id, unnest([at_s // 900, (at_s + width + $7) // 900]) AS quarter
+        FROM told WHERE down > 0
     ), bars AS (
-        SELECT endpoint_id, provider, model, epoch("at")::BIGINT AS at_s, width, sum(ok)::BIGINT AS ok,
-            sum(down)::BIGINT AS down, sum(broken) AS broken, sum(overloaded) AS overloaded,
-            sum(unreachable) AS unreachable, sum(late) AS late, sum(refused) AS refused
-        FROM told
-        WHERE ($4::VARCHAR IS NULL OR provider = $4) AND ($5::VARCHAR IS NULL OR model = $5)
+        SELECT endpoint_id, provider, model, at_s, width, {sums} FROM told
+        WHERE (endpoint_id, at_s // 900) IN (FROM near)
         GROUP BY ALL HAVING sum(ok) + sum(down) > 0
     ), marked AS (
         SELECT *, ok < $6 * (ok + down) AS bad,
@@ -72,7 +81,7 @@ _INCIDENTS = Query(
         FROM marked
     )
     SELECT endpoint_id, provider, model, min(at_s), max(at_s + width), sum(ok)::BIGINT, sum(down)::BIGINT,
-        sum(broken)::BIGINT, sum(overloaded)::BIGINT, sum(unreachable)::BIGINT, sum(late)::BIGINT, sum(refused)::BIGINT
+        {causes}
     FROM numbered WHERE bad
     GROUP BY endpoint_id, provider, model, island HAVING sum(down) >= $8
     ORDER BY min(at_s) DESC, provider, model, endpoint_id
@@ -185,7 +194,7 @@ async def incidents(
     cut_s = now_s - _MINUTES_S
     cut_s = min(max(cut_s - cut_s % HOUR_S, period.start_s), period.end_s)
     bounds = (period.start_s, cut_s, period.end_s)
-    rows = await _INCIDENTS.ask(reader, *bounds, provider, model, UP_SHARE, QUIET_S, LEAST_DOWNS)
+    rows = await _INCIDENTS.ask(reader, *bounds, provider, model, UP_SHARE, QUIET_S, LEAST_DOWNS, **_COUNTED)
     return [_incident(row) for row in rows]
 
 
