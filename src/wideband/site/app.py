@@ -62,7 +62,10 @@ async def _answered(house: House, gate: Gate, page: Page, request: Request) -> R
         if request.method not in SAFE_METHODS:
             token = allowed.csrf if allowed is not None else gate.token(request)
             visit = Visit(request, house, allowed, await own_form(request, token, gate.origin))
-        return await page.view(visit)
+            return await page.view(visit)
+        # What is posted may take as long as a model does, and holds up no page.
+        async with house.turns.taken(request):
+            return await page.view(visit)
     except Faulted as error:
         return await _failed(visit, error.fault)
     except Exception:

@@ -17,6 +17,7 @@ from wideband.clock import now_ns
 from wideband.gateway.exchange import Exchange
 from wideband.site.pulse import Pulse
 from wideband.site.rendering import render
+from wideband.site.turns import Turns
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -39,12 +40,13 @@ class Person(msgspec.Struct, frozen=True):
 class House(msgspec.Struct, frozen=True):
     """What every page is made from: the exchange, whose ledger also answers questions, and facts of this server.
 
-    `pulse` tells open pages of new records.
+    `pulse` tells open pages of new records, and `turns` lets only so many pages be made at a time.
     """
 
     exchange: Exchange
     facts: Mapping[str, Any]
     pulse: Pulse = msgspec.field(default_factory=Pulse)
+    turns: Turns = msgspec.field(default_factory=Turns)
 
     @property
     def reader(self) -> Reader:
