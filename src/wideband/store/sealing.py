@@ -156,9 +156,15 @@ def adopt(db: "DuckDBPyConnection", state: State) -> list[int]:
 
 
 def drop(db: "DuckDBPyConnection", state: State, before_s: int) -> int:
-    """Let go of the records of the days before an instant; what they added up to is kept. Returns how many days."""
+    """Let go of the records of the days before an instant; what they added up to is kept. Returns how many days.
+
+    What is not folded, or has to be folded again, waits for that: without its records there would be nothing to fold.
+    """
+    if state.stale or state.stale_months:
+        return 0
+    before_s = min(before_s, state.day_s)
     old = {day.day_s: day for day in state.days if day.day_s < before_s}
-    hot = [day_s for day_s in hot_days(db, before_s) if day_s + DAY_S <= state.day_s]
+    hot = hot_days(db, before_s)
     gone = sorted({*hot, *(day_s for day_s, day in old.items() if day.file is not None)})
     for day_s in gone:
         span = Span(day_s, day_s + DAY_S)

@@ -195,3 +195,19 @@ def test_made_up_records_are_left_out_of_the_books(tmp_path: Path) -> None:
         assert archive.totals([waiting.id]) == (len(GIVEN) - 21, 0, cost - waiting.cost_nano)
         counted = sum(row[2] for row in archive.spent_by_task(0))
         assert counted == sum(bool(record.task_tag and record.endpoint_id) for record in GIVEN[20:])
+
+
+def test_what_comes_late_right_before_its_day_is_deleted_takes_no_sums_along(tmp_path: Path) -> None:
+    late = GIVEN[1]
+    with opened(tmp_path, keep_days=3) as archive:
+        upkeep = Upkeep(archive)
+        archive.append(encoded([record for record in GIVEN if record is not late]))
+        upkeep.fold(NOW_S)
+        upkeep.seal(NOW_S)
+        archive.append(encoded([late]))
+        assert upkeep.drop(NOW_S) == 0
+        upkeep.fold(NOW_S)
+        assert upkeep.drop(NOW_S) > 0
+        upkeep.fold(NOW_S)
+        assert archive.read("SELECT sum(requests)::BIGINT FROM usage_day").rows == [(len(GIVEN),)]
+        assert archive.totals([])[0] == len(GIVEN)
