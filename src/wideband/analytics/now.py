@@ -31,7 +31,7 @@ _WAITS = Query(
     ) GROUP BY ALL
     """,
 )
-_OLDEST = Query("oldest", 'SELECT epoch(min("at"))::BIGINT FROM usage_day')
+_OLDEST = Query("oldest", 'SELECT epoch("at")::BIGINT FROM beginning')
 
 
 class Flow(msgspec.Struct, frozen=True):

@@ -192,7 +192,7 @@ KINDS = Query(
     FROM usage_{grain} WHERE {span}
     """,
 )
-FIRST = Query("rankings.first", 'SELECT epoch(min("at"))::BIGINT FROM usage_day')
+FIRST = Query("rankings.first", 'SELECT epoch("at")::BIGINT FROM beginning')
 
 
 async def kinds(reader: Reader, period: Period) -> tuple[int, int]:

@@ -140,7 +140,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 _SQL = """
-SELECT {columns} FROM record
+SELECT {columns} FROM {table}
 WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000){conditions}
 """
 _COLUMNS = ", ".join(Row.__struct_fields__)
@@ -168,6 +168,15 @@ def _conditions(wanted: Wanted, parameters: list[Any]) -> str:
     return "".join(f" AND {text}" for text in texts)
 
 
+# Since when all records are in the table of those that are not sealed: asking it takes a tenth of the time.
+_SEALED_UNTIL = Query("requests_sealed", 'SELECT epoch("at")::BIGINT FROM sealed_until')
+
+
+async def _sealed_until_s(reader: Reader) -> int:
+    ((at_s,),) = await _SEALED_UNTIL.ask(reader)
+    return int(at_s)
+
+
 async def find(
     reader: Reader,
     wanted: Wanted,
@@ -179,6 +188,7 @@ async def find(
 ) -> Found:
     """Return the records next to a place, or the newest: looks in ever longer spans, no longer than is bearable."""
     began_ns, rows, until_s, complete = monotonic_ns(), list[Row](), period.end_s, True
+    sealed_s = await _sealed_until_s(reader)
     for start_s, end_s in _spans(period, place, direction):
         parameters: list[Any] = [start_s, end_s]
         conditions = _conditions(wanted, parameters)
@@ -186,7 +196,8 @@ async def find(
             at = len(parameters)
             parameters += (place.created_ns, place.id)
             conditions += " AND " + _PLACE[direction].format(f"${at + 1}", f"${at + 2}")
-        sql = _SQL.format(columns=_COLUMNS, conditions=conditions)
+        table = "generation" if start_s >= sealed_s else "record"
+        sql = _SQL.format(columns=_COLUMNS, table=table, conditions=conditions)
         sql += f"ORDER BY {_ORDER[direction]} LIMIT {limit + 1 - len(rows):d}"
         rows += [Row(*row) for row in await Query("requests", sql).ask(reader, *parameters)]
         until_s = start_s if direction == "older" else end_s
@@ -206,13 +217,14 @@ async def count(reader: Reader, wanted: Wanted, period: Period) -> Count:
         parameters: list[Any] = [period.start_s, period.end_s]
         conditions = _conditions(msgspec.structs.replace(wanted, outcome=None), parameters)
         column = f"coalesce(sum({_COUNTS[wanted.outcome]}), 0)::BIGINT"
-        sql = _SQL.format(columns=column, conditions=conditions).replace("record", table)
+        sql = _SQL.format(columns=column, table=table, conditions=conditions)
         ((found,),) = await Query("requests_summed", sql).ask(reader, *parameters, grain=period.grain)
         return Count(found, period.start_s, True)
-    began_ns, total = monotonic_ns(), 0
+    began_ns, total, sealed_s = monotonic_ns(), 0, await _sealed_until_s(reader)
     for start_s, end_s in _spans(period, None, "older"):
         parameters = [start_s, end_s]
-        sql = _SQL.format(columns="count(*)", conditions=_conditions(wanted, parameters))
+        source = "generation" if start_s >= sealed_s else "record"
+        sql = _SQL.format(columns="count(*)", table=source, conditions=_conditions(wanted, parameters))
         ((found,),) = await Query("requests_counted", sql).ask(reader, *parameters)
         total += found
         if monotonic_ns() - began_ns > COUNT_NS:

@@ -5,6 +5,9 @@ A cube has one view for each of its widths, `usage_minute`, `usage_hour`, `usage
 folded yet is added up from the records themselves, so a record counts as soon as it is shipped. Rows of one group may
 come in several parts: always sum. A `MAP(INTEGER, BIGINT)` measure is a histogram, bucket -> count, to be merged by
 unnesting its entries; the bucket of a value is `floor(log2(value) * 8)`.
+
+`beginning` has one row, whose `at` is the day of the oldest record. The `at` of `sealed_until` is since when all
+records are in the table `generation`: whoever asks for those alone need not have the files of days looked at.
 """
 
 import msgspec

@@ -26,6 +26,14 @@ _COARSER = """
     SELECT * REPLACE (date_trunc('{width}', "at") AS "at") FROM {table}
     WHERE "at" >= (SELECT {width}_at FROM unfolded)
 """
+# The day of the oldest record, from as little as can tell: finer rows are a part of it, and younger than none.
+_BEGINNING = """
+    SELECT min("at") AS "at" FROM (
+        SELECT min("at") AS "at" FROM folded_usage_day
+        UNION ALL SELECT date_trunc('day', min("at")) FROM folded_usage_hour
+        UNION ALL SELECT date_trunc('day', min("at")) FROM unfolded_record
+    )
+"""
 _DELETE = "DELETE FROM {table} WHERE {span}"
 _INSERT = "INSERT INTO {table} BY NAME {select}"
 _EMPTY = "CREATE TABLE {table} AS FROM ({select}) LIMIT 0"
@@ -91,11 +99,13 @@ def standing_views() -> Iterator[str]:
         for width in cube.keep_s:
             parts = [f"FROM {table(cube, width)}", *_unfolded(cube, width)]
             yield f"CREATE OR REPLACE VIEW {cube.name}_{width} AS {' UNION ALL BY NAME '.join(parts)}"
+    yield f"CREATE OR REPLACE VIEW beginning AS {_BEGINNING}"
 
 
 def moving_views(state: State) -> Iterator[str]:
-    """Write the view of all records, and those that say what is not folded."""
+    """Write the view of all records, and those that say how far they are sealed and what is not folded."""
     yield f"CREATE OR REPLACE VIEW record AS FROM {records(state, Span(0, FOREVER_S))}"
+    yield f'CREATE OR REPLACE VIEW sealed_until AS SELECT {stamp(state.sealed_until_s)} AS "at"'
     since = f"{stamp(state.day_s)} AS day_at, {stamp(state.month_s)} AS month_at"
     yield f"CREATE OR REPLACE VIEW unfolded AS SELECT {since}"
     hours = [Span(state.hour_s, FOREVER_S), *state.stale]
@@ -125,7 +135,7 @@ def _unfolded(cube: Cube, width: str) -> Iterator[str]:
 
 
 def prepare(db: "DuckDBPyConnection", state: State) -> bool:
-    """Make the tables of folded rows; return whether rows mean something else now, so that all is to be folded again."""
+    """Make the tables of folded rows; return whether rows mean something else now: all is to be folded again."""
     found: dict[str, dict[str, str]] = {}
     for name, column, kind in db.execute("SELECT table_name, column_name, data_type FROM duckdb_columns()").fetchall():
         found.setdefault(name, {})[column] = kind
