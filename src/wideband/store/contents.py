@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -203,7 +204,12 @@ class Contents:
         def out(db: apsw.Connection) -> int:
             with transaction(db):
                 db.execute(sql, (value,))
-                return db.changes()
+                count = db.changes()
+            if count:
+                # The log of what was written holds the words too. While somebody reads it, it cannot be emptied.
+                with suppress(apsw.BusyError):
+                    db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return count
 
         return self._use(out) if self._path.exists() else 0
 

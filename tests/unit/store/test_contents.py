@@ -1,5 +1,7 @@
 """Kept contents: nobody waits for them, they go in their time and on demand, and they are nobody else's business."""
 
+import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +116,15 @@ def test_a_file_that_cannot_be_used_costs_contents_and_nothing_else(
     assert "contents are not kept" in caplog.text
     with pytest.raises(Faulted, match="cannot be used"):
         room.find("gen-1")
+
+
+def test_what_was_forgotten_is_in_no_file_any_more_while_a_server_has_them_open(kept: Contents, tmp_path: Path) -> None:
+    words = random.Random(1).randbytes(2000)
+    written = zlib.compress(words, 1)[100:500]
+    kept.put(content(answer=words))
+    kept.flush()
+    assert any(written in path.read_bytes() for path in tmp_path.iterdir())
+    beside = Contents(tmp_path, days=7)
+    assert beside.drop("gen-1")
+    beside.close()
+    assert not any(written in path.read_bytes() for path in tmp_path.iterdir())
