@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -10,8 +12,9 @@ import pytest
 
 from wideband.metering.record import Generation, Try
 from wideband.routing.plans import Weighed
-from wideband.store.archive import Archive
+from wideband.store.archive import FILE, Archive
 from wideband.store.base import Table
+from wideband.store.keeping import Keeping
 from wideband.wire import jsons
 
 # The present of all tests over it: Sunday 2026-11-22, 12:30 UTC.
@@ -66,8 +69,6 @@ def _record(chance: random.Random, number: int, age_s: float) -> Generation:
     replayed = answered and not cancelled and chance.random() < 0.04
     completion = chance.randrange(1, 2_000) if answered else 0
     cached = prompt // 2 if answered and chance.random() < 0.3 else 0
-    prompt_cost, completion_cost = prompt * prompt_price, completion * completion_price
-    last = tries[-1] if tries else None
     tool_calls = chance.choice((0, 0, 1, 3)) if answered else 0
     return Generation(
         id=f"gen-{created_ns // 1_000_000_000}-{number:020x}",
@@ -76,21 +77,11 @@ def _record(chance: random.Random, number: int, age_s: float) -> Generation:
         key_hash=chance.choice(KEYS),
         api_type="completions",
         dialect_in=chance.choice(("openai_chat", "anthropic_messages")),
-        dialect_out="openai_chat" if answered else None,
-        lane="fast" if answered else "none",
         requested_model=model,
         model=model,
-        provider=last.provider if answered and last else None,
-        provider_name=last.provider_name if answered and last else None,
-        endpoint_id=last.endpoint_id if answered and last else None,
         upstream_id=f"up-{number}" if answered else None,
         streamed=chance.random() < 0.6,
         cancelled=cancelled,
-        status=499 if cancelled else 200 if answered else last.status if last else 402,
-        fault=None if answered else last.fault if last else "payment_required",
-        fault_message=None if answered else "It could not be answered.",
-        finish_reason="stop" if answered else None,
-        native_finish_reason="end_turn" if answered else None,
         tries=() if replayed else tries,
         prompt_tokens=prompt,
         completion_tokens=completion,
@@ -98,35 +89,68 @@ def _record(chance: random.Random, number: int, age_s: float) -> Generation:
         cache_write_tokens=chance.choice((0, 100)) if answered else 0,
         cache_write_1h_tokens=chance.choice((0, 10)) if answered else 0,
         reasoning_tokens=completion // 3,
-        usage_source="provider" if answered else "none",
         tool_calls=tool_calls,
-        cost_nano=(prompt_cost + completion_cost) if answered and not replayed else 0,
-        prompt_cost_nano=prompt_cost if answered and not replayed else 0,
-        completion_cost_nano=completion_cost if answered and not replayed else 0,
         cache_discount_nano=cached * prompt_price // 2,
         rates={"prompt": prompt_price * 1_000_000, "completion": completion_price * 1_000_000, "image": None},
         held_nano=1_000_000,
-        latency_ms=chance.uniform(1, 9) if answered else None,
-        ttft_ms=last.ttft_ms if answered and last else None,
-        generation_ms=chance.uniform(100, 20_000) if answered else None,
-        duration_ms=chance.uniform(50, 30_000),
-        losses=("reasoning",) if chance.random() < 0.1 else (),
         simulated=number % 10 == 0,
-        session_id=f"session-{chance.randrange(9)}" if chance.random() < 0.5 else None,
-        user=f"user-{chance.randrange(12)}" if chance.random() < 0.7 else None,
         app_url=url,
         app_title=title,
         user_agent=agent,
-        strategy="market" if tries else None,
         weighed=_weighed(model, providers) if tries else (),
-        is_warm=chance.random() < 0.2,
-        tool_verdict=chance.choice(("valid", "invalid")) if tool_calls else None,
-        structured_verdict=chance.choice(("valid", "invalid", None, None)) if answered else None,
-        stalls=chance.choice((0, 0, 0, 2)) if answered else 0,
-        is_byok=chance.random() < 0.05,
         is_replayed=replayed,
-        task_tag=chance.choice(TASKS),
+        **_ending(tries, cancelled),
+        **_cost(prompt * prompt_price, completion * completion_price, answered and not replayed),
+        **_course(chance, answered, tool_calls),
     )
+
+
+def _ending(tries: Sequence[Try], cancelled: bool) -> dict[str, Any]:
+    """Return who answered a request, or why nobody did."""
+    last = tries[-1] if tries else None
+    by = last if last and last.fault is None else None
+    unanswered = last.status if last else 402
+    return {
+        "dialect_out": "openai_chat" if by else None,
+        "lane": "fast" if by else "none",
+        "provider": by.provider if by else None,
+        "provider_name": by.provider_name if by else None,
+        "endpoint_id": by.endpoint_id if by else None,
+        "status": 499 if cancelled else 200 if by else unanswered,
+        "fault": last.fault if last else "payment_required",
+        "fault_message": None if by else "It could not be answered.",
+        "finish_reason": "stop" if by else None,
+        "native_finish_reason": "end_turn" if by else None,
+        "usage_source": "provider" if by else "none",
+        "ttft_ms": last.ttft_ms if last else None,
+        "strategy": "market" if last else None,
+    }
+
+
+def _cost(prompt_nano: int, completion_nano: int, is_charged: bool) -> dict[str, Any]:
+    return {
+        "cost_nano": (prompt_nano + completion_nano) * is_charged,
+        "prompt_cost_nano": prompt_nano * is_charged,
+        "completion_cost_nano": completion_nano * is_charged,
+    }
+
+
+def _course(chance: random.Random, answered: bool, tool_calls: int) -> dict[str, Any]:
+    """Return how long a request took, for whom it was, and what was noted about its answer."""
+    return {
+        "latency_ms": chance.uniform(1, 9) if answered else None,
+        "generation_ms": chance.uniform(100, 20_000) if answered else None,
+        "duration_ms": chance.uniform(50, 30_000),
+        "losses": ("reasoning",) if chance.random() < 0.1 else (),
+        "session_id": f"session-{chance.randrange(9)}" if chance.random() < 0.5 else None,
+        "user": f"user-{chance.randrange(12)}" if chance.random() < 0.7 else None,
+        "is_warm": chance.random() < 0.2,
+        "tool_verdict": chance.choice(("valid", "invalid")) if tool_calls else None,
+        "structured_verdict": chance.choice(("valid", "invalid", None, None)) if answered else None,
+        "stalls": chance.choice((0, 0, 0, 2)) if answered else 0,
+        "is_byok": chance.random() < 0.05,
+        "task_tag": chance.choice(TASKS),
+    }
 
 
 def _tries(chance: random.Random, model: str, providers: tuple[str, ...], created_ns: int) -> tuple[Try, ...]:
@@ -190,17 +214,32 @@ class Filled(msgspec.Struct, frozen=True):
     now_s: int = NOW_S
 
 
+@cache
+def _without_records() -> bytes:
+    with TemporaryDirectory() as home:
+        archive = Archive(Path(home))
+        assert not archive.state.days
+        archive.close()
+        return (Path(home) / FILE).read_bytes()
+
+
+def begun(home: Path, keeping: Keeping | None = None) -> Archive:
+    """Return the archive of a new home: a copy, because all its tables and views are made once only."""
+    (home / FILE).write_bytes(_without_records())
+    return Archive(home, keeping)
+
+
 def filled(home: Path, given: Sequence[Generation] | None = None) -> Filled:
     """Fill the archive of a home. Who calls closes the archive."""
     made = records() if given is None else list(given)
-    archive = Archive(home)
+    archive = begun(home)
     archive.append([jsons.encode(record) for record in made])
     return Filled(archive, made, ArchiveReader(archive))
 
 
-@pytest.fixture(name="filled", scope="module")
+@pytest.fixture(name="filled", scope="session")
 def filled_archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """Give tests of a module the same filled archive; other folders import it in their conftest."""
+    """Give all tests the same filled archive, to be read and never written."""
     made = filled(tmp_path_factory.mktemp("filled"))
     yield made
     made.archive.close()

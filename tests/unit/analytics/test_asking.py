@@ -6,13 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.analytics.filled import NOW_S, Filled, filled_archive
+from tests.unit.analytics.filled import NOW_S, Filled
 
 from wideband.analytics import asking
 from wideband.analytics.asking import Asked, Filter, Order
 from wideband.canon.faults import Faulted
-
-__all__ = ["filled_archive"]
 
 DAY_S = 86_400
 END_S = NOW_S - NOW_S % DAY_S + DAY_S

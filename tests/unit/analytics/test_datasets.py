@@ -3,13 +3,11 @@
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
-from tests.unit.analytics.filled import NOW_S, Filled, filled_archive
+from tests.unit.analytics.filled import NOW_S, Filled
 
 from wideband.analytics import datasets
 from wideband.analytics.datasets import Every, TokenRow, topped
 from wideband.metering.record import Generation
-
-__all__ = ["filled_archive"]
 
 DAY_S = 86_400
 END_S = NOW_S - NOW_S % DAY_S + DAY_S

@@ -11,15 +11,13 @@ import msgspec
 import pytest
 from openrouter.components import ActivityResponse, AppRankingsResponse, RankingsDailyResponse
 from openrouter.operations import GetAnalyticsMetaResponse, QueryAnalyticsResponse
-from tests.unit.analytics.filled import NOW_S, ArchiveReader, Filled, filled_archive
+from tests.unit.analytics.filled import NOW_S, ArchiveReader, Filled
 from tests.unit.gateway.stage import KEY, MemoryLedger, stage
 
 from wideband.accounts.rows import Key
 from wideband.server import datasets
 from wideband.server.management import Management
 from wideband.store.base import Table
-
-__all__ = ["filled_archive"]
 
 
 class Known(MemoryLedger):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, filled_archive, records
+from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
 from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
 
@@ -18,8 +18,6 @@ from wideband.metering.record import Generation
 from wideband.site import figures
 from wideband.site.views import sides
 from wideband.site.views.sides import Cell, Side
-
-__all__ = ["filled_archive"]
 
 KIMI, MINI, LLAMA = "moonshotai/kimi-k2", "openai/gpt-5-mini", "meta-llama/llama-3.3-70b-instruct"
 NOW_NS = NOW_S * 1_000_000_000

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.analytics.filled import NOW_S, ArchiveReader, Filled, filled as fill, filled_archive, records
+from tests.unit.analytics.filled import NOW_S, ArchiveReader, Filled, filled as fill, records
 from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
 
@@ -11,8 +11,6 @@ from wideband.canon.faults import Fault, FaultKind
 from wideband.routing.plans import Outcome
 from wideband.site import figures
 from wideband.store.archive import Archive
-
-__all__ = ["filled_archive"]
 
 
 @pytest.fixture(autouse=True)

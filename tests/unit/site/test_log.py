@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from tests.unit.analytics.filled import KEYS, NOW_S, Filled, filled_archive
+from tests.unit.analytics.filled import KEYS, NOW_S, Filled
 from tests.unit.gateway.stage import KEY
 from tests.unit.site.shown import Books, Shown, at_present
 
@@ -25,8 +25,6 @@ from wideband.site.timelines import timeline
 from wideband.site.visit import Person
 from wideband.store.contents import Content, Contents
 from wideband.wire import jsons
-
-__all__ = ["filled_archive"]
 
 EVIL = "<script>alert(1)</script>"
 

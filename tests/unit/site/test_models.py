@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.analytics.filled import NOW_S, Filled, filled_archive
+from tests.unit.analytics.filled import NOW_S, Filled
 from tests.unit.analytics.test_models import added_up, of_model, period, within
 from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
@@ -23,7 +23,6 @@ from wideband.site import figures
 from wideband.site.views.model_figures import LEAST_JUDGED, MOST_BINS, bins_of, errors
 from wideband.site.views.quickstart import AGENTS, examples
 
-__all__ = ["filled_archive"]
 KIMI = "moonshotai/kimi-k2"
 PAST = "30d"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, filled_archive, records
+from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
 from tests.unit.analytics.test_models import added_up, period, within
 from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
@@ -19,7 +19,6 @@ from wideband.metering.record import Generation
 from wideband.routing.plans import Outcome
 from wideband.site import figures
 
-__all__ = ["filled_archive"]
 KIMI, LLAMA = "moonshotai/kimi-k2", "meta-llama/llama-3.3-70b-instruct"
 PAST = "30d"
 

@@ -6,7 +6,7 @@ import io
 import msgspec
 import pytest
 from tests.unit.analytics import oracle
-from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, filled_archive, records
+from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
 from tests.unit.site.shown import Books, Shown, at_present
 
 from wideband.analytics import rankings
@@ -16,8 +16,6 @@ from wideband.metering.record import Generation
 from wideband.site import figures
 from wideband.site.views import boards
 from wideband.site.views.boards import Asked
-
-__all__ = ["filled_archive"]
 
 SONNET = "anthropic/claude-sonnet-4.5"
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, filled_archive, records
+from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
 from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
 
@@ -14,7 +14,6 @@ from wideband.site import figures
 from wideband.site.views.status import PAGES, day_name
 
 DAY = r"\w+day, \d+ \w+ 20\d\d"
-__all__ = ["filled_archive"]
 
 
 @pytest.fixture(autouse=True)
