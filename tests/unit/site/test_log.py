@@ -310,6 +310,9 @@ async def test_who_is_no_admin_sees_the_records_of_the_own_account_only(filled: 
     own = [one for one in day(filled) if one.account_id == "acme"]
     assert f"{len(own)} requests" in await shown.text("/log")
     assert set(listed(await shown.get("/log"))) <= {one.id for one in own}
+    newest = set(re.findall(r'href="/log/([^"]+)"', (await shown.get("/")).text))
+    assert newest
+    assert newest <= {one.id for one in own}
     rows = list(csv.DictReader(io.StringIO((await shown.get("/activity?period=24h&by=app&format=csv")).text)))
     assert sum(int(row["requests"]) for row in rows) == len(own)
     foreign = next(one for one in filled.records if one.account_id == "local")

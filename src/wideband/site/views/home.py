@@ -19,7 +19,7 @@ from wideband.site.charts.figure import Axis, Figure, Series
 from wideband.site.charts.ranked import ranked
 from wideband.site.charts.spark import spark
 from wideband.site.standing import provider_name, troubles
-from wideband.site.visit import Page, Person, Visit
+from wideband.site.visit import Page, Person, Visit, account_of
 from wideband.wire import jsons
 
 TOP, NEWEST, INCIDENTS = 6, 8, 4
@@ -56,10 +56,10 @@ async def home(visit: Visit) -> Response:
         return await visit.page("welcome.html", **_welcome(visit))
     day = period_of({}, visit.now_s, "24h")
     found, incidents, models, (apps, _), money = await asyncio.gather(
-        requests.find(reader, requests.Wanted(), period, limit=NEWEST),
+        requests.find(reader, requests.Wanted(account_id=account_of(visit)), period, limit=NEWEST),
         reliability.incidents(reader, day, visit.now_s),
         rankings.models(reader, period, simulated=True),
-        rankings.apps(reader, period, visit.now_s, AppsAsked(metric="requests", most=TOP)),
+        rankings.apps(reader, period, visit.now_s, AppsAsked(metric="requests", most=TOP, models=False)),
         _money(visit, visit.person),
     )
     return await visit.page(
