@@ -142,4 +142,5 @@ class Door:
         words = {"viewer": "a viewer", "member": "a member", "admin": "an admin"}
         message = f"This page is for {words[role]} or higher, and you are signed in as {words[person.role]}."
         fault = Fault(kind=FaultKind.PERMISSION_DENIED, message=message)
-        return await Visit(request, self._house, person).page("error.html", RULES[fault.kind].status, fault=fault)
+        status = RULES[fault.kind].status
+        return await Visit(request, self._house, person).page("error.html", status, fault=fault, code=status)
