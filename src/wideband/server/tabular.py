@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wideband.site.cells import plain as unformulated
 from wideband.store.engine import connect
 from wideband.wire import jsons
 
@@ -16,11 +17,11 @@ MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.pa
 
 
 def csv_of(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    """Return rows as CSV with a line of names; nothing is written for None."""
+    """Return rows as CSV with a line of names; nothing is written for None, and no text is a spreadsheet's formula."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: unformulated(value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()
 
 

@@ -1,5 +1,6 @@
 """The data API over a filled archive: OpenRouter's shapes, the files, and who may ask for what."""
 
+import csv
 import io
 from collections import Counter
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from tests.unit.gateway.stage import KEY, MemoryLedger, stage
 from wideband.accounts.rows import Key
 from wideband.server import datasets
 from wideband.server.management import Management
+from wideband.server.tabular import csv_of
 from wideband.store.base import Table
 
 
@@ -196,3 +198,9 @@ async def test_a_query_can_be_taken_away_with_its_money_in_dollars(http: httpx.A
     lines = (await http.post("/analytics/query", json=ask)).text.splitlines()
     assert lines[0] == "model,total_usage"
     assert all(0 < float(line.split(",")[1]) < 1000 for line in lines[1:])
+
+
+def test_no_name_of_a_caller_is_a_formula_in_a_spreadsheet() -> None:
+    rows = [{"app": "=cmd|'/c calc'!A1", "total": -5}, {"app": "@SUM(1)", "total": None}, {"app": "a-b", "total": 1}]
+    lines = list(csv.reader(csv_of(rows, ("app", "total")).decode().splitlines()))
+    assert lines == [["app", "total"], ["'=cmd|'/c calc'!A1", "-5"], ["'@SUM(1)", ""], ["a-b", "1"]]
