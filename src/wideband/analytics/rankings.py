@@ -154,30 +154,34 @@ TOOL_BARS = Query(
 APPS = Query(
     "rankings.apps",
     """
-    WITH used AS (
-        SELECT app, model, {measured} AS measure, requests - failed AS requests, tokens, cost_nano,
-            "at" >= make_timestamp($5::BIGINT * 1000000) AS is_now,
-            "at" < make_timestamp($5::BIGINT * 1000000)
-                AND "at" >= make_timestamp($6::BIGINT * 1000000) AS is_before
+    SELECT app,
+        coalesce(sum(requests - failed) FILTER (is_now), 0)::BIGINT AS requests,
+        coalesce(sum(tokens) FILTER (is_now), 0)::BIGINT,
+        coalesce(sum(cost_nano) FILTER (is_now), 0)::BIGINT,
+        coalesce(sum(requests - failed) FILTER (is_before), 0)::BIGINT,
+        coalesce(sum(tokens) FILTER (is_before), 0)::BIGINT,
+        coalesce(sum(cost_nano) FILTER (is_before), 0)::BIGINT,
+        coalesce(sum({measured}) FILTER (is_now), 0)::DOUBLE AS measure,
+        measure - coalesce(sum({measured}) FILTER (NOT is_now), 0)::DOUBLE * $7::DOUBLE AS growth
+    FROM (
+        SELECT *, "at" >= make_timestamp($5::BIGINT * 1000000) AS is_now,
+            "at" < make_timestamp($5::BIGINT * 1000000) AND "at" >= make_timestamp($6::BIGINT * 1000000) AS is_before
         FROM app_{grain} WHERE {counted} AND app <> ''
-    ), by_model AS (
-        SELECT app, model,
-            coalesce(sum(requests) FILTER (is_now), 0) AS requests, coalesce(sum(tokens) FILTER (is_now), 0) AS tokens,
-            coalesce(sum(cost_nano) FILTER (is_now), 0) AS cost_nano,
-            coalesce(sum(requests) FILTER (is_before), 0) AS requests_before,
-            coalesce(sum(tokens) FILTER (is_before), 0) AS tokens_before,
-            coalesce(sum(cost_nano) FILTER (is_before), 0) AS cost_before,
-            coalesce(sum(measure) FILTER (is_now), 0) AS measure,
-            coalesce(sum(measure) FILTER (NOT is_now), 0) AS earlier
-        FROM used GROUP BY app, model
     )
-    SELECT app, sum(requests)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT,
-        sum(requests_before)::BIGINT, sum(tokens_before)::BIGINT, sum(cost_before)::BIGINT,
-        (sum(measure) - sum(earlier) * $7::DOUBLE)::DOUBLE AS growth,
-        list(model ORDER BY measure DESC, model) FILTER (requests > 0)
-    FROM by_model GROUP BY app HAVING sum(requests) > 0
-    ORDER BY CASE WHEN $8 THEN growth ELSE sum(measure)::DOUBLE END DESC, app
+    GROUP BY app HAVING sum(requests - failed) FILTER (is_now) > 0
+    ORDER BY CASE WHEN $8 THEN growth ELSE measure END DESC, app
     LIMIT $9
+    """,
+)
+# What the first apps used: there are far more pairs of apps and models than apps.
+APP_MODELS = Query(
+    "rankings.app_models",
+    """
+    SELECT app, list(model ORDER BY measure DESC, model)[:{most}] FROM (
+        SELECT app, model, sum({measured}) AS measure FROM app_{grain}
+        WHERE {counted} AND app IN (SELECT unnest($5::VARCHAR[]))
+        GROUP BY app, model HAVING sum(requests - failed) > 0
+    ) GROUP BY app
     """,
 )
 NAMELESS = Query(
@@ -277,12 +281,13 @@ def coarse(period: Period, now_s: int) -> Period:
 
 
 class AppsAsked(msgspec.Struct, frozen=True):
-    """Which apps: by what, and whether those come first that grew most."""
+    """Which apps: by what, whether those come first that grew most, and whether their models are told."""
 
     metric: Metric = "tokens"
     trending: bool = False
     simulated: bool = True
     most: int = MOST_APPS
+    models: bool = True
 
 
 async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> tuple[list[AppUse], float | None]:
@@ -305,6 +310,9 @@ async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> 
     parameters = (oldest_s, span.end_s, asked.simulated, asked.metric, span.start_s, before_s)
     rest = (factor / spans, asked.trending, asked.most)
     rows = await APPS.ask(reader, *parameters, *rest, **spoken(grain=grain))
+    which = (span.start_s, span.end_s, asked.simulated, asked.metric, [row[0] for row in rows])
+    told = spoken(grain=grain, most=str(MOST_NAMED))
+    models = dict(await APP_MODELS.ask(reader, *which, **told)) if rows and asked.models else {}
     found = [
         AppUse(
             app=row[0],
@@ -312,8 +320,8 @@ async def apps(reader: Reader, period: Period, now_s: int, asked: AppsAsked) -> 
             tokens=row[2],
             cost_nano=row[3],
             before=volume(row[4:7]),
-            growth=row[7],
-            models=tuple((row[8] or ())[:MOST_NAMED]),
+            growth=row[8],
+            models=tuple(models.get(row[0], ())),
         )
         for row in rows
     ]
