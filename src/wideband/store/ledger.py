@@ -7,6 +7,7 @@ request may spend is never more than what the disk knows.
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -38,6 +39,8 @@ log = logging.getLogger("wideband.store")
 T = TypeVar("T")
 
 SWEEP_S = 1.0
+# Questions to the archive may take seconds. They have threads of their own: serving needs those that all share.
+READERS = 4
 
 
 class LocalLedger:
@@ -67,6 +70,7 @@ class LocalLedger:
         self._writer.start()
         self.outbox = Outbox(home, self._writer)
         self.archive = Archive(home, keeping)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="archive")
         self._sweeper = spawn(self._sweep(sweep_s), name="expire holds")
 
     async def close(self) -> None:
@@ -75,6 +79,7 @@ class LocalLedger:
         self._sweeper.cancel()
         await asyncio.to_thread(self._writer.close)
         await asyncio.sleep(0)  # what the writer has told this loop comes first
+        await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
         await asyncio.to_thread(self.archive.close)
         self.outbox.close()
         self._keys.close()
@@ -203,7 +208,9 @@ class LocalLedger:
         return _cannot_write(self._writer.failure).message if self._refuses else None
 
     async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
-        return await asyncio.to_thread(self.archive.read, sql, parameters)
+        if self._closed:
+            raise Faulted(_cannot_write(None))
+        return await self._loop.run_in_executor(self._readers, self.archive.read, sql, parameters)
 
     async def balance(self) -> dict[str, Any]:
         await self._call(lambda _: None)  # what was queued before is written

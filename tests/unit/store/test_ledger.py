@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,18 @@ async def test_a_closed_ledger_answers_instead_of_hanging(tmp_path: Path) -> Non
         await ledger.settle(settle_hold(hold, 1))
     with pytest.raises(Faulted):
         await ledger.create_key(make_key("late"))
+
+
+async def test_slow_questions_to_the_archive_leave_the_threads_that_all_share_alone(
+    ledger: LocalLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(ledger.archive, "read", lambda *_: answered.wait(10))
+    asked = [asyncio.ensure_future(ledger.read("SELECT 1")) for _ in range(64)]
+    await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(3):
+            assert await ledger.generation("gen-1") is None
+    finally:
+        answered.set()
+    await asyncio.gather(*asked)
