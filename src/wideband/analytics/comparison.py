@@ -7,7 +7,7 @@ import msgspec
 from wideband.analytics.named import Query, Reader
 from wideband.analytics.periods import Period
 from wideband.analytics.rankings import coarse
-from wideband.analytics.use import SPEEDS, Speeds, Use, merged_speeds, speeds_by, total_use, words
+from wideband.analytics.use import ANY, SPEEDS_TWICE, Speeds, Use, speeds_twice, total_use, words
 
 MOST_MODELS, DEFAULT_MODELS, MOST_APPS = 4, 3, 3
 
@@ -43,6 +43,7 @@ class Compared(msgspec.Struct, frozen=True):
     model: str
     uses: dict[int, Use]
     speeds: dict[int, Speeds]
+    speed: Speeds = Speeds()
     apps: tuple[AppTokens, ...] = ()
 
     @property
@@ -50,18 +51,13 @@ class Compared(msgspec.Struct, frozen=True):
         """Return the sums over the period."""
         return total_use(self.uses.values())
 
-    @property
-    def speed(self) -> Speeds:
-        """Return the distributions over the period."""
-        return merged_speeds(self.speeds.values())
-
 
 async def compare(reader: Reader, period: Period, models: Sequence[str], now_s: int) -> list[Compared]:
     """Return each of some models, in the order given; those without records too."""
     asked = (period.start_s, period.end_s, list(models))
     uses = await USES.ask(reader, *asked, **words(period, these=_THESE))
-    keys = "struct_pack(m := model, b := {bucket})"
-    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys=keys, where=_THESE)))
+    told = words(period, keys="model", others="struct_pack(m := model, b := {bucket})", where=_THESE)
+    whole, speeds = speeds_twice(await SPEEDS_TWICE.ask(reader, *asked, **told))
     # These are kept by hours, or by days.
     span = coarse(period, now_s)
     told = words(span, these=_THESE)
@@ -71,10 +67,17 @@ async def compare(reader: Reader, period: Period, models: Sequence[str], now_s: 
             model,
             {at_s: Use(*sums) for name, at_s, *sums in uses if name == model},
             {at_s: found for (name, at_s), found in speeds.items() if name == model},
+            whole.get(model, Speeds()),
             tuple(AppTokens(*rest) for name, *rest in apps if name == model),
         )
         for model in models
     ]
+
+
+async def answered(reader: Reader, period: Period, model: str) -> bool:
+    """Tell whether a model answered anything in a period."""
+    told = words(period, whose="model = $3 AND ok > 0")
+    return bool(await ANY.ask(reader, period.start_s, period.end_s, model, **told))
 
 
 async def most_used(reader: Reader, period: Period, most: int = DEFAULT_MODELS) -> list[str]:

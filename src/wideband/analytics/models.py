@@ -4,7 +4,7 @@ import msgspec
 
 from wideband.analytics.named import Query, Reader
 from wideband.analytics.periods import HOUR_S, Period
-from wideband.analytics.use import SPEEDS, Speeds, Use, speeds_by, words
+from wideband.analytics.use import SPEEDS, SPEEDS_TWICE, Speeds, Use, speeds_by, speeds_twice, words
 
 MOST_APPS = 10
 
@@ -47,10 +47,11 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class ModelHistory(msgspec.Struct, frozen=True):
-    """One model's use and speeds by endpoint and bar."""
+    """One model's use by endpoint and bar, and its speeds: by endpoint, and by provider and the start of a bin."""
 
     uses: dict[Cell, Use]
-    speeds: dict[Cell, Speeds]
+    by_endpoint: dict[str, Speeds]
+    by_bin: dict[tuple[str, int], Speeds]
 
     @property
     def providers(self) -> list[str]:
@@ -81,13 +82,17 @@ async def tokens_over_time(reader: Reader, period: Period) -> dict[str, tuple[in
 
 
 async def history(reader: Reader, period: Period, model: str) -> ModelHistory:
-    """Return what was used of one model, by endpoint and bar."""
+    """Return what was used of one model."""
     asked = (period.start_s, period.end_s, model)
     rows = await _ONE.ask(reader, *asked, **words(period))
-    keys = "struct_pack(p := provider, e := endpoint_id, b := {bucket})"
-    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys=keys, where="{span} AND model = $3")))
-    uses = {Cell(*row[:3]): Use(*row[3:]) for row in rows}
-    return ModelHistory(uses, {Cell(*key): found for key, found in speeds.items()})
+    told = words(
+        period,
+        keys="endpoint_id",
+        others="struct_pack(p := provider, b := {bin})",
+        where="{span} AND model = $3",
+    )
+    by_endpoint, by_bin = speeds_twice(await SPEEDS_TWICE.ask(reader, *asked, **told))
+    return ModelHistory({Cell(*row[:3]): Use(*row[3:]) for row in rows}, by_endpoint, by_bin)
 
 
 async def apps(reader: Reader, period: Period, model: str) -> list[Part]:

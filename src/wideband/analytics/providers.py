@@ -1,13 +1,11 @@
 """What providers served and how well: all of them, and one over time, over the day and by what failed."""
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from wideband.analytics.named import Query, Reader
 from wideband.analytics.periods import DAY_S, HOUR_S, Period
 from wideband.analytics.reliability import CAUSES
-from wideband.analytics.use import SPEEDS, Speeds, Use, merged_speeds, speeds_by, words
+from wideband.analytics.use import SPEEDS, SPEEDS_TWICE, Speeds, Use, merged_speeds, speeds_by, speeds_twice, words
 
 HOURS_A_DAY, DAYS_A_WEEK = 24, 7
 # So many weeks tell what an hour of the week is like.
@@ -37,10 +35,11 @@ class Served(msgspec.Struct, frozen=True):
 
 
 class ProviderHistory(msgspec.Struct, frozen=True):
-    """One provider's use and speeds by endpoint and bar."""
+    """One provider's use by endpoint and bar, and its speeds: by endpoint, and by the start of a bin."""
 
     uses: dict[Served, Use]
-    speeds: dict[Served, Speeds]
+    by_endpoint: dict[str, Speeds]
+    by_bin: dict[int, Speeds]
 
     @property
     def models(self) -> list[str]:
@@ -83,13 +82,9 @@ async def history(reader: Reader, period: Period, provider: str) -> ProviderHist
     """Return what one provider served, by model and bar."""
     asked = (period.start_s, period.end_s, provider)
     rows = await _MODELS.ask(reader, *asked, **words(period))
-    told = words(
-        period, keys="struct_pack(m := model, e := endpoint_id, b := {bucket})", where="{span} AND provider = $3"
-    )
-    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **told))
-    return ProviderHistory(
-        {Served(*row[:3]): Use(*row[3:]) for row in rows}, {Served(*key): found for key, found in speeds.items()}
-    )
+    told = words(period, keys="endpoint_id", others="{bin}", where="{span} AND provider = $3")
+    by_endpoint, by_bin = speeds_twice(await SPEEDS_TWICE.ask(reader, *asked, **told))
+    return ProviderHistory({Served(*row[:3]): Use(*row[3:]) for row in rows}, by_endpoint, by_bin)
 
 
 async def failures(reader: Reader, period: Period, provider: str) -> list[Failures]:
@@ -103,14 +98,7 @@ async def failures(reader: Reader, period: Period, provider: str) -> list[Failur
 async def week(reader: Reader, now_s: int, provider: str) -> Week:
     """Return how fast a provider was at each hour of the week, over the last four."""
     span = Period(now_s - now_s % HOUR_S + HOUR_S - PATTERN_S, now_s + 1, "hour")
-    told = words(span, keys='epoch("at")::BIGINT', where="{span} AND provider = $3")
-    rows = speeds_by(await SPEEDS.ask(reader, span.start_s, span.end_s, provider, **told))
-    held: dict[tuple[int, int], list[Speeds]] = {}
-    for at_s, speeds in rows.items():
-        at = datetime.fromtimestamp(at_s, UTC)
-        held.setdefault((at.weekday(), at.hour), []).append(speeds)
-    return Week(
-        tuple(
-            tuple(merged_speeds(held.get((day, hour), ())) for hour in range(HOURS_A_DAY)) for day in range(DAYS_A_WEEK)
-        )
-    )
+    told = words(span, keys='((isodow("at") - 1) * 24 + hour("at"))::BIGINT', where="{span} AND provider = $3")
+    found = speeds_by(await SPEEDS.ask(reader, span.start_s, span.end_s, provider, **told))
+    hours = [found.get(hour, Speeds()) for hour in range(DAYS_A_WEEK * HOURS_A_DAY)]
+    return Week(tuple(tuple(hours[first : first + HOURS_A_DAY]) for first in range(0, len(hours), HOURS_A_DAY)))

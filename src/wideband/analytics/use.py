@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from wideband.analytics.named import Query
-from wideband.analytics.periods import Period
+from wideband.analytics.named import Query, Reader
+from wideband.analytics.periods import DAY_S, HOUR_S, MINUTE_S, Period, Width
 from wideband.routing.histogram import Histogram, points
 
 C = TypeVar("C")
@@ -102,45 +102,86 @@ class Speeds(msgspec.Struct, frozen=True):
 # What queries over `usage` have in common: its first two parameters are a span's start and end, in unix seconds.
 _SPAN = '"at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)'
 _SUMS = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in Use.__struct_fields__)
-# All three distributions at once: a row is the keys, which one, its bucket and the count.
-SPEEDS = Query(
-    "speeds",
-    """
-    WITH told AS (SELECT *, {keys} AS keys FROM usage_{grain} WHERE {where})
-    SELECT keys, 'ttft', entry.key, sum(entry.value)::BIGINT
-    FROM (SELECT keys, unnest(map_entries(ttft)) AS entry FROM told) GROUP BY ALL
-    UNION ALL
-    SELECT keys, 'speed', entry.key, sum(entry.value)::BIGINT
-    FROM (SELECT keys, unnest(map_entries(speed)) AS entry FROM told) GROUP BY ALL
-    UNION ALL
-    SELECT keys, 'latency', entry.key, sum(entry.value)::BIGINT
-    FROM (SELECT keys, unnest(map_entries(latency)) AS entry FROM told) GROUP BY ALL
-    """,
+# Whether there is anything at all, `{whose}` being a condition on the third parameter.
+ANY = Query("use.any", "SELECT 1 FROM usage_{grain} WHERE {span} AND {whose} LIMIT 1")
+# All three distributions at once: a row is the keys, which one, its buckets and their counts.
+_COUNTED = """
+    WITH told AS (SELECT {named}, ttft, speed, latency FROM usage_{{grain}} WHERE {{where}}),
+    counted AS (
+        SELECT {names}, 'ttft' AS kind, unnest(map_keys(ttft)) AS bucket, unnest(map_values(ttft)) AS count FROM told
+        UNION ALL
+        SELECT {names}, 'speed', unnest(map_keys(speed)), unnest(map_values(speed)) FROM told
+        UNION ALL
+        SELECT {names}, 'latency', unnest(map_keys(latency)), unnest(map_values(latency)) FROM told
+    ), summed AS (
+        SELECT {names}, kind, bucket, sum(count)::BIGINT AS count FROM counted GROUP BY {groups}
+    )
+    SELECT {names}, kind, list(bucket), list(count) FROM summed GROUP BY ALL
+"""
+SPEEDS = Query("speeds", _COUNTED.format(named="{keys} AS keys", names="keys", groups="keys, kind, bucket"))
+# The same answers told twice, by `{keys}` and by `{others}`: of the two, a row has the one that it is by.
+SPEEDS_TWICE = Query(
+    "speeds.twice",
+    _COUNTED.format(
+        named="{keys} AS keys, {others} AS others",
+        names="keys, others",
+        groups="GROUPING SETS ((keys, kind, bucket), (others, kind, bucket))",
+    ),
 )
+# Bars are put together to bins so that each holds enough to tell a rate or a percentile, and lines stay few.
+MOST_BINS = 36
+# For each width of a bar: how many bars make a bin, and how long a bar is.
+_STEPS: dict[Width, tuple[tuple[int, ...], int]] = {
+    "minute": ((1, 2, 5, 10), MINUTE_S),
+    "hour": ((1, 2, 3, 6, 12, 24), HOUR_S),
+    "day": ((1, 2, 3, 7), DAY_S),
+    "week": ((1,), 7 * DAY_S),
+    "month": ((1,), 28 * DAY_S),
+}
+
+
+def bin_step_s(period: Period) -> int:
+    """Return of what the starts of bins are multiples, in seconds; 1 where each bar is a bin of its own."""
+    (steps, length_s), bars = _STEPS[period.width], len(period.starts)
+    step = next((step for step in steps if bars <= step * MOST_BINS), steps[-1])
+    return 1 if step == 1 else step * length_s
 
 
 def words(period: Period, **own: str) -> dict[str, str]:
     """Return what the texts of queries over `usage` leave open: `span`, `sums`, the period's words and a query's own.
 
-    A query's own may hold these in turn.
+    A query's own may hold these in turn, and `bin`: where the bin of a row's bar starts.
     """
     known = {**period.words, "span": _SPAN, "sums": _SUMS}
+    known["bin"] = f"greatest({known['bucket']} - {known['bucket']} % {bin_step_s(period)}, $1::BIGINT)"
     return known | {name: text.format(**known) for name, text in own.items()}
 
 
 def total_use(rows: Iterable[Use]) -> Use:
     """Add rows up."""
-    held = list(rows)
-    return Use(*[sum(getattr(row, name) for row in held) for name in Use.__struct_fields__])
+    return Use(*map(sum, zip(*map(msgspec.structs.astuple, rows), strict=True)))
+
+
+async def was_used(reader: Reader, period: Period, whose: str, name: str) -> bool:
+    """Tell whether there were requests of a model or a provider, as `whose` says."""
+    told = words(period, whose=f"{whose} = $3")
+    return bool(await ANY.ask(reader, period.start_s, period.end_s, name, **told))
 
 
 def speeds_by(rows: Iterable[tuple[Any, ...]]) -> dict[Any, Speeds]:
     """Return the distributions of rows that `SPEEDS` gave, by their keys: a value, or a tuple of some."""
     found: dict[Any, dict[str, Histogram]] = {}
-    for keys, name, bucket, count in rows:
+    for keys, name, buckets, counts in rows:
         key = tuple(keys.values()) if isinstance(keys, dict) else keys
-        found.setdefault(key, {}).setdefault(name, {})[bucket] = count
+        found.setdefault(key, {})[name] = dict(zip(buckets, counts, strict=True))
     return {key: Speeds(**parts) for key, parts in found.items()}
+
+
+def speeds_twice(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Any, Speeds], dict[Any, Speeds]]:
+    """Return the distributions of rows that `SPEEDS_TWICE` gave, by keys and by others."""
+    held = list(rows)
+    first = [(keys, *rest) for keys, _, *rest in held if keys is not None]
+    return speeds_by(first), speeds_by((others, *rest) for keys, others, *rest in held if keys is None)
 
 
 def merged_speeds(rows: Iterable[Speeds]) -> Speeds:

@@ -12,7 +12,7 @@ from tests.unit.analytics.filled import NOW_S, Filled, records
 
 from wideband.analytics.models import Cell, apps, history, tasks, tokens_over_time, use_by_model
 from wideband.analytics.periods import HOUR_S, Period, period_of, spanning
-from wideband.analytics.use import Use, grouped_speeds, grouped_uses, total_use
+from wideband.analytics.use import MOST_BINS, Speeds, Use, bin_step_s, grouped_speeds, grouped_uses, total_use, was_used
 from wideband.metering.record import Generation
 
 MODEL = "moonshotai/kimi-k2"
@@ -125,8 +125,35 @@ async def test_cells_can_be_put_together_by_any_part(filled: Filled) -> None:
     rows = within(filled, span, of_model)
     by_provider = grouped_uses(found.uses, lambda cell: cell.provider)
     assert by_provider["groq"] == added_up(one for one in rows if one.provider == "groq")
-    speeds = grouped_speeds(found.speeds, lambda cell: cell.provider)
-    assert speeds["groq"].ttft == counted(one.ttft_ms for one in rows if one.provider == "groq")
+    assert grouped_speeds(found.by_bin, lambda key: key[0])["groq"].ttft == counted(
+        one.ttft_ms for one in rows if one.provider == "groq"
+    )
+
+
+@pytest.mark.parametrize("name", ["1h", "24h", "7d", "90d", "1y"])
+async def test_distributions_are_told_by_endpoint_and_by_provider_and_bin(filled: Filled, name: str) -> None:
+    span = period(name)
+    found = await history(filled.reader, span, MODEL)
+    step_s = bin_step_s(span)
+    bins = sorted({max(at_s - at_s % step_s, span.start_s) for at_s in span.starts})
+    assert len(bins) <= (MOST_BINS + 1 if name != "1y" else 53)
+    by_endpoint: dict[str, list[Generation]] = {}
+    by_bin: dict[tuple[str, int], list[Generation]] = {}
+    for one in within(filled, span, of_model):
+        by_endpoint.setdefault(one.endpoint_id or "", []).append(one)
+        bin_s = max(at_s for at_s in bins if at_s <= one.created_ns / 1e9)
+        by_bin.setdefault((one.provider or "", bin_s), []).append(one)
+    assert by_bin
+    for mine, rows in [
+        *((found.by_endpoint.get(key), rows) for key, rows in by_endpoint.items()),
+        *((found.by_bin.get(key), rows) for key, rows in by_bin.items()),
+    ]:
+        told = mine or Speeds()
+        assert told.ttft == counted(one.ttft_ms for one in rows)
+        assert told.speed == counted(tokens_per_s(one) for one in rows)
+        assert told.latency == counted(one.duration_ms for one in rows)
+    assert set(found.by_endpoint) <= set(by_endpoint)
+    assert set(found.by_bin) <= set(by_bin)
 
 
 async def test_apps_and_kinds_of_work_stand_by_their_tokens(filled: Filled) -> None:
@@ -179,7 +206,16 @@ async def test_routing_answers_for_what_was_tried_and_no_caller_s_mistake(
 
 async def test_nobody_asked_for_a_model_that_is_not_there(filled: Filled) -> None:
     found = await history(filled.reader, period("30d"), "acme/none")
-    assert (found.uses, found.speeds, found.providers) == ({}, {}, [])
+    assert (found.uses, found.by_endpoint, found.by_bin, found.providers) == ({}, {}, {}, [])
+
+
+async def test_what_was_used_is_known_by_its_name_within_a_span(filled: Filled) -> None:
+    whole = period("90d")
+    before = Period(whole.start_s - 30 * 86_400, whole.start_s, "day")
+    told = [await was_used(filled.reader, whole, "model", name) for name in (MODEL, "acme/none")]
+    assert told == [True, False]
+    assert await was_used(filled.reader, whole, "provider", "groq")
+    assert not await was_used(filled.reader, before, "model", MODEL)
 
 
 def test_shares_and_prices_follow_from_the_sums() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
-from tests.unit.analytics.test_models import added_up, counted, period, within
+from tests.unit.analytics.test_models import added_up, counted, period, tokens_per_s, within
 
 from wideband.analytics.periods import DAY_S, HOUR_S
 from wideband.analytics.providers import PATTERN_S, Served, failures, history, use_by_provider, week
 from wideband.analytics.reliability import CAUSES
-from wideband.analytics.use import total_use
+from wideband.analytics.use import bin_step_s, total_use
 from wideband.metering.record import Try
 
 SLUG = "groq"
@@ -39,6 +39,13 @@ async def test_a_providers_history_is_by_model_and_bar(filled: Filled) -> None:
     bars = {Served(one.model, one.endpoint_id or "", one.created_ns // (HOUR_S * 10**9) * HOUR_S) for one in rows}
     assert set(found.uses) == bars
     assert total_use(found.uses.values()) == added_up(rows)
+    for endpoint_id, speeds in found.by_endpoint.items():
+        assert speeds.ttft == counted(one.ttft_ms for one in rows if one.endpoint_id == endpoint_id), endpoint_id
+    step_s = bin_step_s(span)
+    for bin_s, speeds in found.by_bin.items():
+        own = [one for one in rows if max(one.created_ns // 10**9 // step_s * step_s, span.start_s) == bin_s]
+        assert speeds.speed == counted(tokens_per_s(one) for one in own), bin_s
+    assert found.by_bin
     tokens: Counter[str] = Counter()
     for one in rows:
         tokens[one.model] += one.prompt_tokens + one.completion_tokens

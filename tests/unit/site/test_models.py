@@ -13,6 +13,7 @@ from tests.unit.gateway.stage import endpoint
 from tests.unit.site.shown import Books, Shown, at_present
 
 from wideband.analytics.models import history
+from wideband.analytics.use import MOST_BINS
 from wideband.canon.faults import Fault, FaultKind
 from wideband.canon.request import Task
 from wideband.catalog.rows import Catalogue, DataPolicy, Endpoint, Model, Override, Price, Provider, Rates
@@ -20,7 +21,7 @@ from wideband.config import load_market, load_settings
 from wideband.routing.plans import Outcome
 from wideband.sandbox.market import market
 from wideband.site import figures
-from wideband.site.views.model_figures import LEAST_JUDGED, MOST_BINS, bins_of, errors
+from wideband.site.views.model_figures import LEAST_JUDGED, bins_of, errors
 from wideband.site.views.quickstart import AGENTS, examples
 
 KIMI = "moonshotai/kimi-k2"

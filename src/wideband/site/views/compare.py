@@ -74,8 +74,7 @@ async def _chosen(
 
 async def _remembered(visit: Visit, period: Period, name: str) -> str | None:
     """Return a model that the catalogue no longer has, but that answered in the period."""
-    (found,) = await comparison.compare(visit.house.reader, period, [name], visit.now_s)
-    return name if found.use.ok else None
+    return name if await comparison.answered(visit.house.reader, period, name) else None
 
 
 def nearest(name: str, catalogue: Catalogue) -> list[str]:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from wideband.analytics.models import ModelHistory, apps, history, tasks
 from wideband.analytics.periods import DAY_S, HOUR_S, Period, period_of
 from wideband.analytics.reliability import uptime
-from wideband.analytics.use import grouped_speeds, grouped_uses, merged_speeds, total_use
+from wideband.analytics.use import grouped_uses, merged_speeds, total_use, was_used
 from wideband.canon.faults import invalid
 from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.pricing.windows import WEEKDAYS
@@ -73,8 +73,8 @@ def named(asked: str, catalogue: Catalogue) -> Named | None:
 async def _gone(visit: Visit, asked: str) -> Named | None:
     """Return a model that is in no catalogue any more, if it was asked for within a year."""
     year = period_of({"period": "1y"}, visit.now_s)
-    was_used = (await history(visit.house.reader, year, asked)).uses
-    return Named(Model(id=asked, name=asked), asked, ()) if was_used else None
+    found = await was_used(visit.house.reader, year, "model", asked)
+    return Named(Model(id=asked, name=asked), asked, ()) if found else None
 
 
 async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
@@ -90,7 +90,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         found.endpoints,
         Past(
             grouped_uses(past.uses, lambda cell: cell.endpoint_id),
-            grouped_speeds(past.speeds, lambda cell: cell.endpoint_id),
+            past.by_endpoint,
             uptimes,
         ),
         at_ns,
@@ -112,7 +112,7 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         cell_words=f"{len(spans.starts)} {spans.width}s",
         state=worst(row.status for row in rows if row.status.kind != "muted"),
         total=total_use(past.uses.values()),
-        speeds=merged_speeds(past.speeds.values()),
+        speeds=merged_speeds(past.by_endpoint.values()),
         sparks=figures.sparks(past, period),
         day_prices=_day_prices(visit, found.endpoints),
         tiers=length_tiers(found.endpoints, at_ns),

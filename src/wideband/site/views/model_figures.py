@@ -8,9 +8,9 @@ import msgspec
 from markupsafe import Markup
 
 from wideband.analytics.models import ModelHistory, Part
-from wideband.analytics.periods import DAY_S, HOUR_S, Period, Width
+from wideband.analytics.periods import Period
 from wideband.analytics.reliability import Uptime
-from wideband.analytics.use import Speeds, Use, grouped_speeds, grouped_uses
+from wideband.analytics.use import Speeds, Use, bin_step_s, grouped_speeds, grouped_uses
 from wideband.site.charts.bars import stacked_bars
 from wideband.site.charts.figure import Axis, Figure, Series, Unit
 from wideband.site.charts.lines import lines
@@ -21,17 +21,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MOST_LINES = 9
-MOST_BINS = 36
 # A rate of less is left out: one of two says nothing.
 LEAST_JUDGED = 3
-# For each width of a bar: how many bars make a bin, and how long a bar is.
-_STEPS: dict[Width, tuple[tuple[int, ...], int]] = {
-    "minute": ((1, 2, 5, 10), 60),
-    "hour": ((1, 2, 3, 6, 12, 24), HOUR_S),
-    "day": ((1, 2, 3, 7), DAY_S),
-    "week": ((1,), 7 * DAY_S),
-    "month": ((1,), 28 * DAY_S),
-}
 MOST_PARTS = 10
 
 
@@ -54,9 +45,8 @@ def axis_of(period: Period) -> Axis:
 
 def bins_of(period: Period) -> Bins:
     """Return bins of whole bars, at most some three dozen; the first may be short, the others start at round times."""
-    (steps, length_s), all_starts = _STEPS[period.width], period.starts
-    step = next((step for step in steps if len(all_starts) <= step * MOST_BINS), steps[-1])
-    bars = {at_s: at_s if step == 1 else max(at_s - at_s % (step * length_s), all_starts[0]) for at_s in all_starts}
+    step_s, all_starts = bin_step_s(period), period.starts
+    bars = {at_s: max(at_s - at_s % step_s, all_starts[0]) for at_s in all_starts}
     starts = tuple(dict.fromkeys(bars.values()))
     return Bins(starts, bars, Axis(starts, period.width, period.end_s))
 
@@ -64,9 +54,9 @@ def bins_of(period: Period) -> Bins:
 def sparks(past: ModelHistory, period: Period) -> dict[str, Markup]:
     """Return the small lines beside the big figures."""
     uses = grouped_uses(past.uses, lambda cell: cell.at_s)
-    speeds = grouped_speeds(past.speeds, lambda cell: cell.at_s)
+    speeds = grouped_speeds(past.by_bin, lambda key: key[1])
     told = [uses.get(at_s, Use()) for at_s in period.starts]
-    waits = [speeds.get(at_s, Speeds()) for at_s in period.starts]
+    waits = [speeds.get(at_s, Speeds()) for at_s in bins_of(period).starts]
     return {
         "requests": spark([use.requests for use in told], "Requests"),
         "tokens": spark([use.tokens for use in told], "Tokens"),
@@ -130,7 +120,6 @@ def without_routing(tried: Mapping[str, Uptime]) -> float | None:
 def performance(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list[Figure]:
     """Draw speeds by provider over time."""
     bins = bins_of(period)
-    speeds = grouped_speeds(past.speeds, lambda cell: (cell.provider, bins.of(cell.at_s)))
     charts: tuple[tuple[str, Unit, Callable[[Speeds], float | None]], ...] = (
         ("Time to first token, p50", "ms", lambda each: each.ttft_p50),
         ("Time to first token, p99", "ms", lambda each: each.ttft_p99),
@@ -141,7 +130,7 @@ def performance(period: Period, past: ModelHistory, names: Mapping[str, str]) ->
     return [
         lines(title, bins.axis, series, unit)
         for title, unit, value in charts
-        if (series := _by_provider(bins, providers, names, _valued(speeds, value)))
+        if (series := _by_provider(bins, providers, names, _valued(past.by_bin, value)))
     ]
 
 

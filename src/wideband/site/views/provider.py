@@ -10,7 +10,7 @@ from starlette.responses import Response
 from wideband.analytics.periods import DAY_S, HOUR_S, Period, period_of
 from wideband.analytics.providers import Failures, ProviderHistory, Week, failures, history, week
 from wideband.analytics.reliability import CAUSES, incidents, outages, uptime
-from wideband.analytics.use import Speeds, Use, grouped_speeds, grouped_uses, merged_speeds, total_use
+from wideband.analytics.use import Speeds, Use, grouped_uses, merged_speeds, total_use, was_used
 from wideband.catalog.rows import Catalogue, Endpoint, Provider
 from wideband.site.charts.bars import stacked_bars
 from wideband.site.charts.figure import Axis, Figure, Series
@@ -59,8 +59,8 @@ async def show(visit: Visit) -> Response:
 async def _gone(visit: Visit, slug: str) -> Provider | None:
     """Return a provider that is in no catalogue any more, if it answered within a year."""
     year = period_of({"period": "1y"}, visit.now_s)
-    was_used = (await history(visit.house.reader, year, slug)).uses
-    return Provider(slug=slug, name=slug, dialect="", base_url="") if was_used else None
+    found = await was_used(visit.house.reader, year, "provider", slug)
+    return Provider(slug=slug, name=slug, dialect="", base_url="") if found else None
 
 
 def served_by(catalogue: Catalogue, slug: str) -> tuple[Endpoint, ...]:
@@ -78,7 +78,7 @@ async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) ->
     told = outages(await incidents(reader, long, now_s, provider=found.slug))
     by_endpoint = Past(
         grouped_uses(past.uses, lambda served: served.endpoint_id),
-        grouped_speeds(past.speeds, lambda served: served.endpoint_id),
+        past.by_endpoint,
         uptimes,
     )
     rows = offers(visit.house.exchange, endpoints, by_endpoint, now_s * 1_000_000_000)
@@ -92,7 +92,7 @@ async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) ->
         cell_words=f"{len(spans.starts)} {spans.width}s",
         state=worst(row.status for row in rows if row.status.kind != "muted"),
         total=total_use(past.uses.values()),
-        speeds=merged_speeds(past.speeds.values()),
+        speeds=merged_speeds(past.by_endpoint.values()),
         days=days,
         long_cells=None if days is None else uptime_cells("", axis_of(long), days.shares),
         outages=told[:_MOST_INCIDENTS],
@@ -168,9 +168,8 @@ def _undated(figure: Figure) -> Figure:
 def over_time(period: Period, past: ProviderHistory) -> list[Figure]:
     """Draw a provider's speeds over a period."""
     bins = bins_of(period)
-    speeds = grouped_speeds(past.speeds, lambda served: bins.of(served.at_s))
-    told = [speeds.get(at_s, Speeds()) for at_s in bins.starts]
-    if not speeds:
+    told = [past.by_bin.get(at_s, Speeds()) for at_s in bins.starts]
+    if not past.by_bin:
         return []
     ttft = (
         Series("p50", tuple(each.ttft_p50 for each in told)),
