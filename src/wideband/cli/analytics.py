@@ -67,13 +67,20 @@ def status(home: Path | None, as_json: bool) -> None:
 
 
 @command.command()
+@click.option("--aside", "is_aside", is_flag=True, help="Put the database aside first: it cannot be opened any more.")
 @home_option
-def rebuild(home: Path | None) -> None:
+def rebuild(home: Path | None, is_aside: bool) -> None:
     """Add all records up anew, also from day files that the database does not know."""
     now_s = _now_s()
     with archive_of(home) as archive:
         upkeep = Upkeep(archive)
-        first_s = upkeep.status().oldest_s or now_s
+        if is_aside and (aside := archive.put_aside()):
+            click.echo(f"The database is `{aside}` now; what was not sealed into day files is there only.", err=True)
+        try:
+            first_s = upkeep.status().oldest_s or now_s
+        except Faulted as error:
+            hint = "`wideband analytics rebuild --aside` puts it aside and begins from the day files."
+            raise click.ClickException(f"{error.fault.message}\n{hint}") from None
         with _progress("Adding up", now_s - first_s) as told:
             found = upkeep.rebuild(now_s, lambda until_s: told(until_s - first_s))
         days = upkeep.status()

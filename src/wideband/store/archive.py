@@ -1,5 +1,6 @@
 """The analytics database of a home: a copy of every record in DuckDB, made for reading."""
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from wideband.wire import jsons
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+log = logging.getLogger("wideband.store")
 
 FILE = "analytics.duckdb"
 FOLDER = "analytics"
@@ -231,6 +234,19 @@ class Archive:
             if db is not None:
                 db.close()
 
+    def put_aside(self) -> Path | None:
+        """Give the file another name, so that one is made anew from the files of days; return it, None without one."""
+        with self.lock:
+            self.close()
+            if not self.path.exists():
+                return None
+            number = len(list(self.path.parent.glob(f"{FILE}.aside-*"))) + 1
+            aside = self.path.with_name(f"{FILE}.aside-{number}")
+            log_path = self.path.with_name(f"{FILE}.wal")
+            if log_path.exists():
+                log_path.replace(aside.with_name(f"{aside.name}.wal"))
+            return self.path.replace(aside)
+
     def _write(self, work: Work[T]) -> T:
         with self.lock:
             try:
@@ -266,6 +282,8 @@ class Archive:
         if is_new:
             sealing.adopt(db, days.load(db, self.folder))
         state = days.load(db, self.folder)
+        for path in days.lost(db, state):
+            log.error("the records of a day are missing: `%s` is not there or broken; its sums are kept", path)
         if folding.prepare(db, state):
             folding.reset(db, state)
         state = self._renew(db)

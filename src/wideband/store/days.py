@@ -1,5 +1,6 @@
 """Which days are sealed, how far records are folded, and where the records of a span of time lie."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 HOUR_S, DAY_S = 3600, 86_400
+_END = b"PAR1"
 FOREVER_S = 253_402_300_800  # the year 10000
 
 TABLES = (
@@ -93,13 +95,13 @@ class State(msgspec.Struct, frozen=True):
 
 
 def load(db: "DuckDBPyConnection", folder: Path) -> State:
-    """Read how things stand. A file that somebody took away is treated as deleted."""
+    """Read how things stand. A file that somebody took away, or cut short, is treated as deleted."""
     ((hour_s, day_s, month_s),) = db.execute("FROM folded_until").fetchall()
     stale = db.execute("SELECT width, start_s, end_s FROM stale ORDER BY ALL").fetchall()
     days = [
         Day(
             begun_s,
-            file if file and (folder / file).is_file() else None,
+            file if file and is_whole(folder / file, size) else None,
             tuple(columns),
             rows,
             counted,
@@ -117,6 +119,25 @@ def load(db: "DuckDBPyConnection", folder: Path) -> State:
         tuple(Span(start_s, end_s) for width, start_s, end_s in stale if width == "month"),
         tuple(days),
     )
+
+
+def lost(db: "DuckDBPyConnection", state: State) -> list[Path]:
+    """Return the files that ought to be there."""
+    have = {day.file for day in state.days}
+    named = db.execute("SELECT file FROM sealed WHERE file IS NOT NULL ORDER BY day_s").fetchall()
+    return [state.folder / file for (file,) in named if file not in have]
+
+
+def is_whole(path: Path, size_bytes: int = 0) -> bool:
+    """Say whether a day's file is there with its end; others than ours may have written it anew."""
+    try:
+        if path.stat().st_size == size_bytes:
+            return True
+        with path.open("rb") as file:
+            file.seek(-len(_END), os.SEEK_END)
+            return file.read() == _END
+    except OSError:
+        return False
 
 
 def stamp(at_s: int) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wideband.store.days import DAY_S, Day, Span, State, parquet, stamp, whole_records
+from wideband.store.days import DAY_S, Day, Span, State, is_whole, parquet, stamp, whole_records
 from wideband.store.tables import text, written
 
 if TYPE_CHECKING:
@@ -130,14 +130,14 @@ def sweep(db: "DuckDBPyConnection", folder: Path) -> None:
 def adopt(db: "DuckDBPyConnection", state: State) -> list[int]:
     """Let the files count that no table knows, as after the loss of the database; return their days.
 
-    Of several files of a day the newest has all that the others have.
+    Of several files of a day the newest has all that the others have; one that was cut short has nothing.
     """
     known = {day.day_s for day in state.days}
     newest: dict[int, Path] = {}
     older: list[str] = []
     for path in sorted(state.folder.glob("d=*/records*.parquet"), key=_number):
         found = _FILE.fullmatch(str(path.relative_to(state.folder)))
-        if found is not None:
+        if found is not None and is_whole(path):
             begun = datetime.combine(date.fromisoformat(found[1]), datetime.min.time(), UTC)
             day_s = int(begun.timestamp())
             if day_s in newest:

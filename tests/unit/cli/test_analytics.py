@@ -69,6 +69,21 @@ def test_seal_and_a_rebuild_without_the_database_lose_nothing(home: Path) -> Non
     assert after == lost
 
 
+def test_a_broken_database_is_put_aside_when_asked_to(home: Path) -> None:
+    run(home, "seal")
+    hot = asked(home, "SELECT id FROM generation")
+    with (home / FILE).open("r+b") as file:
+        file.truncate((home / FILE).stat().st_size // 3)
+    done = run(home, "rebuild")
+    assert done.exit_code == 1
+    assert "rebuild --aside" in done.output
+    done = run(home, "rebuild", "--aside")
+    assert done.exit_code == 0, done.output
+    assert f"{FILE}.aside-1" in done.stderr
+    assert (home / f"{FILE}.aside-1").is_file()
+    assert asked(home, "SELECT sum(requests)::BIGINT FROM usage_day") == [(len(RECORDS) - len(hot),)]
+
+
 def test_day_files_are_read_by_other_tools(home: Path) -> None:
     run(home, "seal")
     days = str(home / FOLDER / "*" / "records.parquet")

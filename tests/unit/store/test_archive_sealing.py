@@ -182,6 +182,30 @@ def test_a_lost_database_is_made_anew_from_the_day_files(tmp_path: Path) -> None
         check_whole(archive)
 
 
+@pytest.mark.parametrize("nth", [0, -1])
+def test_a_day_file_that_was_cut_short_costs_its_own_records_only(
+    tmp_path: Path, nth: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path, hot_days=0) as archive:
+        archive.append(encoded(GIVEN))
+        Upkeep(archive).tidy(NOW_S)
+        count = archive.read("SELECT count(*) FROM record").rows[0][0]
+        file = archive.folder / str([day.file for day in archive.state.days][nth])
+        ((lost,),) = archive.read(f"SELECT count(*) FROM read_parquet('{file}')").rows
+    with file.open("r+b") as end:
+        end.truncate(file.stat().st_size // 2)
+    with opened(tmp_path) as archive:
+        assert archive.read("SELECT count(*) FROM record").rows == [(count - lost,)]
+        assert str(file) in caplog.text
+        Upkeep(archive).rebuild(NOW_S)
+        assert archive.read("SELECT sum(requests)::BIGINT FROM usage_day").rows == [(count,)], "sums are kept"
+    (tmp_path / FILE).unlink()
+    with opened(tmp_path) as archive:
+        ((left,),) = archive.read("SELECT count(*) FROM record").rows
+        assert 0 < left < count
+    assert file.exists(), "it may be mended"
+
+
 def test_made_up_records_are_left_out_of_the_books(tmp_path: Path) -> None:
     made_up = [msgspec.structs.replace(record, usage_source="generated") for record in GIVEN[:20]]
     cost = sum(record.cost_nano for record in GIVEN[20:])
