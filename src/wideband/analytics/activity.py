@@ -1,5 +1,6 @@
 """Spend, tokens and requests over time, split by one dimension and bounded by others."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
@@ -42,6 +43,9 @@ class Volume(msgspec.Struct, frozen=True):
     def __add__(self, other: "Volume") -> "Volume":
         return Volume(*(getattr(self, name) + getattr(other, name) for name in _MEASURES))
 
+    def __sub__(self, other: "Volume") -> "Volume":
+        return Volume(*(getattr(self, name) - getattr(other, name) for name in _MEASURES))
+
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Whose activity is asked for; None leaves a matter open."""
@@ -83,8 +87,32 @@ class Activity(msgspec.Struct, frozen=True):
         sums: dict[str, Volume] = {}
         for (_, group), volume in self.cells.items():
             sums[group] = sums.get(group, Volume()) + volume
-        order = sorted(sums.items(), key=lambda one: (-one[1].cost_nano, -one[1].tokens, -one[1].requests, one[0]))
-        return dict(order)
+        return _ordered(sums)
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """What the groups used that come first: `cells` by bar and group, of all others `rest` by bar.
+
+    `groups` are the first ones in order, more than are in `cells`, `count` is how many there are in all, and `before`
+    and `factor` are those of `Activity`.
+    """
+
+    cells: Mapping[tuple[int, str], Volume]
+    rest: Mapping[int, Volume]
+    groups: Mapping[str, Volume]
+    count: int
+    total: Volume
+    before: Volume
+    factor: float | None
+
+    @property
+    def others(self) -> Volume:
+        """Return what the groups came to that are not in `groups`."""
+        return self.total - added(self.groups.values())
+
+    def change(self, measure: str) -> float | None:
+        """Return by what share a sum changed."""
+        return changed(getattr(self.total, measure), getattr(self.before, measure), self.factor)
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -129,23 +157,73 @@ SELECT {group}, {measures} FROM {table}
 WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000){conditions}
 GROUP BY ALL
 """
+# Groups in the order of `Activity.groups`. A row without a bar tells of a group in all, one without a name of the rest.
+_RANKED = """
+WITH cell AS MATERIALIZED (FROM ({cells}) AS found(bar, name, {names})),
+ranked AS MATERIALIZED (
+    SELECT name, {sums}, row_number() OVER (
+        ORDER BY sum(cell.cost_nano) DESC, sum(cell.prompt_tokens + cell.completion_tokens) DESC,
+            sum(cell.requests) DESC, name
+    ) AS place FROM cell GROUP BY name
+)
+SELECT bar, CASE WHEN place <= {drawn} THEN name END AS shown, 1, {added}
+FROM cell JOIN (SELECT name, place FROM ranked) USING (name) GROUP BY bar, shown
+UNION ALL
+SELECT NULL, CASE WHEN place <= {listed} THEN name END AS shown, count(*), {added} FROM ranked GROUP BY shown
+"""
+_RANKED_WORDS = {
+    "names": ", ".join(_MEASURES),
+    "sums": ", ".join(f"sum(cell.{name})::BIGINT AS {name}" for name in _MEASURES),
+    "added": ", ".join(f"sum({name})::BIGINT" for name in _MEASURES),
+}
 
 
 async def activity(reader: Reader, by: By, bounds: Bounds, period: Period, now_s: int) -> Activity:
     """Return the volumes of a period. Raises `Faulted` (invalid_request) where only too many records could tell."""
-    asked = {by, *bounds.given}
-    source = _source(asked, period.grain, period.start_s, now_s)
+    source = _source({by, *bounds.given}, period.grain, period.start_s, now_s)
     cells: dict[tuple[int, str], Volume] = {}
     for start_s, group, *figures in await _ask(reader, source, period, bounds, by):
         cells[start_s, group] = Volume(*figures)
-    before, span = await _before(reader, bounds, period, now_s)
+    return Activity(cells, *await _before(reader, bounds, period, now_s))
+
+
+async def overview(
+    reader: Reader, by: By, bounds: Bounds, period: Period, now_s: int, most: tuple[int, int]
+) -> Overview:
+    """Return the first groups of a period: `most` is how many of them bar by bar, and how many in all.
+
+    Raises `Faulted` (invalid_request) where only too many records could tell.
+    """
+    source = _source({by, *bounds.given}, period.grain, period.start_s, now_s)
+    rows, before = await asyncio.gather(
+        _ask(reader, source, period, bounds, by, most), _before(reader, bounds, period, now_s)
+    )
+    cells: dict[tuple[int, str], Volume] = {}
+    rest: dict[int, Volume] = {}
+    groups: dict[str, Volume] = {}
+    total, count = Volume(), 0
+    for bar, name, groups_in, *figures in rows:
+        volume = Volume(*figures)
+        if bar is None:
+            total, count = total + volume, count + groups_in
+            if name is not None:
+                groups[name] = volume
+        elif name is None:
+            rest[bar] = volume
+        else:
+            cells[bar, name] = volume
+    return Overview(cells, rest, _ordered(groups), count, total, *before)
+
+
+async def _before(reader: Reader, bounds: Bounds, period: Period, now_s: int) -> tuple[Volume, float | None]:
+    """Return what the span before came to, and the factor that makes it comparable: see `Activity`."""
+    volume, span = await _earlier(reader, bounds, period, now_s)
     oldest_s = await first_s(reader)
     reaches = oldest_s is not None and oldest_s <= span.start_s
-    factor = (period.end_s - period.start_s) / (span.end_s - span.start_s) if reaches else None
-    return Activity(cells, before, factor)
+    return volume, (period.end_s - period.start_s) / (span.end_s - span.start_s) if reaches else None
 
 
-async def _before(reader: Reader, bounds: Bounds, period: Period, now_s: int) -> tuple[Volume, Period]:
+async def _earlier(reader: Reader, bounds: Bounds, period: Period, now_s: int) -> tuple[Volume, Period]:
     """Return what the span of the same length before came to, from the finest cube that still has it, and that span."""
     before = period.before()
     minutes: tuple[Grain, ...] = ("minute",) if period.grain == "minute" else ()
@@ -166,7 +244,15 @@ async def _sum(reader: Reader, source: _Source, grain: Grain, period: Period, bo
     return added(Volume(*figures) for _, _, *figures in await _ask(reader, source, width, bounds, None))
 
 
-async def _ask(reader: Reader, source: _Source, period: Period, bounds: Bounds, by: By | None) -> list[tuple[Any, ...]]:
+async def _ask(
+    reader: Reader,
+    source: _Source,
+    period: Period,
+    bounds: Bounds,
+    by: By | None,
+    most: tuple[int, int] | None = None,
+) -> list[tuple[Any, ...]]:
+    """Ask for each bar and group; with `most`, for those rows of `_RANKED`."""
     parameters: list[Any] = [period.start_s, period.end_s]
     conditions = ""
     for name, value in bounds.given.items():
@@ -177,6 +263,8 @@ async def _ask(reader: Reader, source: _Source, period: Period, bounds: Bounds, 
         summed["requests"] = "count(*)"
     group = "0, ''" if by is None else f"{{bucket}}, {source.columns[by]}"
     sql = _SQL.format(group=group, measures=", ".join(summed.values()), table=source.table, conditions=conditions)
+    if most is not None:
+        sql = _RANKED.format(cells=sql, drawn=most[0], listed=most[1], **_RANKED_WORDS)
     return await Query("activity", sql).ask(reader, *parameters, **period.words)
 
 
@@ -204,6 +292,12 @@ def _cube(asked: Collection[str], grain: Grain, start_s: int, now_s: int) -> _So
         if keep_s is None or now_s - start_s <= keep_s - HOUR_S:
             return cube
     return None
+
+
+def _ordered(groups: Mapping[str, Volume]) -> dict[str, Volume]:
+    """Return groups with the dearest first, then the one with the most tokens."""
+    order = sorted(groups.items(), key=lambda one: (-one[1].cost_nano, -one[1].tokens, -one[1].requests, one[0]))
+    return dict(order)
 
 
 def added(volumes: Iterable[Volume]) -> Volume:

@@ -9,7 +9,7 @@ from tests.unit.analytics.filled import KEYS, NOW_S, Filled
 from tests.unit.analytics.test_requests import app
 
 from wideband.analytics import activity as module
-from wideband.analytics.activity import BYS, Bounds, By, Volume, activity
+from wideband.analytics.activity import BYS, Bounds, By, Volume, activity, added, overview
 from wideband.analytics.periods import Period, period_of
 from wideband.canon.faults import Faulted
 from wideband.metering.record import Generation
@@ -75,6 +75,25 @@ async def test_the_sum_of_the_groups_is_the_total(filled: Filled) -> None:
     assert sum((each.cost_nano for each in found.groups.values()), 0) == found.total.cost_nano
     costs = [each.cost_nano for each in found.groups.values()]
     assert costs == sorted(costs, reverse=True)
+
+
+@pytest.mark.parametrize("most", [(1, 2), (2, 3), (50, 50)])
+@pytest.mark.parametrize("by", BYS)
+async def test_an_overview_is_the_first_groups_and_the_rest_as_one(
+    filled: Filled, by: By, most: tuple[int, int]
+) -> None:
+    asked = (filled.reader, by, Bounds(), period_of({"period": "7d"}, NOW_S), NOW_S)
+    whole, found = await activity(*asked), await overview(*asked, most)
+    first, listed = list(whole.groups)[: most[0]], list(whole.groups)[: most[1]]
+    assert found.cells == {place: volume for place, volume in whole.cells.items() if place[1] in first}
+    for bar in {bar for bar, _ in whole.cells}:
+        left = added(each for (at, group), each in whole.cells.items() if at == bar and group not in first)
+        assert found.rest.get(bar, Volume()) == left
+    assert list(found.groups.items()) == [(name, whole.groups[name]) for name in listed]
+    assert found.count == len(whole.groups)
+    assert found.total == whole.total
+    assert found.others == added(each for name, each in whole.groups.items() if name not in listed)
+    assert found.change("tokens") == whole.change("tokens")
 
 
 @pytest.mark.parametrize("name", BOUNDS)

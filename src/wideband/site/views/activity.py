@@ -1,5 +1,6 @@
 """Spend, tokens and requests over time."""
 
+import asyncio
 import csv
 import io
 from typing import Any, get_args
@@ -7,7 +8,7 @@ from typing import Any, get_args
 from starlette.responses import Response
 
 from wideband.analytics import requests
-from wideband.analytics.activity import BYS, Activity, Bounds, By, Volume, activity as ask, added
+from wideband.analytics.activity import BYS, Activity, Bounds, By, Overview, Volume, activity, overview
 from wideband.analytics.periods import Period
 from wideband.canon.faults import invalid
 from wideband.site import figures
@@ -47,12 +48,14 @@ class _Names:
 async def show(visit: Visit) -> Response:
     """Show what was used, split by one thing and filtered by others."""
     by, bounds, period = _by(visit), _bounds(visit), visit.period("7d")
-    found = await ask(visit.house.reader, by, bounds, period, visit.now_s)
-    keys = await key_names(visit)
+    reader, keys = visit.house.reader, await key_names(visit)
     names = _Names(by, keys)
     if visit.query.get("format") == "csv":
-        return _table(found, names)
-    groups, total = found.groups, found.total
+        return await asyncio.to_thread(_table, await activity(reader, by, bounds, period, visit.now_s), names)
+    found, choices = await asyncio.gather(
+        overview(reader, by, bounds, period, visit.now_s, (_MOST_SERIES, _MOST_ROWS)),
+        requests.choices(reader, period, bounds.account),
+    )
     return await visit.page(
         "activity.html",
         period=period,
@@ -61,12 +64,12 @@ async def show(visit: Visit) -> Response:
         bounds=bounds,
         keys=keys,
         named=named,
-        choices=await requests.choices(visit.house.reader, period, bounds.account),
-        total=total,
+        choices=choices,
+        total=found.total,
         cards=_cards(visit, found, period, names, by),
-        rows=[_row(visit, group, groups[group], total, names, by) for group in [*groups][:_MOST_ROWS]],
-        others=max(0, len(groups) - _MOST_ROWS),
-        rest=added(groups[group] for group in [*groups][_MOST_ROWS:]),
+        rows=[_row(visit, group, volume, found.total, names, by) for group, volume in found.groups.items()],
+        others=found.count - len(found.groups),
+        rest=found.others,
         example=first_request(visit),
     )
 
@@ -85,7 +88,7 @@ def _bounds(visit: Visit) -> Bounds:
 
 
 def _cards(
-    visit: Visit, found: Activity, period: Period, names: _Names, by: By
+    visit: Visit, found: Overview, period: Period, names: _Names, by: By
 ) -> list[tuple[str, str, float | None, Figure]]:
     """Return (title, sum as written, change, chart) of spend, tokens and requests."""
     measures: tuple[tuple[str, str, Unit], ...] = (
@@ -103,21 +106,19 @@ def _cards(
     return cards
 
 
-def _series(visit: Visit, found: Activity, period: Period, measure: str, names: _Names, by: By) -> list[Series]:
+def _series(visit: Visit, found: Overview, period: Period, measure: str, names: _Names, by: By) -> list[Series]:
     """Return the dearest groups, each with one colour in all three charts, and the rest as one."""
-    order = list(found.groups)
-    shown, rest = order[:_MOST_SERIES], order[_MOST_SERIES:]
+    nothing = Volume()
 
-    def at(start_s: int, groups: list[str]) -> float:
-        volumes = (found.cells.get((start_s, group), Volume()) for group in groups)
-        return float(sum(getattr(volume, measure) for volume in volumes))
+    def values(group: str) -> tuple[float, ...]:
+        return tuple(float(getattr(found.cells.get((start_s, group), nothing), measure)) for start_s in period.starts)
 
     series = [
-        Series(names.of(group), tuple(at(start_s, [group]) for start_s in period.starts), _href(visit, by, group))
-        for group in shown
+        Series(names.of(group), values(group), _href(visit, by, group)) for group in [*found.groups][:_MOST_SERIES]
     ]
-    if rest:
-        series.append(Series("others", tuple(at(start_s, rest) for start_s in period.starts)))
+    if found.rest:
+        rest = (float(getattr(found.rest.get(start_s, nothing), measure)) for start_s in period.starts)
+        series.append(Series("others", tuple(rest)))
     return series
 
 
