@@ -17,6 +17,7 @@ from wideband.server.management import Management
 from wideband.server.metrics import Metrics
 from wideband.site.app import site
 from wideband.site.pulse import Pulse
+from wideband.site.turns import Turns
 from wideband.site.visit import House
 from wideband.store.base import Ledger
 from wideband.store.contents import Contents
@@ -39,6 +40,7 @@ class Parts:
     own_keys: OwnKeyRoom
     people: PeopleRoom
     pulse: Pulse
+    turns: Turns
 
     def close(self) -> None:
         """Close the files it has opened in the home, but the ledger's."""
@@ -89,7 +91,9 @@ def build(
     house = House(exchange, {"version": __version__, "home": str(settings.home), "url": settings.site.url.rstrip("/")})
     people = PeopleRoom(settings.home)
     pages = site(house, door(settings, house, people)) if settings.site.enabled else None
-    return Parts(App(inference, management.app(), pages), exchange, metrics, presets, own_keys, people, house.pulse)
+    return Parts(
+        App(inference, management.app(), pages), exchange, metrics, presets, own_keys, people, house.pulse, house.turns
+    )
 
 
 def replies(settings: Settings) -> Replies | None:

@@ -117,6 +117,7 @@ async def serve_app(parts: Parts, settings: Settings, sock: socket.socket, ready
 
 def _stop(server: Server, parts: Parts) -> None:
     parts.pulse.close()
+    parts.turns.close()
     # A second signal does not wait for open streams any longer.
     server.force_exit = server.should_exit
     server.should_exit = True

@@ -62,8 +62,9 @@ async def _answered(house: House, gate: Gate, page: Page, request: Request) -> R
         if request.method not in SAFE_METHODS:
             token = allowed.csrf if allowed is not None else gate.token(request)
             visit = Visit(request, house, allowed, await own_form(request, token, gate.origin))
-            return await page.view(visit)
         # What is posted may take as long as a model does, and holds up no page.
+        if page.at_once or request.method not in SAFE_METHODS:
+            return await page.view(visit)
         async with house.turns.taken(request):
             return await page.view(visit)
     except Faulted as error:

@@ -39,4 +39,4 @@ async def _events(pulse: Pulse, visit: Visit) -> AsyncIterator[str]:
         name = "records"
 
 
-PAGES = (Page("/live", live),)
+PAGES = (Page("/live", live, at_once=True),)

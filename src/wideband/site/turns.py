@@ -15,12 +15,19 @@ RETRY_S = 5.0
 
 
 class Turns:
-    """Who makes a page now, and how many wait. A page whose reader has left meanwhile is not made."""
+    """Who makes a page now, and how many wait. A page whose reader has left meanwhile is not made.
+
+    `close` refuses those that wait: they must not hold up a server that goes down.
+    """
 
     def __init__(self, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._most_waiting = most_waiting
         self._waiting = 0
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
 
     @asynccontextmanager
     async def taken(self, request: Request) -> AsyncIterator[None]:
@@ -34,6 +41,8 @@ class Turns:
         finally:
             self._waiting -= 1
         try:
+            if self._closed:
+                raise _busy("The server is going down.")
             if has_to_wait and await request.is_disconnected():
                 raise _busy("The reader of this page has left.")
             yield

@@ -105,7 +105,7 @@ class Page(msgspec.Struct, frozen=True):
     """A row of the site: where, who may, and what answers. `label` puts it into the navigation; None leaves it out.
 
     A POST is answered only when the form brought the visitor's token. `public` pages are for anybody where the settings
-    say so (`[site] public_status`).
+    say so (`[site] public_status`). A page that is `at_once` costs nothing and waits for no turn.
     """
 
     path: str
@@ -114,3 +114,4 @@ class Page(msgspec.Struct, frozen=True):
     label: str | None = None
     methods: tuple[str, ...] = ("GET",)
     public: bool = False
+    at_once: bool = False

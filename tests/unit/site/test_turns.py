@@ -84,3 +84,15 @@ async def test_a_page_that_fails_or_is_given_up_hands_its_turn_on() -> None:
     making.end.set()
     await making.page()
     assert making.made == 1
+
+
+async def test_pages_that_wait_are_refused_when_the_server_goes_down() -> None:
+    turns = Turns(at_once=1)
+    making = Making(turns)
+    made, *waiting = await making.asked(*(asking() for _ in range(4)))
+    turns.close()
+    making.end.set()
+    await made
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(end) for end in ends] == [Faulted] * 3
+    assert making.made == 1
