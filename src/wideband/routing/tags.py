@@ -308,6 +308,11 @@ _ORDER = {name: at for at, name in enumerate(TAGS)}
 _APART = str.maketrans(dict.fromkeys('.,;:!?()[]{}<>"`*_=|', " "))
 
 
+def display_name(tag: str) -> str:
+    """Return what a kind of work is called; a tag that is none of ours keeps its own name."""
+    return TAGS[tag].display_name if tag in TAGS else tag
+
+
 def task_tag(features: Features) -> str:
     """Return the tag of a request, a key of `TAGS`."""
     asked = features.asking or features.opening

@@ -5,9 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from wideband.analytics.periods import LENGTHS
+from wideband.routing.tags import display_name
 from wideband.site.assets import asset
 from wideband.site.figures import FORMATS
 
@@ -22,7 +24,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(FORMATS)
+    made.filters.update(FORMATS, kind_of_work=display_name, coded=coded)
     made.globals.update(link=link, asset=asset, period_names=lambda: tuple(LENGTHS))
     return made
 
@@ -30,6 +32,15 @@ def environment() -> jinja2.Environment:
 def render(template: str, **values: Any) -> str:
     """Write a page. Raises `jinja2.TemplateError` where a template is wrong."""
     return environment().get_template(template).render(**values)
+
+
+def coded(text: str) -> Markup:
+    """Write a message whose `names` stand between backticks: they become code."""
+    parts = [
+        escape(part) if place % 2 == 0 else Markup("<code>{}</code>").format(part)
+        for place, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts) if len(parts) % 2 else escape(text)
 
 
 def link(visit: Any, path: str | None = None, **changes: str | list[str] | None) -> str:

@@ -4,7 +4,7 @@ import timeit
 
 import pytest
 
-from wideband.routing.tags import TAGS, Features, task_tag
+from wideband.routing.tags import TAGS, Features, display_name, task_tag
 
 CODER = b'[{"type":"function","function":{"name":"bash"}},{"type":"function","function":{"name":"str_replace"}}]'
 SEARCHER = b'[{"name":"web_search"},{"name":"web_fetch"}]'
@@ -191,3 +191,9 @@ def test_the_same_question_is_not_asked_twice() -> None:
     first = task_tag(features)
     assert min(timeit.repeat(lambda: task_tag(features), number=200, repeat=5)) / 200 < 30e-6
     assert task_tag(features) == first == "summarization"
+
+
+def test_a_tag_is_written_by_its_name_and_one_of_others_as_it_is() -> None:
+    assert display_name("code:debugging") == "Debugging"
+    assert all(display_name(tag) == TAGS[tag].display_name for tag in TAGS)
+    assert display_name("theirs:own") == "theirs:own"

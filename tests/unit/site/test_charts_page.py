@@ -11,7 +11,7 @@ from tests.unit.site.everything import everything, visitor
 
 from wideband.canon.faults import Fault, FaultKind
 from wideband.site.paths import STATIC
-from wideband.site.rendering import render
+from wideband.site.rendering import coded, render
 from wideband.site.visit import Person
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -185,6 +185,11 @@ def test_a_page_that_failed_says_why_and_leads_on(code: int, query: str, leads_b
     fault = Fault(kind=FaultKind.INVALID_REQUEST, message="`period` is `<8x>`.")
     person = Person("local", "admin", "account", "token")
     text = render("error.html", visit=visitor("/rankings", query, person), fault=fault, code=code)
-    assert "`period` is `&lt;8x&gt;`." in text
+    assert "<code>period</code> is <code>&lt;8x&gt;</code>." in text
     assert ('href="/rankings">This page without its filters' in text) is leads_back
     assert '<a class="button" href="/">Home</a>' in text
+
+
+def test_only_pairs_of_backticks_become_code() -> None:
+    assert coded("`a<b` is not `c`.") == "<code>a&lt;b</code> is not <code>c</code>."
+    assert coded("one ` <alone>") == "one ` &lt;alone&gt;"

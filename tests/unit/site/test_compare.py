@@ -130,7 +130,7 @@ async def test_periods_keep_the_models_and_models_can_be_taken_away(filled: Fill
     page = (await shown(filled).get(f"/compare?model={MINI}&model={KIMI}&period=24h")).text
     pair = "model=openai%2Fgpt-5-mini&amp;model=moonshotai%2Fkimi-k2"
     assert f'href="/compare?{pair}&amp;period=7d"' in page
-    assert 'href="/compare?model=moonshotai%2Fkimi-k2&amp;period=24h" aria-label="Take openai/gpt-5-mini away"' in page
+    assert 'href="/compare?model=moonshotai%2Fkimi-k2&amp;period=24h" aria-label="take away openai/gpt-5-mini"' in page
     assert page.count('name="model"') == 4
     assert '<option value="a/b">' in page
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from wideband.site.app import site
 from wideband.site.cells import dollars, plain
 from wideband.site.gate import OpenGate
 from wideband.site.timelines import timeline
+from wideband.site.views import activity
 from wideband.site.visit import Person
 from wideband.store.contents import Content, Contents
 from wideband.wire import jsons
@@ -111,7 +113,7 @@ async def test_filters_come_from_the_address_and_unknown_ones_are_refused_in_wor
     for wrong in ("outcome=fine", "fault=none", "status=many", "min_ms=-1", "before=yesterday", "period=fortnight"):
         refused = await shown.get(f"/log?{wrong}")
         assert refused.status_code == 400
-        assert f"`{wrong.split('=')[0]}`" in refused.text
+        assert f"<code>{wrong.split('=')[0]}</code>" in refused.text
 
 
 async def test_an_empty_log_says_what_to_do(shown: Shown) -> None:
@@ -197,7 +199,7 @@ async def test_a_text_of_a_caller_is_only_text(filled: Filled) -> None:
 async def test_a_request_that_is_not_there_is_not_found(shown: Shown) -> None:
     answer = await shown.get("/log/gen-nothing")
     assert answer.status_code == 404
-    assert "No request `gen-nothing` is known" in answer.text
+    assert "No request <code>gen-nothing</code> is known" in answer.text
 
 
 async def test_what_was_said_is_shown_where_it_is_kept_and_can_be_forgotten(filled: Filled, tmp_path: Path) -> None:
@@ -286,6 +288,25 @@ async def test_activity_shows_the_sums_of_the_records_and_exports_the_same(
     assert f"All {len(there)}" in text
     for row in rows:
         assert row["name"] in text
+
+
+async def test_activity_sums_what_is_not_shown_by_itself_into_others(
+    filled: Filled, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "_MOST_SERIES", 1)
+    spent = Counter[str]()
+    for one in day(filled):
+        spent[one.model] += one.cost_nano
+    rows = list(csv.DictReader(io.StringIO((await shown.get("/activity?period=24h&format=csv")).text)))
+    ((dearest, _),) = spent.most_common(1)
+    rest = Counter[str]()
+    for row in rows:
+        rest[row["start"]] += (row["group"] != dearest) * int(row["requests"])
+    text = await shown.text("/activity?period=24h")
+    assert "others" in text
+    assert max(rest.values()) > 0
+    for requests in rest.values():
+        assert not requests or f"others: {requests}" in text
 
 
 async def test_activity_refuses_what_it_does_not_know_and_says_when_there_is_nothing(shown: Shown) -> None:

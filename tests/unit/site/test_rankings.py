@@ -147,7 +147,7 @@ async def test_an_empty_period_says_what_to_do(filled: Filled) -> None:
 async def test_what_is_not_known_is_refused(filled: Filled, query: str) -> None:
     answer = await Shown(Books(filled)).get(f"/rankings?{query}")
     assert answer.status_code == 400
-    assert f"`{query.partition('=')[0]}` is" in answer.text
+    assert f"<code>{query.partition('=')[0]}</code> is" in answer.text
 
 
 async def test_no_section_is_made_up(filled: Filled) -> None:

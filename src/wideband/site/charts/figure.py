@@ -53,3 +53,5 @@ class Figure(msgspec.Struct, frozen=True):
     rows: tuple[tuple[str, ...], ...]
     zooms: bool = False
     note: str | None = None
+    # What the legend's figures are, where it is not the sum.
+    says: str | None = None

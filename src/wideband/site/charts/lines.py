@@ -26,7 +26,7 @@ def lines(title: str, axis: Axis, series: Sequence[Series], unit: Unit, *, fill:
     )
     marks = Markup("").join(_line(each, plot.style(series, index), across, fill) for index, each in enumerate(series))
     svg = plot.framed(frame, Markup('<g class="lines">{}</g>').format(marks), behind.tooltips(said))
-    return Figure(title, svg, legend, head, rows, frame.zooms)
+    return Figure(title, svg, legend, head, rows, frame.zooms, says="last value")
 
 
 def _latest(each: Series) -> float | None:

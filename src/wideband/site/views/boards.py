@@ -13,7 +13,7 @@ from wideband.analytics.periods import Period
 from wideband.analytics.rankings import AppsAsked, AppUse, Bars, Metric, ModelUse, Past, Volume
 from wideband.analytics.workloads import CONTEXTS, Pace
 from wideband.catalog.rows import Model
-from wideband.routing.tags import TAGS
+from wideband.routing.tags import TAGS, display_name
 from wideband.site.charts.bars import stacked_bars
 from wideband.site.charts.figure import Axis, Figure, Series, Unit
 from wideband.site.charts.plot import OTHERS
@@ -229,7 +229,7 @@ async def tasks(reader: Reader, asked: Asked) -> tuple[Board, Figure]:
     whole, whole_before = total(found), total(past.volumes.values())
     rows = [
         Row(
-            name=task_name(row.tag),
+            name=display_name(row.tag),
             author=MACROS.get(macro(row.tag), ""),
             volume=row,
             shares=shares(row, whole),
@@ -251,11 +251,6 @@ async def tasks(reader: Reader, asked: Asked) -> tuple[Board, Figure]:
     ]
     area = stacked_bars(f"Share of {asked.by} by area of work", axis_of(span), series, asked.unit, share=True)
     return Board(rows, order, past.factor is not None), area
-
-
-def task_name(tag: str) -> str:
-    """Return what a kind of work is called; a tag that is none of ours keeps its own name."""
-    return TAGS[tag].display_name if tag in TAGS else tag
 
 
 def macro(tag: str) -> str:

@@ -156,11 +156,16 @@ def errors(period: Period, past: ModelHistory, names: Mapping[str, str]) -> list
     ]
 
 
-def parts(title: str, found: Sequence[Part], path: str | None = None) -> Figure | None:
-    """Rank what used a model by its tokens; None when nothing did. `path` leads to a name, which is put behind it."""
+def parts(
+    title: str, found: Sequence[Part], path: str | None = None, *, say: Callable[[str], str] = str
+) -> Figure | None:
+    """Rank what used a model by its tokens, each by the name that `say` gives it; None when nothing did.
+
+    `path` leads to a name, which is put behind it.
+    """
     rows = [
         (
-            part.name or "not named",
+            say(part.name) or "not named",
             part.tokens,
             f"{part.requests:,} requests",
             path + quote(part.name) if path and part.name else None,
