@@ -1,6 +1,7 @@
 """What a server learns of providers: kept through a conversation, shared by its workers, and there after a restart."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -190,3 +191,15 @@ def _health(http: httpx.Client, tag: str) -> Any:
     [row] = [row for row in rows if row["tag"] == tag]
     names = ("status", "uptime_last_5m", "uptime_last_30m", "uptime_last_1d", "latency_last_30m", "throughput_last_30m")
     return {name: row[name] for name in names}
+
+
+def test_how_the_archive_stands_is_told_while_workers_serve(crew: Served) -> None:
+    told = 0
+    with crew.http() as http:
+        assert http.post(CHAT_PATH, json=CHAT).status_code == 200
+        ends = time.monotonic() + 20
+        while not told and time.monotonic() < ends:
+            time.sleep(0.2)
+            told = json.loads(crew.cli("analytics", "status", "--json"))["hot_records"]
+    assert told > 0
+    assert f"{crew.home}/analytics.duckdb" in crew.cli("analytics", "status")

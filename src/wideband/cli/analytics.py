@@ -5,23 +5,32 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, cast
+from urllib.request import Request
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wideband.canon.faults import Faulted
 from wideband.cli.generate import command as generate
 from wideband.cli.options import home_option
+from wideband.cli.running import answer_of, running
 from wideband.clock import now_ns
 from wideband.config import ConfigError, load_settings
+from wideband.server.localkey import key_file
 from wideband.store.archive import FILE, FOLDER, Archive
+from wideband.store.base import Status
 from wideband.store.exporting import export_records
 from wideband.store.serverlock import HomeLockedError, ServerLock
-from wideband.store.upkeep import Status, Upkeep
+from wideband.store.upkeep import Upkeep
 from wideband.wire import jsons
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+class ServedError(click.ClickException):
+    """The home is being served."""
 
 
 @contextmanager
@@ -32,7 +41,9 @@ def archive_of(home: Path | None) -> Iterator[Archive]:
         if not settings.home.is_dir():
             raise click.ClickException(f"There is no home at `{settings.home}` yet; `wideband serve` makes one.")
         lock = ServerLock(settings.home)
-    except (ConfigError, HomeLockedError, OSError) as error:
+    except HomeLockedError as error:
+        raise ServedError(str(error)) from None
+    except (ConfigError, OSError) as error:
         raise click.ClickException(str(error)) from None
     archive = Archive(settings.home, settings.analytics)
     try:
@@ -44,7 +55,7 @@ def archive_of(home: Path | None) -> Iterator[Archive]:
         lock.release()
 
 
-@click.group(help="Look after the records that analytics are made of; for homes that are not being served.")
+@click.group(help="Look after the records that analytics are made of; but for status, while no server runs.")
 def command() -> None:
     """Hold the commands below."""
 
@@ -56,14 +67,27 @@ command.add_command(generate)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @home_option
 def status(home: Path | None, as_json: bool) -> None:
-    """Show what is kept: records, days, sizes, and until when they are added up."""
-    with archive_of(home) as archive:
-        found = Upkeep(archive).status()
+    """Show what is kept: records, days, sizes, and until when they are added up. A server that runs is asked."""
+    try:
+        with archive_of(home) as archive:
+            found = Upkeep(archive).status()
+    except ServedError as served:
+        found = _asked(load_settings(home=home).home, served)
     if as_json:
         click.echo(jsons.encode(found))
         return
-    for name, value in _lines(found, archive):
+    for name, value in _lines(found, load_settings(home=home).home):
         click.echo(f"{name:<14}{value}")
+
+
+def _asked(home: Path, served: ServedError) -> Status:
+    """Return what the server of a home tells of its archive."""
+    try:
+        url, secret = (running(home) or {})["url"], key_file(home).read_text(encoding="ascii").strip()
+        call = Request(f"{url}/api/v1/analytics/status", headers={"Authorization": f"Bearer {secret}"})
+        return msgspec.convert(answer_of(call)["data"], Status)
+    except (OSError, KeyError, msgspec.ValidationError) as error:
+        raise click.ClickException(f"{served.message}\nIt could not be asked: {error!r}") from None
 
 
 @command.command()
@@ -152,9 +176,9 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.update(task, completed=done)
 
 
-def _lines(found: Status, archive: Archive) -> Iterator[tuple[str, str]]:
-    yield "database", f"{archive.path.parent / FILE}, {_size(found.database_bytes)}"
-    yield "day files", f"{archive.path.parent / FOLDER}, {_size(found.sealed_bytes)}"
+def _lines(found: Status, home: Path) -> Iterator[tuple[str, str]]:
+    yield "database", f"{home / FILE}, {_size(found.database_bytes)}"
+    yield "day files", f"{home / FOLDER}, {_size(found.sealed_bytes)}"
     yield "hot", f"{found.hot_records:,} records"
     deleted = f", {found.deleted_days:,} more were deleted" if found.deleted_days else ""
     yield "sealed", f"{found.sealed_records:,} records of {found.sealed_days:,} days{deleted}"

@@ -15,7 +15,7 @@ from wideband.analytics import asking, datasets
 from wideband.analytics.asking import DEFAULT_ROWS, DIMENSIONS, GRANULARITIES, METRICS, OPERATORS, Asked, Filter, Order
 from wideband.analytics.datasets import Every, TokenRow
 from wideband.analytics.periods import DAY_S, HOUR_S, Width
-from wideband.canon.faults import invalid
+from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.clock import monotonic_ns, now_ns
 from wideband.gateway.exchange import Exchange
 from wideband.routing.tags import TAGS
@@ -23,10 +23,12 @@ from wideband.server.body import read_form
 from wideband.server.listing import whole_number
 from wideband.server.shapes import iso
 from wideband.server.tabular import MEDIA, csv_of, parquet_of
+from wideband.store.database import LOCAL_ACCOUNT
 from wideband.wire import jsons
 
 Row = dict[str, Any]
 
+_INSIDE = "This tells of all accounts: it needs a management key, or one of the account `local`."
 FLOOR = date(2025, 1, 1)
 MOST_DAYS, DEFAULT_DAYS, ACTIVITY_DAYS = 366, 30, 30
 BUCKETS = ("1K", "10K", "100K", "1M", "10M")
@@ -106,13 +108,27 @@ class DataRoutes:
 
             return answer
 
+        def inside(handler: Callable[[], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+            async def answer(request: Request) -> Response:
+                key = key_of(request)
+                if not key.management and key.account_id != LOCAL_ACCOUNT:
+                    raise Faulted(Fault(kind=FaultKind.PERMISSION_DENIED, message=_INSIDE))
+                return await handler()
+
+            return answer
+
         return [
             ("GET", "/datasets/rankings-daily", known(self.rankings)),
             ("GET", "/datasets/app-rankings", known(self.apps)),
             ("GET", "/activity", managed(self.activity)),
             ("GET", "/analytics/meta", known(self.meta)),
+            ("GET", "/analytics/status", inside(self.status)),
             ("POST", "/analytics/query", managed(self.query)),
         ]
+
+    async def status(self) -> Response:
+        found = await self._exchange.ledger.archive_status()
+        return Response(jsons.encode({"data": found}), media_type="application/json")
 
     async def rankings(self, request: Request) -> Response:
         query = request.query_params

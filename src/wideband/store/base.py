@@ -35,6 +35,20 @@ class Table(msgspec.Struct, frozen=True):
     rows: list[tuple[Any, ...]]
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How an archive stands. Instants are unix seconds, None where there is nothing."""
+
+    hot_records: int
+    sealed_records: int
+    sealed_days: int
+    deleted_days: int
+    sealed_bytes: int
+    database_bytes: int
+    folded_until_s: int | None
+    oldest_s: int | None
+    newest_s: int | None
+
+
 class Presets(Protocol):
     """The presets that an account can name, in memory."""
 
@@ -85,6 +99,10 @@ class Ledger(Protocol):
 
         Raises `Faulted` (unavailable).
         """
+        ...
+
+    async def archive_status(self) -> Status:
+        """Return how the archive stands. Raises `Faulted` (unavailable)."""
         ...
 
     async def balance(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from wideband.canon.faults import Fault, Faulted, FaultKind
 from wideband.clock import now_ns
 from wideband.store.archive import Archive
 from wideband.store.audit import audit
-from wideband.store.base import KeyChange, Spend, Table
+from wideband.store.base import KeyChange, Spend, Status, Table
 from wideband.store.database import MAX_INTEGER, connect
 from wideband.store.interruption import interrupted
 from wideband.store.keeping import Keeping
@@ -30,6 +30,7 @@ from wideband.store.keyring import Keyring
 from wideband.store.outbox import Outbox
 from wideband.store.posting import Batch, Poster, Posting
 from wideband.store.serverlock import ServerLock
+from wideband.store.upkeep import Upkeep
 from wideband.store.versions import Versions
 from wideband.store.writer import Writer
 from wideband.tasks import spawn
@@ -208,9 +209,15 @@ class LocalLedger:
         return _cannot_write(self._writer.failure).message if self._refuses else None
 
     async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
+        return await self._ask(self.archive.read, sql, parameters)
+
+    async def archive_status(self) -> Status:
+        return await self._ask(Upkeep(self.archive).status)
+
+    async def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
         if self._closed:
             raise Faulted(_cannot_write(None))
-        return await self._loop.run_in_executor(self._readers, self.archive.read, sql, parameters)
+        return await self._loop.run_in_executor(self._readers, question, *arguments)
 
     async def balance(self) -> dict[str, Any]:
         await self._call(lambda _: None)  # what was queued before is written

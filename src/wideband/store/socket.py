@@ -12,7 +12,7 @@ import msgspec
 
 from wideband.accounts.rows import Hold, Key, Settlement
 from wideband.canon.faults import Fault, Faulted, FaultKind
-from wideband.store.base import KeyChange, Spend, Table
+from wideband.store.base import KeyChange, Spend, Status, Table
 from wideband.store.keycache import KeyCache
 from wideband.store.ledger import LocalLedger
 from wideband.store.lines import Line, bind_at
@@ -32,6 +32,7 @@ _METHODS: dict[str, tuple[Any, Any]] = {
     "delete_key": (tuple[str], bool),
     "failure": (tuple[()], str | None),
     "read": (tuple[str, tuple[Any, ...]], Table),
+    "archive_status": (tuple[()], Status),
     "balance": (tuple[()], dict[str, Any]),
 }
 
@@ -226,6 +227,10 @@ class RemoteLedger:
     async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
         table: Table = await self._line.ask("read", sql, parameters)
         return table
+
+    async def archive_status(self) -> Status:
+        status: Status = await self._line.ask("archive_status")
+        return status
 
     async def balance(self) -> dict[str, Any]:
         figures: dict[str, Any] = await self._line.ask("balance")

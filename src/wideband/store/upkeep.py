@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from wideband.store import days, folding, sealing
 from wideband.store.archive import Archive
+from wideband.store.base import Status
 from wideband.store.cubes import CUBES, Cube
 from wideband.store.days import DAY_S, HOUR_S, Span, State, day_of, month_of
 from wideband.store.tables import written
@@ -22,20 +21,6 @@ _BY_DAY = """
 """
 # So many records are folded in one transaction, or those of one day.
 _AT_ONCE = 200_000
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How an archive stands. Instants are unix seconds, None where there is nothing."""
-
-    hot_records: int
-    sealed_records: int
-    sealed_days: int
-    deleted_days: int
-    sealed_bytes: int
-    database_bytes: int
-    folded_until_s: int | None
-    oldest_s: int | None
-    newest_s: int | None
 
 
 class Upkeep:

@@ -19,7 +19,8 @@ from wideband.accounts.rows import Key
 from wideband.server import datasets
 from wideband.server.management import Management
 from wideband.server.tabular import csv_of
-from wideband.store.base import Table
+from wideband.store.base import Status, Table
+from wideband.store.upkeep import Upkeep
 
 
 class Known(MemoryLedger):
@@ -30,9 +31,12 @@ class Known(MemoryLedger):
         self._reader = reader
 
     def key_for(self, _hash: str) -> Key:
-        return msgspec.structs.replace(KEY, account_id="acme", management=self.manages)
+        return msgspec.structs.replace(KEY, account_id=self.account, management=self.manages)
 
-    manages = True
+    account, manages = "acme", True
+
+    async def archive_status(self) -> Status:
+        return Upkeep(self._reader.archive).status()
 
     async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> Table:
         return await self._reader.read(sql, parameters)
@@ -160,6 +164,20 @@ async def test_meta_names_what_a_query_may_ask_for(http: httpx.AsyncClient) -> N
     assert (await http.post("/analytics/query", json=ask)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("account", "manages", "status"), [("acme", True, 200), ("local", False, 200), ("acme", False, 403)]
+)
+async def test_how_the_archive_stands_is_told_to_who_runs_the_server(
+    http: httpx.AsyncClient, ledger: Known, filled: Filled, account: str, manages: bool, status: int
+) -> None:
+    ledger.account, ledger.manages = account, manages
+    answer = await http.get("/analytics/status")
+    assert answer.status_code == status
+    if status == 200:
+        told = answer.json()["data"]
+        assert told["hot_records"] + told["sealed_records"] == len(filled.records)
+
+
 async def test_a_query_is_answered_in_dollars_and_dates(http: httpx.AsyncClient, filled: Filled) -> None:
     ask = {
         "metrics": ["request_count", "total_usage"],
@@ -201,6 +219,10 @@ async def test_a_query_can_be_taken_away_with_its_money_in_dollars(http: httpx.A
 
 
 def test_no_name_of_a_caller_is_a_formula_in_a_spreadsheet() -> None:
-    rows = [{"app": "=cmd|'/c calc'!A1", "total": -5}, {"app": "@SUM(1)", "total": None}, {"app": "a-b", "total": 1}]
+    rows: list[dict[str, Any]] = [
+        {"app": "=cmd|'/c calc'!A1", "total": -5},
+        {"app": "@SUM(1)", "total": None},
+        {"app": "a-b", "total": 1},
+    ]
     lines = list(csv.reader(csv_of(rows, ("app", "total")).decode().splitlines()))
     assert lines == [["app", "total"], ["'=cmd|'/c calc'!A1", "-5"], ["'@SUM(1)", ""], ["a-b", "1"]]
