@@ -1,7 +1,9 @@
 """The request log, with filters and a live tail."""
 
+import asyncio
 import csv
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -136,14 +138,20 @@ def _older(found: requests.Found, direction: Direction) -> str | None:
 async def _export(visit: Visit, wanted: Wanted, period: Period) -> Response:
     """Answer with the rows of a filter, newest first, as many as one file may hold."""
     found = await requests.find(visit.house.reader, wanted, period, limit=EXPORT_ROWS)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(_cells(row) for row in found.rows)
+    # A fifth of a second, for which nobody else should wait.
+    text = await asyncio.to_thread(_written, found.rows)
     cut = found.more or not found.complete
     name = f"requests-newest-{len(found.rows)}.csv" if cut else "requests.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"', "x-cut": "true" if cut else "false"}
-    return Response(out.getvalue(), media_type="text/csv", headers=headers)
+    return Response(text, media_type="text/csv", headers=headers)
+
+
+def _written(rows: Iterable[Row]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(map(_cells, rows))
+    return out.getvalue()
 
 
 def _cells(row: Row) -> tuple[Any, ...]:
