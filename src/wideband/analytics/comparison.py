@@ -1,5 +1,6 @@
 """A few models side by side: what was used of each, how fast it was, and who used it."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -55,13 +56,15 @@ class Compared(msgspec.Struct, frozen=True):
 async def compare(reader: Reader, period: Period, models: Sequence[str], now_s: int) -> list[Compared]:
     """Return each of some models, in the order given; those without records too."""
     asked = (period.start_s, period.end_s, list(models))
-    uses = await USES.ask(reader, *asked, **words(period, these=_THESE))
     told = words(period, keys="model", others="struct_pack(m := model, b := {bucket})", where=_THESE)
-    whole, speeds = speeds_twice(await SPEEDS_TWICE.ask(reader, *asked, **told))
-    # These are kept by hours, or by days.
+    # Apps are kept by hours, or by days.
     span = coarse(period, now_s)
-    told = words(span, these=_THESE)
-    apps = await APPS.ask(reader, span.start_s, span.end_s, list(models), MOST_APPS, **told)
+    rows, uses, apps = await asyncio.gather(
+        SPEEDS_TWICE.ask(reader, *asked, **told),
+        USES.ask(reader, *asked, **words(period, these=_THESE)),
+        APPS.ask(reader, span.start_s, span.end_s, list(models), MOST_APPS, **words(span, these=_THESE)),
+    )
+    whole, speeds = speeds_twice(rows)
     return [
         Compared(
             model,

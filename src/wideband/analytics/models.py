@@ -1,10 +1,12 @@
 """What was used of models and how it went: all of them, and one by endpoint and over time."""
 
+import asyncio
+
 import msgspec
 
 from wideband.analytics.named import Query, Reader
 from wideband.analytics.periods import HOUR_S, Period
-from wideband.analytics.use import SPEEDS, SPEEDS_TWICE, Speeds, Use, speeds_by, speeds_twice, words
+from wideband.analytics.use import ALL_SPEEDS_TWICE, SPEEDS, Speeds, Use, speeds_by, speeds_twice, words
 
 MOST_APPS = 10
 
@@ -66,8 +68,11 @@ class ModelHistory(msgspec.Struct, frozen=True):
 async def use_by_model(reader: Reader, period: Period) -> dict[str, tuple[Use, Speeds]]:
     """Return what was used of each model that was asked for."""
     asked = (period.start_s, period.end_s)
-    rows = await _BY_MODEL.ask(reader, *asked, **words(period))
-    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys="model", where="{span}")))
+    rows, found = await asyncio.gather(
+        _BY_MODEL.ask(reader, *asked, **words(period)),
+        SPEEDS.ask(reader, *asked, **words(period, keys="model", where="{span}")),
+    )
+    speeds = speeds_by(found)
     return {row[0]: (Use(*row[1:]), speeds.get(row[0], Speeds())) for row in rows}
 
 
@@ -84,14 +89,16 @@ async def tokens_over_time(reader: Reader, period: Period) -> dict[str, tuple[in
 async def history(reader: Reader, period: Period, model: str) -> ModelHistory:
     """Return what was used of one model."""
     asked = (period.start_s, period.end_s, model)
-    rows = await _ONE.ask(reader, *asked, **words(period))
     told = words(
         period,
         keys="endpoint_id",
         others="struct_pack(p := provider, b := {bin})",
         where="{span} AND model = $3",
     )
-    by_endpoint, by_bin = speeds_twice(await SPEEDS_TWICE.ask(reader, *asked, **told))
+    speeds, rows = await asyncio.gather(
+        ALL_SPEEDS_TWICE.ask(reader, *asked, **told), _ONE.ask(reader, *asked, **words(period))
+    )
+    by_endpoint, by_bin = speeds_twice(speeds)
     return ModelHistory({Cell(*row[:3]): Use(*row[3:]) for row in rows}, by_endpoint, by_bin)
 
 

@@ -1,5 +1,7 @@
 """What providers served and how well: all of them, and one over time, over the day and by what failed."""
 
+import asyncio
+
 import msgspec
 
 from wideband.analytics.named import Query, Reader
@@ -73,17 +75,22 @@ class Week(msgspec.Struct, frozen=True):
 async def use_by_provider(reader: Reader, period: Period) -> dict[str, tuple[Use, Speeds]]:
     """Return what each provider that answered something served."""
     asked = (period.start_s, period.end_s)
-    rows = await _BY_PROVIDER.ask(reader, *asked, **words(period))
-    speeds = speeds_by(await SPEEDS.ask(reader, *asked, **words(period, keys="provider", where="{span}")))
+    rows, found = await asyncio.gather(
+        _BY_PROVIDER.ask(reader, *asked, **words(period)),
+        SPEEDS.ask(reader, *asked, **words(period, keys="provider", where="{span}")),
+    )
+    speeds = speeds_by(found)
     return {row[0]: (Use(*row[1:]), speeds.get(row[0], Speeds())) for row in rows}
 
 
 async def history(reader: Reader, period: Period, provider: str) -> ProviderHistory:
     """Return what one provider served, by model and bar."""
     asked = (period.start_s, period.end_s, provider)
-    rows = await _MODELS.ask(reader, *asked, **words(period))
     told = words(period, keys="endpoint_id", others="{bin}", where="{span} AND provider = $3")
-    by_endpoint, by_bin = speeds_twice(await SPEEDS_TWICE.ask(reader, *asked, **told))
+    speeds, rows = await asyncio.gather(
+        SPEEDS_TWICE.ask(reader, *asked, **told), _MODELS.ask(reader, *asked, **words(period))
+    )
+    by_endpoint, by_bin = speeds_twice(speeds)
     return ProviderHistory({Served(*row[:3]): Use(*row[3:]) for row in rows}, by_endpoint, by_bin)
 
 

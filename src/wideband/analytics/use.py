@@ -1,6 +1,6 @@
 """What was used and how it went: the usage cube added up by model, provider, endpoint and bar."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -72,7 +72,10 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class Speeds(msgspec.Struct, frozen=True):
-    """Distributions: milliseconds to the first token and to the end, and tokens a second."""
+    """Distributions: milliseconds to the first token and to the end, and tokens a second.
+
+    Only a model's own history knows the milliseconds to the end; elsewhere they are empty.
+    """
 
     ttft: Histogram = {}
     speed: Histogram = {}
@@ -104,30 +107,34 @@ _SPAN = '"at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp(
 _SUMS = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in Use.__struct_fields__)
 # Whether there is anything at all, `{whose}` being a condition on the third parameter.
 ANY = Query("use.any", "SELECT 1 FROM usage_{grain} WHERE {span} AND {whose} LIMIT 1")
-# All three distributions at once: a row is the keys, which one, its buckets and their counts.
+# Several distributions at once: a row is the keys, which one, its buckets and their counts.
 _COUNTED = """
-    WITH told AS (SELECT {named}, ttft, speed, latency FROM usage_{{grain}} WHERE {{where}}),
-    counted AS (
-        SELECT {names}, 'ttft' AS kind, unnest(map_keys(ttft)) AS bucket, unnest(map_values(ttft)) AS count FROM told
-        UNION ALL
-        SELECT {names}, 'speed', unnest(map_keys(speed)), unnest(map_values(speed)) FROM told
-        UNION ALL
-        SELECT {names}, 'latency', unnest(map_keys(latency)), unnest(map_values(latency)) FROM told
-    ), summed AS (
-        SELECT {names}, kind, bucket, sum(count)::BIGINT AS count FROM counted GROUP BY {groups}
-    )
+    WITH told AS (SELECT {named}, {kinds} FROM usage_{{grain}} WHERE {{where}}),
+    counted AS ({counted}),
+    summed AS (SELECT {names}, kind, bucket, sum(count)::BIGINT AS count FROM counted GROUP BY {groups})
     SELECT {names}, kind, list(bucket), list(count) FROM summed GROUP BY ALL
 """
-SPEEDS = Query("speeds", _COUNTED.format(named="{keys} AS keys", names="keys", groups="keys, kind, bucket"))
-# The same answers told twice, by `{keys}` and by `{others}`: of the two, a row has the one that it is by.
-SPEEDS_TWICE = Query(
-    "speeds.twice",
-    _COUNTED.format(
-        named="{keys} AS keys, {others} AS others",
-        names="keys, others",
-        groups="GROUPING SETS ((keys, kind, bucket), (others, kind, bucket))",
-    ),
+_COUNTS = (
+    "SELECT {names}, '{kind}' AS kind, unnest(map_keys({kind})) AS bucket, unnest(map_values({kind})) AS count"
+    " FROM told"
 )
+
+
+def _counted(named: str, names: str, groups: str, kinds: Sequence[str]) -> str:
+    counted = " UNION ALL ".join(_COUNTS.format(names=names, kind=kind) for kind in kinds)
+    return _COUNTED.format(named=named, names=names, groups=groups, counted=counted, kinds=", ".join(kinds))
+
+
+_TWICE = (
+    "{keys} AS keys, {others} AS others",
+    "keys, others",
+    "GROUPING SETS ((keys, kind, bucket), (others, kind, bucket))",
+)
+# Without latencies, which few ask for.
+SPEEDS = Query("speeds", _counted("{keys} AS keys", "keys", "keys, kind, bucket", ("ttft", "speed")))
+# The same answers told twice, by `{keys}` and by `{others}`: of the two, a row has the one that it is by.
+SPEEDS_TWICE = Query("speeds.twice", _counted(*_TWICE, ("ttft", "speed")))
+ALL_SPEEDS_TWICE = Query("speeds.all_twice", _counted(*_TWICE, Speeds.__struct_fields__))
 # Bars are put together to bins so that each holds enough to tell a rate or a percentile, and lines stay few.
 MOST_BINS = 36
 # For each width of a bar: how many bars make a bin, and how long a bar is.

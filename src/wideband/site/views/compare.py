@@ -1,5 +1,6 @@
 """Models side by side."""
 
+import asyncio
 import difflib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -88,8 +89,9 @@ def nearest(name: str, catalogue: Catalogue) -> list[str]:
 
 async def _sides(visit: Visit, catalogue: Catalogue, told: Sequence[Compared]) -> list[Side]:
     day, month = (period_of({"period": name}, visit.now_s) for name in ("24h", "30d"))
-    by_day = await reliability.uptime(visit.house.reader, day, "model")
-    by_month = await reliability.uptime(visit.house.reader, month, "model")
+    by_day, by_month = await asyncio.gather(
+        *(reliability.uptime(visit.house.reader, span, "model") for span in (day, month))
+    )
     at_ns = visit.now_s * NANO
     served = visit.house.exchange.catalogue.endpoints
     return [

@@ -1,5 +1,6 @@
 """One model: who serves it at what price and how well, who uses it, and how to ask it."""
 
+import asyncio
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from wideband.canon.faults import invalid
 from wideband.catalog.rows import Catalogue, Endpoint, Model
 from wideband.pricing.windows import WEEKDAYS
 from wideband.routing.auto import ROUTERS, find_router
+from wideband.routing.tags import display_name
 from wideband.routing.variants import VARIANTS, find_model, listed
 from wideband.site.charts.figure import Axis, Figure
 from wideband.site.charts.uptime import cells
@@ -80,11 +82,15 @@ async def _gone(visit: Visit, asked: str) -> Named | None:
 async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
     period, reader, model = visit.period(), visit.house.reader, found.model
     at_ns = visit.now_s * _SECOND_NS
-    past = await history(reader, period, model.id)
     spans = cell_period(period, visit.now_s)
     axis = Axis(spans.starts, spans.width, spans.end_s)
-    uptimes = await uptime(reader, spans, "endpoint", model=model.id)
-    tried = await uptime(reader, period, "endpoint", model=model.id)
+    past, uptimes, tried, used_by, used_for = await asyncio.gather(
+        history(reader, period, model.id),
+        uptime(reader, spans, "endpoint", model=model.id),
+        uptime(reader, period, "endpoint", model=model.id),
+        apps(reader, period, model.id),
+        tasks(reader, period, model.id),
+    )
     rows = offers(
         visit.house.exchange,
         found.endpoints,
@@ -123,8 +129,8 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
         errors=figures.errors(period, past, names),
         effective=effective(past, rows),
         names=names,
-        apps=figures.parts("Tokens by app", await apps(reader, period, model.id), f"/log?model={quote(model.id)}&app="),
-        tasks=figures.parts("Tokens by kind of work", await tasks(reader, period, model.id)),
+        apps=figures.parts("Tokens by app", used_by, f"/log?model={quote(model.id)}&app="),
+        tasks=figures.parts("Tokens by kind of work", used_for, say=display_name),
         examples=examples(visit.base, found.name, model.task),
         variants={name: VARIANTS[name].meaning for name in VARIANTS},
     )

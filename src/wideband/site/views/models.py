@@ -1,5 +1,6 @@
 """The list of models: what there is, what it costs now, how fast and how used it is."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -127,9 +128,11 @@ def _row(found: Model, endpoints: Sequence[Endpoint], reached: Sequence[Endpoint
 async def _with_past(visit: Visit, period: Period, rows: Iterable[Row]) -> list[Row]:
     """Add what a period and the last day say."""
     reader = visit.house.reader
-    used = await use_by_model(reader, period)
-    tokens = await tokens_over_time(reader, period)
-    lately = await uptime(reader, _last_day(visit.now_s), "model")
+    used, tokens, lately = await asyncio.gather(
+        use_by_model(reader, period),
+        tokens_over_time(reader, period),
+        uptime(reader, _last_day(visit.now_s), "model"),
+    )
     found = []
     for row in rows:
         name = row.model.id

@@ -1,5 +1,6 @@
 """One provider: what it serves and how well, hour by hour and failure by failure."""
 
+import asyncio
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -70,12 +71,17 @@ def served_by(catalogue: Catalogue, slug: str) -> tuple[Endpoint, ...]:
 
 async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) -> Response:
     period, reader, now_s = visit.period(), visit.house.reader, visit.now_s
-    past = await history(reader, period, found.slug)
     spans, long = cell_period(period, now_s), _quarter(now_s)
     axis = axis_of(spans)
-    uptimes = await uptime(reader, spans, "endpoint", provider=found.slug)
-    days = (await uptime(reader, long, "provider", provider=found.slug)).get(found.slug)
-    told = outages(await incidents(reader, long, now_s, provider=found.slug))
+    past, uptimes, by_day, fallen, hours, failed = await asyncio.gather(
+        history(reader, period, found.slug),
+        uptime(reader, spans, "endpoint", provider=found.slug),
+        uptime(reader, long, "provider", provider=found.slug),
+        incidents(reader, long, now_s, provider=found.slug),
+        week(reader, now_s, found.slug),
+        failures(reader, period, found.slug),
+    )
+    days, told = by_day.get(found.slug), outages(fallen)
     by_endpoint = Past(
         grouped_uses(past.uses, lambda served: served.endpoint_id),
         past.by_endpoint,
@@ -98,10 +104,10 @@ async def _page(visit: Visit, found: Provider, endpoints: Sequence[Endpoint]) ->
         outages=told[:_MOST_INCIDENTS],
         outage_count=len(told),
         variables=variables(endpoints, visit.house.exchange.catalogue),
-        pattern=pattern(await week(reader, now_s, found.slug)),
+        pattern=pattern(hours),
         over_time=over_time(period, past),
         tokens=tokens_by_model(period, past),
-        failing=failing(period, await failures(reader, period, found.slug)),
+        failing=failing(period, failed),
     )
 
 

@@ -1,5 +1,6 @@
 """The list of providers: who serves what, how well, and what they do with prompts."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,9 +52,12 @@ async def index(visit: Visit) -> Response:
     served = visit.query.get("served") or ("here" if exchange.catalogue.endpoints else "all")
     if served not in ("here", "all"):
         raise invalid(f"`served` is `{served[:40]}`; it can be here, all.", "served")
-    used = await use_by_provider(reader, period)
-    up = await uptime(reader, spans, "provider")
-    today = outages(await incidents(reader, _today(visit.now_s), visit.now_s))
+    used, up, fallen = await asyncio.gather(
+        use_by_provider(reader, period),
+        uptime(reader, spans, "provider"),
+        incidents(reader, _today(visit.now_s), visit.now_s),
+    )
+    today = outages(fallen)
     rows = [
         _row(visit, each, used.get(each.slug, (Use(), Speeds())), up.get(each.slug), (spans, today))
         for each in _known(book(exchange) if served == "all" else exchange.catalogue)

@@ -1,5 +1,6 @@
 """What is up, for anybody to see."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -56,10 +57,12 @@ async def status(visit: Visit) -> Response:
         raise invalid(f"`days` is `{days[:40]}`; it can be {' or '.join(DAYS)}.", "days")
     reader, now_s = visit.house.reader, visit.now_s
     period = period_of({"period": "90d"}, now_s)
-    uptimes = await reliability.uptime(reader, period, "provider")
-    whole = await reliability.uptime(reader, period, "all")
     since_s = now_s - now_s % DAY_S - (DAYS[days] - 1) * DAY_S
-    incidents = await reliability.incidents(reader, Period(since_s, now_s, "day"), now_s)
+    uptimes, whole, incidents = await asyncio.gather(
+        reliability.uptime(reader, period, "provider"),
+        reliability.uptime(reader, period, "all"),
+        reliability.incidents(reader, Period(since_s, now_s, "day"), now_s),
+    )
     problems = troubles(visit.house.exchange, incidents, now_s * 1_000_000_000)
     rows = _rows(visit, uptimes, problems)
     outages = reliability.outages(incidents)
