@@ -11,6 +11,7 @@ from wideband.canon.faults import invalid
 
 MIN_CHARS = 12
 MAX_CHARS = 1024
+SALT_BYTES = 16
 
 _KIND = "scrypt"
 _DIGEST_BYTES = 32

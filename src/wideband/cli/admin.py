@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from wideband.accounts.passwords import MIN_CHARS, check_password, hashed
+from wideband.accounts.passwords import MIN_CHARS, SALT_BYTES, check_password, hashed
 from wideband.accounts.people import ROLES, Profile, Role, clean_name
 from wideband.cli.keys import echo_table
 from wideband.cli.options import home_option, in_words, json_option
@@ -18,8 +18,6 @@ from wideband.ids import random_bytes
 from wideband.store.database import LOCAL_ACCOUNT
 from wideband.store.people import PeopleRoom, PersonChange, open_people
 from wideband.wire import jsons
-
-SALT_BYTES = 16
 
 
 @contextmanager

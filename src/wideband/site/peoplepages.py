@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 from starlette.responses import RedirectResponse, Response
 
-from wideband.accounts.passwords import STRENGTH, Strength, check_password, hashed
+from wideband.accounts.passwords import SALT_BYTES, STRENGTH, Strength, check_password, hashed
 from wideband.accounts.people import ROLES, Profile, Role, clean_name
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.ids import random_bytes
-from wideband.site.signin import SALT_BYTES, Keepers
+from wideband.site.signin import Keepers
 from wideband.site.visit import Page, Visit
 from wideband.store.people import PersonChange
 

@@ -9,7 +9,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from wideband.accounts.passwords import MAX_CHARS, STRENGTH, Strength, check_password, hashed, is_weak, matches
+from wideband.accounts.passwords import (
+    MAX_CHARS,
+    SALT_BYTES,
+    STRENGTH,
+    Strength,
+    check_password,
+    hashed,
+    is_weak,
+    matches,
+)
 from wideband.accounts.people import Profile, clean_name
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.ids import random_bytes
@@ -25,7 +34,6 @@ SIGN_IN, SIGN_OUT, PASSWORD = "/sign-in", "/sign-out", "/password"
 # Each takes 32 MiB and a processor.
 CHECKS_AT_ONCE = 2
 CHECKS_WAITING = 16
-SALT_BYTES = 16
 
 
 class Ways(msgspec.Struct, frozen=True):
