@@ -35,7 +35,7 @@ class Pulse:
         """Yield the count of shipments seen, now and after each one; None when nothing happened for a while."""
         ear = asyncio.Event()
         self._ears.add(ear)
-        if self._watch is None:
+        if self._watch is None or self._watch.done():
             self._watch = spawn(self._look(reader), name="pulse of the archive")
         try:
             yield self.count

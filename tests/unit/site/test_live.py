@@ -17,10 +17,12 @@ class Shelf:
     """A reader whose newest record is set by hand; counts how often it is asked."""
 
     def __init__(self) -> None:
-        self.newest, self.looks, self.broken = 1, 0, False
+        self.newest, self.looks, self.broken, self.defect = 1, 0, False, False
 
     async def read(self, _sql: str, _parameters: tuple[Any, ...] = ()) -> Table:
         self.looks += 1
+        if self.defect:
+            raise RuntimeError("a defect of ours")
         if self.broken:
             raise Faulted(Fault(kind=FaultKind.UNAVAILABLE, message="Not now."))
         return Table(("newest",), [(self.newest, self.newest)])
@@ -49,6 +51,22 @@ async def test_every_listener_hears_of_new_records_from_one_look() -> None:
     assert [await next_count(ear) for ear in ears] == [1] * 20
     assert shelf.looks - looks <= 3
     for ear in ears:
+        await ear.aclose()
+
+
+async def test_a_look_that_ended_on_a_defect_is_begun_anew_by_the_next_listener() -> None:
+    pulse, shelf = Pulse(), Shelf()
+    first = pulse.beats(shelf)
+    await anext(first)
+    shelf.defect = True
+    await asyncio.sleep(0.03)
+    shelf.defect = False
+    second = pulse.beats(shelf)
+    await anext(second)
+    await asyncio.sleep(0.03)
+    shelf.newest = 2
+    assert [await next_count(ear) for ear in (first, second)] == [1, 1]
+    for ear in (first, second):
         await ear.aclose()
 
 
