@@ -105,6 +105,24 @@ class Bars(msgspec.Struct, frozen=True):
         return tuple(totals[at] for at in self.starts)
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told apart bar by bar: models, authors, and which models have open weights and which closed ones."""
+
+    models: Sequence[str] = ()
+    authors: Sequence[str] = ()
+    opened: Sequence[str] = ()
+    closed: Sequence[str] = ()
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A period bar by bar: by model, by author, by weights (`open`, `closed`, '' for the rest), and calls of tools."""
+
+    models: Bars
+    authors: Bars
+    weights: Bars
+    tool_calls: tuple[int, ...]
+
+
 MODELS = Query(
     "rankings.models",
     """
@@ -118,38 +136,26 @@ MODELS_BEFORE = Query(
     "rankings.models_before",
     "SELECT model, {volume} FROM usage_{grain} WHERE {counted} GROUP BY model",
 )
-MODEL_BARS = Query(
-    "rankings.model_bars",
+# Everything that is told bar by bar, of one look at the cube.
+BARS = Query(
+    "rankings.bars",
     """
-    SELECT CASE WHEN list_contains($4::VARCHAR[], model) THEN model ELSE '' END AS name, {bucket} AS bar,
-        {volume}
-    FROM usage_{grain} WHERE {counted} GROUP BY name, bar
+    WITH cell AS MATERIALIZED (
+        SELECT {bucket} AS bar, model, author, {volume}, sum(tool_calls)::BIGINT
+        FROM usage_{grain} WHERE {counted} GROUP BY bar, model, author
+    ), told(bar, model, author, requests, tokens, cost_nano, tool_calls) AS (FROM cell)
+    SELECT 'models' AS kind, CASE WHEN list_contains($4::VARCHAR[], model) THEN model ELSE '' END AS name, bar, {sums}
+    FROM told GROUP BY name, bar
+    UNION ALL
+    SELECT 'authors', CASE WHEN list_contains($5::VARCHAR[], author) THEN author ELSE '' END AS name, bar, {sums}
+    FROM told GROUP BY name, bar
+    UNION ALL
+    SELECT 'weights', CASE WHEN list_contains($6::VARCHAR[], model) THEN 'open'
+        WHEN list_contains($7::VARCHAR[], model) THEN 'closed' ELSE '' END AS name, bar, {sums}
+    FROM told GROUP BY name, bar
     """,
 )
-AUTHOR_BARS = Query(
-    "rankings.author_bars",
-    """
-    SELECT CASE WHEN list_contains($4::VARCHAR[], author) THEN author ELSE '' END AS name, {bucket} AS bar,
-        {volume}
-    FROM usage_{grain} WHERE {counted} GROUP BY name, bar
-    """,
-)
-WEIGHT_BARS = Query(
-    "rankings.weight_bars",
-    """
-    SELECT CASE WHEN list_contains($4::VARCHAR[], model) THEN 'open' WHEN list_contains($5::VARCHAR[], model)
-        THEN 'closed' ELSE '' END AS name, {bucket} AS bar, {volume}
-    FROM usage_{grain} WHERE {counted} GROUP BY name, bar
-    """,
-)
-TOOL_BARS = Query(
-    "rankings.tool_bars",
-    """
-    SELECT {bucket} AS bar, sum(requests - failed)::BIGINT, sum(tool_requests)::BIGINT, sum(tool_calls)::BIGINT,
-        sum(tools_judged)::BIGINT, sum(tools_valid)::BIGINT
-    FROM usage_{grain} WHERE {counted} GROUP BY bar
-    """,
-)
+_BAR_SUMS = ", ".join(f"sum({name})::BIGINT" for name in ("requests", "tokens", "cost_nano", "tool_calls"))
 # $1 is where the oldest of the spans starts, $5 where the one asked for does, $6 where the one before it does.
 APPS = Query(
     "rankings.apps",
@@ -238,30 +244,19 @@ def authors(found: Sequence[ModelUse]) -> dict[str, Volume]:
     return _by_author((row.author, row) for row in found)
 
 
-async def model_bars(reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
-    """Return the volumes of some models, bar by bar, and of all others together."""
-    return await _bars(MODEL_BARS, reader, period, names, simulated=simulated)
-
-
-async def author_bars(reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
-    """Return the volumes of some authors' models, bar by bar, and of all others together."""
-    return await _bars(AUTHOR_BARS, reader, period, names, simulated=simulated)
-
-
-async def weight_bars(
-    reader: Reader, period: Period, opened: Sequence[str], closed: Sequence[str], *, simulated: bool
-) -> Bars:
-    """Return the volumes of models with open weights (`open`), with closed ones (`closed`) and of the rest ('')."""
-    names = (list(opened), list(closed))
-    rows = await WEIGHT_BARS.ask(reader, period.start_s, period.end_s, simulated, *names, **spoken(**period.words))
-    return Bars(period.starts, {(name, at): volume(row) for name, at, *row in rows})
-
-
-async def tool_bars(reader: Reader, period: Period, *, simulated: bool) -> dict[int, ModelUse]:
-    """Return how tools were called, bar by bar; tokens and spend are left out."""
-    rows = await TOOL_BARS.ask(reader, period.start_s, period.end_s, simulated, **spoken(**period.words))
-    names = ("requests", "tool_requests", "tool_calls", "tools_judged", "tools_valid")
-    return {at: ModelUse(**dict(zip(names, row, strict=True))) for at, *row in rows}
+async def told(reader: Reader, period: Period, named: Named, *, simulated: bool) -> Told:
+    """Return what was used bar by bar, of those that are named and of all others together."""
+    names = [list(each) for each in (named.models, named.authors, named.opened, named.closed)]
+    words = spoken(**period.words, sums=_BAR_SUMS)
+    rows = await BARS.ask(reader, period.start_s, period.end_s, simulated, *names, **words)
+    parts: dict[str, dict[tuple[str, int], Volume]] = {"models": {}, "authors": {}, "weights": {}}
+    calls = dict.fromkeys(period.starts, 0)
+    for kind, name, at, *sums, tool_calls in rows:
+        parts[kind][name, at] = volume(sums)
+        if kind == "weights":
+            calls[at] = calls.get(at, 0) + tool_calls
+    bars = {kind: Bars(period.starts, volumes) for kind, volumes in parts.items()}
+    return Told(**bars, tool_calls=tuple(calls[at] for at in period.starts))
 
 
 async def first_s(reader: Reader) -> int | None:
@@ -338,11 +333,6 @@ async def nameless(reader: Reader, period: Period, now_s: int, *, simulated: boo
 def changed(now: float, before: float, factor: float | None) -> float | None:
     """Return the change against `before` times `factor`, as a share."""
     return now / (before * factor) - 1 if factor and before else None
-
-
-async def _bars(query: Query, reader: Reader, period: Period, names: Sequence[str], *, simulated: bool) -> Bars:
-    rows = await query.ask(reader, period.start_s, period.end_s, simulated, list(names), **spoken(**period.words))
-    return Bars(period.starts, {(name, at): volume(row) for name, at, *row in rows})
 
 
 def spoken(**words: str) -> dict[str, str]:

@@ -12,10 +12,11 @@ from tests.unit.analytics.filled import NOW_S, Filled, filled as fill, records
 
 from wideband.analytics import forecasts, rankings
 from wideband.analytics.periods import DAY_S, HOUR_S, Period, period_of
-from wideband.analytics.rankings import AppsAsked, Bars, Metric, Past, Volume
+from wideband.analytics.rankings import AppsAsked, Bars, Metric, Named, Past, Volume
 from wideband.metering.record import Generation
 
 NAMES = ("1h", "24h", "7d", "30d", "90d", "1y")
+OPEN = "moonshotai/kimi-k2"
 METRICS: tuple[Metric, ...] = ("tokens", "requests", "spend")
 
 
@@ -66,7 +67,7 @@ async def test_a_name_that_nobody_serves_is_no_model(tmp_path: Path) -> None:
     made = fill(tmp_path, [good, refused])
     period = period_of({"period": "30d"}, NOW_S)
     found = await rankings.models(made.reader, period, simulated=True)
-    bars = await rankings.model_bars(made.reader, period, [good.model], simulated=True)
+    bars = (await rankings.told(made.reader, period, Named(models=[good.model]), simulated=True)).models
     made.archive.close()
     assert [(row.model, row.requests) for row in found] == [(good.model, 1)]
     assert sum(bars.totals("requests")) == 1
@@ -123,9 +124,9 @@ def test_a_change_is_a_share_of_what_was_expected() -> None:
 async def test_bars_add_up_to_what_was_used(filled: Filled, name: str) -> None:
     period = period_of({"period": name}, NOW_S)
     model = "openai/gpt-5-mini"
-    bars = await rankings.model_bars(filled.reader, period, [model], simulated=True)
-    by_author = await rankings.author_bars(filled.reader, period, ["openai"], simulated=True)
-    tools = await rankings.tool_bars(filled.reader, period, simulated=True)
+    names = Named(models=[model], authors=["openai"], opened=[OPEN], closed=[model])
+    told = await rankings.told(filled.reader, period, names, simulated=True)
+    bars, by_author, weights = told.models, told.authors, told.weights
     ends = (*period.starts[1:], period.end_s)
     for index, (start_s, end_s) in enumerate(zip(period.starts, ends, strict=True)):
         own = within(filled.records, start_s, end_s)
@@ -137,7 +138,10 @@ async def test_bars_add_up_to_what_was_used(filled: Filled, name: str) -> None:
                 == volume(mine).by(metric)
             )
             assert bars.totals(metric)[index] == volume(own).by(metric)
-        assert (tools[start_s].tool_calls if start_s in tools else 0) == sum(record.tool_calls for record in own)
+            assert weights.values("closed", metric)[index] == volume(mine).by(metric)
+            assert weights.values("open", metric)[index] == volume(r for r in own if r.model == OPEN).by(metric)
+            assert weights.totals(metric)[index] == by_author.totals(metric)[index] == volume(own).by(metric)
+        assert told.tool_calls[index] == sum(record.tool_calls for record in own)
 
 
 def apps_of(given: Iterable[Generation]) -> dict[str, list[Generation]]:
@@ -221,7 +225,7 @@ def test_what_passed_of_a_week_weighs_as_its_days_do() -> None:
 async def test_the_running_week_is_foretold_from_own_weekdays(filled: Filled) -> None:
     period = period_of({"period": "1y"}, NOW_S)
     monday = period.starts[-1]
-    bars = await rankings.model_bars(filled.reader, period, [], simulated=True)
+    bars = (await rankings.told(filled.reader, period, Named(), simulated=True)).models
     ahead = await forecasts.forecast(filled.reader, period, bars, "tokens", now_s=NOW_S)
     first_s = int(filled.records[0].created_ns / 1e9) // DAY_S * DAY_S
     weeks = (monday - first_s) // (7 * DAY_S)
@@ -239,7 +243,7 @@ async def test_the_running_week_is_foretold_from_own_weekdays(filled: Filled) ->
 async def test_without_four_weeks_time_runs_evenly(tmp_path: Path) -> None:
     made = fill(tmp_path, records(50, days=6))
     period = period_of({"period": "30d"}, NOW_S)
-    bars = await rankings.model_bars(made.reader, period, [], simulated=True)
+    bars = (await rankings.told(made.reader, period, Named(), simulated=True)).models
     ahead = await forecasts.forecast(made.reader, period, bars, "requests", now_s=NOW_S)
     made.archive.close()
     assert ahead is not None
@@ -257,5 +261,5 @@ async def test_bars_of_hours_are_not_foretold(filled: Filled, name: str) -> None
 
 async def test_what_is_over_is_not_foretold(filled: Filled) -> None:
     period = period_of({"from": "2026-11-01", "to": "2026-11-10T12:00Z"}, NOW_S)
-    bars = await rankings.model_bars(filled.reader, period, [], simulated=True)
+    bars = (await rankings.told(filled.reader, period, Named(), simulated=True)).models
     assert await forecasts.forecast(filled.reader, period, bars, "tokens", now_s=NOW_S) is None

@@ -123,9 +123,10 @@ async def test_a_spreadsheet_takes_no_app_for_a_formula(tmp_path_factory: pytest
 async def test_weights_are_told_as_far_as_the_catalogue_knows_them(filled: Filled) -> None:
     asked = Asked(period_of({"period": "30d"}, NOW_S), NOW_S)
     found = await rankings.models(filled.reader, asked.period, simulated=True)
-    assert await boards.weights(filled.reader, asked, found, {SONNET: Model(id=SONNET, name="Sonnet")}) is None
+    unknown = await boards.told(filled.reader, asked, found, {SONNET: Model(id=SONNET, name="Sonnet")})
+    assert boards.weights(asked, found, unknown.weights) is None
     known = {SONNET: Model(id=SONNET, name="Sonnet", open_weights=False)}
-    board = await boards.weights(filled.reader, asked, found, known)
+    board = boards.weights(asked, found, (await boards.told(filled.reader, asked, found, known)).weights)
     own = within(filled, "30d")
     closed = [record for record in own if record.model == SONNET]
     spend = sum(r.cost_nano for r in closed) / sum(r.cost_nano for r in own)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from wideband.analytics import forecasts, rankings, workloads
 from wideband.analytics.named import Reader
 from wideband.analytics.periods import Period
-from wideband.analytics.rankings import AppsAsked, AppUse, Bars, Metric, ModelUse, Past, Volume
+from wideband.analytics.rankings import AppsAsked, AppUse, Bars, Metric, ModelUse, Named, Past, Told, Volume
 from wideband.analytics.workloads import CONTEXTS, Pace
 from wideband.catalog.rows import Model
 from wideband.routing.tags import TAGS, display_name
@@ -100,13 +100,55 @@ def axis_of(period: Period) -> Axis:
     return Axis(period.starts, period.width, period.end_s)
 
 
-async def models(reader: Reader, asked: Asked, found: Sequence[ModelUse], past: Past) -> Board:
+async def kinds(reader: Reader, asked: Asked, found: Sequence[ModelUse]) -> tuple[int, int]:
+    """Return how many requests were real and how many simulated, whichever of them are counted."""
+    if not asked.simulated:
+        return await rankings.kinds(reader, asked.period)
+    simulated = sum(row.simulated for row in found)
+    return sum(row.requests for row in found) - simulated, simulated
+
+
+def ordered(asked: Asked, found: Sequence[ModelUse]) -> list[ModelUse]:
+    """Return models, those that come first first."""
+    return sorted(found, key=lambda row: (-row.by(asked.by), -row.requests, row.model))
+
+
+def author_names(asked: Asked, found: Sequence[ModelUse]) -> list[str]:
+    """Return authors, those that come first first."""
+    used = rankings.authors(found)
+    return sorted(used, key=lambda name: (-used[name].by(asked.by), -used[name].requests, name))
+
+
+async def told(
+    reader: Reader, asked: Asked, found: Sequence[ModelUse], known: Mapping[str, Model], most: int | None = WITH_SPARK
+) -> Told:
+    """Return what is drawn over time of the first models (`most`), the first authors, weights and tool calls."""
+    flags = {row.model: known[row.model].open_weights if row.model in known else None for row in found}
+    names = Named(
+        models=[row.model for row in ordered(asked, found)[: most or WITH_SPARK]],
+        authors=author_names(asked, found)[:TOP_AUTHORS],
+        opened=[name for name, flag in flags.items() if flag is True],
+        closed=[name for name, flag in flags.items() if flag is False],
+    )
+    return await rankings.told(reader, asked.period, names, simulated=asked.simulated)
+
+
+async def models(reader: Reader, asked: Asked, found: Sequence[ModelUse], past: Past, bars: Bars) -> Board:
     """Return the leaderboard, and the volumes of its first nine over time."""
-    ordered = sorted(found, key=lambda row: (-row.by(asked.by), -row.requests, row.model))
-    names = [row.model for row in ordered[:WITH_SPARK]]
-    bars = await rankings.model_bars(reader, asked.period, names, simulated=asked.simulated)
-    whole = total(found)
-    rows = [
+    rows = model_rows(asked, found, past, bars)
+    names = [row.name for row in rows[:TOP]]
+    ahead = await forecasts.forecast(reader, asked.period, bars, asked.by, now_s=asked.now_s, simulated=asked.simulated)
+    title = f"{NAMES[asked.by]} by model"
+    series = topped(bars, names, asked.by, {name: f"/models/{name}" for name in names})
+    line = Series("forecast", (*[None] * (len(bars.starts) - 1), ahead.value)) if ahead else None
+    figure = stacked_bars(title, asked.axis, series, asked.unit, line=line)
+    return Board(rows, noted(figure, foretold(ahead, asked.period)), past.factor is not None)
+
+
+def model_rows(asked: Asked, found: Sequence[ModelUse], past: Past, bars: Bars | None = None) -> list[Row]:
+    """Return the lines of the leaderboard; those that `bars` tells apart with a sparkline."""
+    whole, told = total(found), {name for name, _ in bars.volumes} if bars else set[str]()
+    return [
         Row(
             name=row.model,
             author=row.author,
@@ -115,41 +157,33 @@ async def models(reader: Reader, asked: Asked, found: Sequence[ModelUse], past: 
             change=past.change(row.model, row, asked.by),
             is_new=past.is_new(row.model),
             spark=spark(bars.values(row.model, asked.by), f"{NAMES[asked.by]} of {row.model} over the period")
-            if row.model in names
+            if bars and row.model in told
             else None,
             simulated=row.simulated == row.requests,
         )
-        for row in ordered
+        for row in ordered(asked, found)
     ]
-    ahead = await forecasts.forecast(reader, asked.period, bars, asked.by, now_s=asked.now_s, simulated=asked.simulated)
-    title = f"{NAMES[asked.by]} by model"
-    series = topped(bars, names[:TOP], asked.by, {name: f"/models/{name}" for name in names})
-    line = Series("forecast", (*[None] * (len(bars.starts) - 1), ahead.value)) if ahead else None
-    figure = stacked_bars(title, asked.axis, series, asked.unit, line=line)
-    return Board(rows, noted(figure, foretold(ahead, asked.period)), past.factor is not None)
 
 
-async def authors(reader: Reader, asked: Asked, found: Sequence[ModelUse], past: Past) -> Board:
+def authors(asked: Asked, found: Sequence[ModelUse], past: Past, bars: Bars) -> Board:
     """Return what each author's models have of the whole, and their shares over time."""
-    past = rankings.by_author(past)
-    used, whole = rankings.authors(found), total(found)
-    names = sorted(used, key=lambda name: (-used[name].by(asked.by), -used[name].requests, name))
-    bars = await rankings.author_bars(reader, asked.period, names[:TOP_AUTHORS], simulated=asked.simulated)
-    rows = [_row(name, used[name], whole, past, asked.by) for name in names]
-    series = topped(bars, names[:TOP_AUTHORS], asked.by, {})
+    series = topped(bars, author_names(asked, found)[:TOP_AUTHORS], asked.by, {})
     figure = stacked_bars(f"Share of {asked.by} by author", asked.axis, series, asked.unit, share=True)
-    return Board(rows, figure, past.factor is not None)
+    return Board(author_rows(asked, found, past), figure, past.factor is not None)
 
 
-async def weights(reader: Reader, asked: Asked, found: Sequence[ModelUse], known: Mapping[str, Model]) -> Board | None:
+def author_rows(asked: Asked, found: Sequence[ModelUse], past: Past) -> list[Row]:
+    """Return what each author's models have of the whole."""
+    past, used, whole = rankings.by_author(past), rankings.authors(found), total(found)
+    return [_row(name, used[name], whole, past, asked.by) for name in author_names(asked, found)]
+
+
+def weights(asked: Asked, found: Sequence[ModelUse], bars: Bars) -> Board | None:
     """Return open and closed weights over time; None when the catalogue knows of no model here which it has."""
-    flags = {row.model: known[row.model].open_weights if row.model in known else None for row in found}
-    opened, closed = ([name for name, flag in flags.items() if flag is kind] for kind in (True, False))
-    if not opened and not closed:
-        return None
-    bars = await rankings.weight_bars(reader, asked.period, opened, closed, simulated=asked.simulated)
-    whole = total(found)
     volumes = {label: summed(bars, name) for name, label in WEIGHTS.items()}
+    if not any(name in ("open", "closed") for name, _ in bars.volumes):
+        return None
+    whole = total(found)
     rows = [Row(name=label, volume=own, shares=shares(own, whole)) for label, own in volumes.items() if own.requests]
     series = [Series(label, bars.values(name, asked.by)) for name, label in WEIGHTS.items() if volumes[label].requests]
     figure = stacked_bars(f"Share of {asked.by} by weights", asked.axis, series, asked.unit, share=True)
@@ -200,9 +234,14 @@ async def contexts(reader: Reader, asked: Asked) -> Board:
     return Board(rows, stacked_bars(title, axis_of(span), series, asked.unit, share=True))
 
 
-async def tools(reader: Reader, asked: Asked, found: Sequence[ModelUse]) -> tuple[list[ToolRow], Figure]:
-    """Return who called tools and how well, the most calls first, and the share of requests that did over time."""
-    rows = [
+def tools(asked: Asked, calls: tuple[int, ...]) -> Figure:
+    """Draw tool calls over time."""
+    return stacked_bars("Tool calls", asked.axis, [Series("tool calls", calls)], "tokens")
+
+
+def tool_rows(found: Sequence[ModelUse]) -> list[ToolRow]:
+    """Return who called tools and how well, the most calls first."""
+    return [
         ToolRow(
             row.model,
             row.tool_calls,
@@ -214,10 +253,6 @@ async def tools(reader: Reader, asked: Asked, found: Sequence[ModelUse]) -> tupl
         for row in sorted(found, key=lambda row: (-row.tool_calls, row.model))
         if row.tool_calls
     ]
-    bars = await rankings.tool_bars(reader, asked.period, simulated=asked.simulated)
-    known = [bars.get(at, ModelUse()) for at in asked.period.starts]
-    series = [Series("tool calls", tuple(bar.tool_calls for bar in known))]
-    return rows, stacked_bars("Tool calls", asked.axis, series, "tokens")
 
 
 async def tasks(reader: Reader, asked: Asked) -> tuple[Board, Figure]:

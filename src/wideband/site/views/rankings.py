@@ -44,24 +44,21 @@ async def show(visit: Visit) -> Response:
     asked = read(visit)
     reader, known = visit.house.reader, book(visit.house.exchange).models
     scope = (reader, asked.period, asked.now_s)
-    (real, simulated), found, past, (paces, too_few), nameless = await asyncio.gather(
-        rankings.kinds(reader, asked.period),
+    found, past, (paces, too_few), nameless = await asyncio.gather(
         rankings.models(reader, asked.period, simulated=asked.simulated),
         rankings.models_before(*scope, simulated=asked.simulated),
         workloads.paces(reader, asked.period, simulated=asked.simulated),
         rankings.nameless(*scope, simulated=asked.simulated),
     )
-    models, authors, weights = await asyncio.gather(
-        boards.models(reader, asked, found, past),
-        boards.authors(reader, asked, found, past),
-        boards.weights(reader, asked, found, known),
-    )
-    (app_rows, apps_known), contexts, (tool_rows, tool_bars), (work, areas) = await asyncio.gather(
+    shown = None if visit.query.get("show") == "all" else SHOWN
+    told, (real, simulated), (app_rows, apps_known), contexts, (work, areas) = await asyncio.gather(
+        boards.told(reader, asked, found, known, shown),
+        boards.kinds(reader, asked, found),
         boards.apps(reader, asked),
         boards.contexts(reader, asked),
-        boards.tools(reader, asked, found),
         boards.tasks(reader, asked),
     )
+    models = await boards.models(reader, asked, found, past, told.models)
     return await visit.page(
         "rankings.html",
         asked=asked,
@@ -69,9 +66,9 @@ async def show(visit: Visit) -> Response:
         simulated=simulated,
         total=boards.total(found),
         models=models,
-        shown=None if visit.query.get("show") == "all" else SHOWN,
-        authors=authors,
-        weights=weights,
+        shown=shown,
+        authors=boards.authors(asked, found, past, told.authors),
+        weights=boards.weights(asked, found, told.weights),
         app_rows=app_rows,
         apps_known=apps_known,
         nameless=nameless,
@@ -79,8 +76,8 @@ async def show(visit: Visit) -> Response:
         too_few=too_few,
         speed_price=boards.fastest(paces),
         contexts=contexts,
-        tool_rows=tool_rows,
-        tool_bars=tool_bars,
+        tool_rows=boards.tool_rows(found),
+        tool_bars=boards.tools(asked, told.tool_calls),
         work=work,
         areas=areas,
         least_timed=workloads.LEAST_TIMED,
@@ -141,10 +138,9 @@ async def _models(visit: Visit, asked: Asked) -> Sheet:
     reader = visit.house.reader
     found = await rankings.models(reader, asked.period, simulated=asked.simulated)
     past = await rankings.models_before(reader, asked.period, asked.now_s, simulated=asked.simulated)
-    board = await boards.models(reader, asked, found, past)
     rows = (
         (rank, row.name, row.author, *_volume(row), *row.shares, row.change, "yes" if row.is_new else "")
-        for rank, row in enumerate(board.rows, 1)
+        for rank, row in enumerate(boards.model_rows(asked, found, past), 1)
     )
     return ("rank", "model", "author", *_VOLUME, *_SHARES, "change", "new"), rows
 
@@ -153,8 +149,8 @@ async def _share(visit: Visit, asked: Asked) -> Sheet:
     reader = visit.house.reader
     found = await rankings.models(reader, asked.period, simulated=asked.simulated)
     past = await rankings.models_before(reader, asked.period, asked.now_s, simulated=asked.simulated)
-    board = await boards.authors(reader, asked, found, past)
-    rows = ((row.name, *_volume(row), *row.shares, row.change) for row in board.rows)
+    own = boards.author_rows(asked, found, past)
+    rows = ((row.name, *_volume(row), *row.shares, row.change) for row in own)
     return ("author", *_VOLUME, *_SHARES, "change"), rows
 
 
@@ -187,7 +183,7 @@ async def _context(visit: Visit, asked: Asked) -> Sheet:
 
 async def _tools(visit: Visit, asked: Asked) -> Sheet:
     found = await rankings.models(visit.house.reader, asked.period, simulated=asked.simulated)
-    tools, _ = await boards.tools(visit.house.reader, asked, found)
+    tools = boards.tool_rows(found)
     rows = ((row.model, row.calls, row.requests, row.share, row.judged, row.valid) for row in tools)
     return ("model", "tool_calls", "requests_with_calls", "share_of_requests", "judged", "valid_share"), rows
 
