@@ -1,4 +1,4 @@
-"""`wideband analytics`, over a home with records of forty days."""
+"""`wideband analytics`, over a home with records of some days."""
 
 import csv
 import shutil
@@ -8,20 +8,20 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
-from tests.unit.analytics.filled import records
+from tests.unit.analytics.filled import begun, records
 
 from wideband.cli import main
 from wideband.store.archive import FILE, FOLDER, Archive
 from wideband.store.serverlock import ServerLock
 from wideband.wire import jsons
 
-RECORDS = records(40)
+RECORDS = records(40, days=7)
 
 
 @pytest.fixture(scope="module")
 def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    archive = Archive(home)
+    archive = begun(home)
     archive.append([jsons.encode(record) for record in RECORDS])
     archive.close()
     return home
@@ -102,9 +102,9 @@ def test_export_writes_the_records_of_a_span(home: Path, tmp_path: Path, is_seal
     if is_sealed:
         run(home, "seal")
     file = tmp_path / "records.csv"
-    done = run(home, "export", str(file), "--from", "2026-11-01", "--to", "2026-11-15")
+    done = run(home, "export", str(file), "--from", "2026-11-17", "--to", "2026-11-21")
     assert done.exit_code == 0, done.output
-    span_s = (1_793_491_200, 1_794_700_800)
+    span_s = (1_794_873_600, 1_795_219_200)
     wanted = [record for record in RECORDS if span_s[0] <= record.created_ns // 10**9 < span_s[1]]
     with file.open() as lines:
         rows = list(csv.DictReader(lines))

@@ -53,8 +53,8 @@ def db(folder: Path) -> Iterator[Any]:
 
 
 def test_the_same_seed_gives_the_same_rows_however_many_work(folder: Path, tmp_path: Path) -> None:
-    for name, jobs, seed in (("one", 1, 7), ("two", 2, 7), ("other", 1, 8)):
-        written(tmp_path / name, Wanted(records=300, days=2, seed=seed, until_s=UNTIL_S), jobs, models=20)
+    for name, jobs in (("one", 1), ("two", 2)):
+        written(tmp_path / name, Wanted(records=300, days=2, seed=7, until_s=UNTIL_S), jobs, models=20)
     with connect() as db:
 
         def rows(name: str) -> list[Any]:
@@ -62,7 +62,6 @@ def test_the_same_seed_gives_the_same_rows_however_many_work(folder: Path, tmp_p
 
         assert rows("one") == rows("two")
         assert len(rows("one")) == 300
-        assert {row[0] for row in rows("one")}.isdisjoint(row[0] for row in rows("other"))
 
 
 def test_every_day_has_its_records_and_none_lies_ahead(db: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 import pytest
-from tests.unit.analytics.filled import NOW_S, records
+from tests.unit.analytics.filled import NOW_S, begun, records
 from tests.unit.analytics.oracle import app, outcome, usage
 
 from wideband.canon.faults import Faulted, FaultKind
@@ -21,12 +21,12 @@ from wideband.store.ledger import LocalLedger
 from wideband.store.upkeep import Upkeep
 from wideband.wire import jsons
 
-GIVEN = records(40)
+GIVEN = records(40, days=6)
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    archive = Archive(tmp_path)
+    archive = begun(tmp_path)
     archive.append([jsons.encode(record) for record in GIVEN])
     return archive
 
