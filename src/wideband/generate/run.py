@@ -72,13 +72,16 @@ def days(wanted: Wanted) -> Iterator[Day]:
 
 
 class Maker:
-    """Draws days of one world; each has a database in memory, so several can work at once."""
+    """Draws days of one world; each has a database in memory, so several can work at once.
 
-    def __init__(self, world: World, wanted: Wanted) -> None:
+    What does not fit there goes into the folder `spill`; DuckDB's own choice is the folder that one stands in.
+    """
+
+    def __init__(self, world: World, wanted: Wanted, spill: Path | None = None) -> None:
         self._wanted = wanted
         self._turns = _mean_turns(world)
         self._steps = statements("day")
-        self._db = connect(memory_limit="512MB", threads=1)
+        self._db = connect(memory_limit="512MB", threads=1, temp_directory=str(spill or ""))
         self._db.execute("SET enable_progress_bar = false")
         # The order they are written in is right: by its guess, each record is joined with all providers first.
         self._db.execute("SET disabled_optimizers = 'join_order'")
@@ -178,7 +181,7 @@ def write_days(
 
     def make(number: int) -> list[Day]:
         if not hasattr(own, "maker"):
-            own.maker = Maker(world, wanted)
+            own.maker = Maker(world, wanted, folder / f"spill-{number}")
             makers.append(own.maker)
         parts = folder / f"part-{number}"
         own.maker.write(batches[number], parts)

@@ -30,7 +30,7 @@ def parquet_of(rows: Sequence[Row], columns: Mapping[str, str]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="wideband-") as folder:
         spool, file = Path(folder, "rows.ndjson"), Path(folder, "rows.parquet")
         spool.write_bytes(b"\n".join(jsons.encode({name: row.get(name) for name in columns}) for row in rows))
-        with connect(threads=1, memory_limit="256MB") as db:
+        with connect(threads=1, memory_limit="256MB", temp_directory=folder) as db:
             relation = db.read_json(str(spool), format="newline_delimited", columns=dict(columns))
             relation.write_parquet(str(file), compression="zstd")
         return file.read_bytes()

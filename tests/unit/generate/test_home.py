@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from wideband.cli import main
+from wideband.generate import run
 from wideband.store.archive import Archive
+from wideband.store.engine import connect
 from wideband.store.serverlock import ServerLock
 
 RECORDS = 240
@@ -90,3 +93,19 @@ def test_without_an_end_it_ends_now(tmp_path: Path) -> None:
     assert isinstance(last_ns, int)
     assert last_ns / 1e9 <= datetime.now(UTC).timestamp()
     assert last_ns / 1e9 > began_s - 86_400
+
+
+def test_what_does_not_fit_into_memory_goes_into_the_home_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spilled: list[Path] = []
+
+    def watched(**config: Any) -> Any:
+        spilled.append(Path(config["temp_directory"]))
+        return connect(**config)
+
+    monkeypatch.setattr(run, "connect", watched)
+    assert generate(tmp_path).exit_code == 0
+    assert spilled
+    assert all(tmp_path in folder.parents for folder in spilled)
+    assert not any(folder.exists() for folder in spilled)
