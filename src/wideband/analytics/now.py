@@ -1,5 +1,6 @@
 """How things go: requests by outcome, tokens, spend and first tokens, bar by bar, and what changed."""
 
+import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -10,10 +11,12 @@ from wideband.routing.histogram import Histogram, merged, points
 
 _BAR_S = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S, "week": 7 * DAY_S, "month": 31 * DAY_S}
 
+# Bars since $3; what is before them comes as one, whose start is 0.
+_SINCE = 'CASE WHEN "at" >= make_timestamp($3::BIGINT * 1000000) THEN {bucket} ELSE 0 END'
 _FLOW = Query(
     "flow",
     """
-    SELECT {bucket}, sum(requests)::BIGINT, sum(ok)::BIGINT, sum(saved)::BIGINT, sum(failed)::BIGINT,
+    SELECT {since} AS bar, sum(requests)::BIGINT, sum(ok)::BIGINT, sum(saved)::BIGINT, sum(failed)::BIGINT,
         sum(cancelled)::BIGINT, sum(tokens)::BIGINT, sum(cost_nano)::BIGINT,
         coalesce(sum(requests) FILTER (simulated), 0)::BIGINT
     FROM usage_{grain}
@@ -26,7 +29,7 @@ _WAITS = Query(
     """
     SELECT bar, entry.key, sum(entry.value)::BIGINT
     FROM (
-        SELECT {bucket} AS bar, unnest(map_entries(ttft)) AS entry FROM usage_{grain}
+        SELECT {since} AS bar, unnest(map_entries(ttft)) AS entry FROM usage_{grain}
         WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)
     ) GROUP BY ALL
     """,
@@ -91,14 +94,14 @@ async def now(reader: Reader, period: Period) -> Now:
     """Return how things go in a period, and before it."""
     starts, bar_s = period.starts, _BAR_S[period.width]
     before = Period(period.start_s - len(starts) * bar_s, period.start_s, period.width)
-    flows, earlier = await _flows(reader, period), await _flows(reader, before)
-    oldest_s = await oldest(reader)
+    flows, oldest_s = await asyncio.gather(_flows(reader, before.start_s, period), oldest(reader))
+    earlier = flows.pop(0, Flow())
     reaches = oldest_s is not None and oldest_s <= before.start_s
     return Now(
         period=period,
         bars=tuple(flows.get(start_s, Flow()) for start_s in starts),
         total=_sum(flows.values()),
-        before=_sum(earlier.values()) if reaches else None,
+        before=earlier if reaches else None,
         bar_s=bar_s,
     )
 
@@ -110,12 +113,14 @@ async def oldest(reader: Reader) -> int | None:
     return found
 
 
-async def _flows(reader: Reader, period: Period) -> dict[int, Flow]:
-    span = (period.start_s, period.end_s)
+async def _flows(reader: Reader, since_s: int, period: Period) -> dict[int, Flow]:
+    """Return what went through by the starts of a period's bars, and at 0 all since an instant before it."""
+    span = (since_s, period.end_s, period.start_s)
+    words = {**period.words, "since": _SINCE.format(**period.words)}
+    waited, rows = await asyncio.gather(_WAITS.ask(reader, *span, **words), _FLOW.ask(reader, *span, **words))
     waits: dict[int, Histogram] = {}
-    for bar, bucket, count in await _WAITS.ask(reader, *span, **period.words):
+    for bar, bucket, count in waited:
         waits.setdefault(bar, {})[bucket] = count
-    rows = await _FLOW.ask(reader, *span, **period.words)
     return {row[0]: Flow(**dict(zip(_SUMS, row[1:], strict=True)), waits=waits.get(row[0], {})) for row in rows}
 
 
