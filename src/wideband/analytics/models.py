@@ -6,14 +6,24 @@ import msgspec
 
 from wideband.analytics.named import Query, Reader
 from wideband.analytics.periods import HOUR_S, Period
-from wideband.analytics.use import ALL_SPEEDS_TWICE, SPEEDS, Speeds, Use, speeds_by, speeds_twice, words
+from wideband.analytics.use import (
+    ALL_SPEEDS_TWICE,
+    TOKENS_A_SECOND,
+    Speeds,
+    Use,
+    bin_step_s,
+    speeds_by,
+    speeds_twice,
+    words,
+)
 
 MOST_APPS = 10
 
 _BY_MODEL = Query("models.use", "SELECT model, {sums} FROM usage_{grain} WHERE {span} GROUP BY model")
 _TOKENS_OVER_TIME = Query(
     "models.tokens_over_time",
-    "SELECT model, {bucket}, sum(tokens)::BIGINT FROM usage_{grain} WHERE {span} GROUP BY ALL",
+    "SELECT model, $1::BIGINT + ({bucket} - $1::BIGINT) // $3 * $3 AS step, sum(tokens)::BIGINT"
+    " FROM usage_{grain} WHERE {span} GROUP BY ALL",
 )
 _ONE = Query(
     "model.use",
@@ -66,24 +76,27 @@ class ModelHistory(msgspec.Struct, frozen=True):
 
 
 async def use_by_model(reader: Reader, period: Period) -> dict[str, tuple[Use, Speeds]]:
-    """Return what was used of each model that was asked for."""
+    """Return what was used of each model that was asked for, and its tokens a second."""
     asked = (period.start_s, period.end_s)
     rows, found = await asyncio.gather(
         _BY_MODEL.ask(reader, *asked, **words(period)),
-        SPEEDS.ask(reader, *asked, **words(period, keys="model", where="{span}")),
+        TOKENS_A_SECOND.ask(reader, *asked, **words(period, keys="model", where="{span}")),
     )
     speeds = speeds_by(found)
     return {row[0]: (Use(*row[1:]), speeds.get(row[0], Speeds())) for row in rows}
 
 
 async def tokens_over_time(reader: Reader, period: Period) -> dict[str, tuple[int, ...]]:
-    """Return each model's tokens by the bars of a period."""
-    rows = await _TOKENS_OVER_TIME.ask(reader, period.start_s, period.end_s, **words(period))
+    """Return each model's tokens by the bars of a period, as many at once as keep them few."""
+    step_s = bin_step_s(period)
+    rows = await _TOKENS_OVER_TIME.ask(reader, period.start_s, period.end_s, step_s, **words(period))
+    steps = period.starts if step_s == 1 else range(period.start_s, period.end_s, step_s)
     by_model: dict[str, dict[int, int]] = {}
     for model, at_s, tokens in rows:
-        by_model.setdefault(model, {})[at_s] = tokens
-    starts = period.starts
-    return {model: tuple(bars.get(at_s, 0) for at_s in starts) for model, bars in by_model.items()}
+        if model not in by_model:
+            by_model[model] = dict.fromkeys(steps, 0)
+        by_model[model][at_s] = tokens
+    return {model: tuple(bars.values()) for model, bars in by_model.items()}
 
 
 async def history(reader: Reader, period: Period, model: str) -> ModelHistory:

@@ -184,7 +184,8 @@ async def uptime(
     counts: dict[str, dict[int, tuple[int, int, int]]] = {}
     for name, at_s, ok, down, limited in rows:
         counts.setdefault(name, {})[at_s] = (ok, down, limited)
-    return {name: _uptime(name, bars, period.starts) for name, bars in sorted(counts.items())}
+    starts = period.starts
+    return {name: _uptime(name, bars, starts) for name, bars in sorted(counts.items())}
 
 
 async def incidents(
@@ -224,10 +225,13 @@ def _outage(group: list[Incident]) -> Outage:
 
 
 def _uptime(name: str, bars: Mapping[int, tuple[int, int, int]], starts: tuple[int, ...]) -> Uptime:
-    ok, down, limited = (sum(column) for column in zip(*bars.values(), strict=True))
-    shares = tuple(_share(*bars[at_s][:2]) if at_s in bars else None for at_s in starts)
-    served = tuple(_share(bars[at_s][0], sum(bars[at_s][1:])) if at_s in bars else None for at_s in starts)
-    return Uptime(name, ok, down, limited, shares, served)
+    shares: dict[int, float | None] = dict.fromkeys(starts)
+    served: dict[int, float | None] = dict.fromkeys(starts)
+    for at_s in bars.keys() & shares.keys():
+        ok, down, limited = bars[at_s]
+        shares[at_s], served[at_s] = _share(ok, down), _share(ok, down + limited)
+    ok, down, limited = map(sum, zip(*bars.values(), strict=True))
+    return Uptime(name, ok, down, limited, tuple(shares.values()), tuple(served.values()))
 
 
 def _share(ok: int, down: int) -> float | None:

@@ -74,7 +74,7 @@ class Use(msgspec.Struct, frozen=True):
 class Speeds(msgspec.Struct, frozen=True):
     """Distributions: milliseconds to the first token and to the end, and tokens a second.
 
-    Only a model's own history knows the milliseconds to the end; elsewhere they are empty.
+    Where a query does not ask for one, it is empty.
     """
 
     ttft: Histogram = {}
@@ -132,6 +132,7 @@ _TWICE = (
 )
 # Without latencies, which few ask for.
 SPEEDS = Query("speeds", _counted("{keys} AS keys", "keys", "keys, kind, bucket", ("ttft", "speed")))
+TOKENS_A_SECOND = Query("speeds.alone", _counted("{keys} AS keys", "keys", "keys, kind, bucket", ("speed",)))
 # The same answers told twice, by `{keys}` and by `{others}`: of the two, a row has the one that it is by.
 SPEEDS_TWICE = Query("speeds.twice", _counted(*_TWICE, ("ttft", "speed")))
 ALL_SPEEDS_TWICE = Query("speeds.all_twice", _counted(*_TWICE, Speeds.__struct_fields__))

@@ -12,7 +12,17 @@ from tests.unit.analytics.filled import NOW_S, Filled, records
 
 from wideband.analytics.models import Cell, apps, history, tasks, tokens_over_time, use_by_model
 from wideband.analytics.periods import HOUR_S, Period, period_of, spanning
-from wideband.analytics.use import MOST_BINS, Speeds, Use, bin_step_s, grouped_speeds, grouped_uses, total_use, was_used
+from wideband.analytics.use import (
+    MOST_BINS,
+    Speeds,
+    Use,
+    bin_step_s,
+    grouped_speeds,
+    grouped_uses,
+    merged_speeds,
+    total_use,
+    was_used,
+)
 from wideband.metering.record import Generation
 
 MODEL = "moonshotai/kimi-k2"
@@ -84,22 +94,28 @@ async def test_every_model_has_the_sums_of_its_records(filled: Filled, name: str
 
 async def test_distributions_count_what_was_measured(filled: Filled) -> None:
     span = period("30d")
-    _, speeds = (await use_by_model(filled.reader, span))[MODEL]
+    _, alone = (await use_by_model(filled.reader, span))[MODEL]
+    speeds = merged_speeds((await history(filled.reader, span, MODEL)).by_endpoint.values())
     rows = within(filled, span, of_model)
     assert speeds.ttft == counted(one.ttft_ms for one in rows)
-    assert speeds.speed == counted(tokens_per_s(one) for one in rows)
+    assert speeds.latency == counted(one.duration_ms for one in rows)
+    assert alone.speed == speeds.speed == counted(tokens_per_s(one) for one in rows)
     median = sorted(one.ttft_ms for one in rows if one.ttft_ms)[math.ceil(sum(speeds.ttft.values()) / 2) - 1]
     assert speeds.ttft_p50 == pytest.approx(median, rel=0.05)
 
 
-async def test_bars_hold_all_tokens_each_in_its_own(filled: Filled) -> None:
-    span = period("7d")
+@pytest.mark.parametrize(("name", "step_h"), [("24h", 1), ("7d", 6), ("90d", 72), ("1y", 168)])
+async def test_bars_hold_all_tokens_each_in_its_own(filled: Filled, name: str, step_h: int) -> None:
+    span = period(name)
     bars = (await tokens_over_time(filled.reader, span))[MODEL]
     rows = within(filled, span, of_model)
-    assert len(bars) == len(span.starts)
     assert bars == tuple(
-        sum(one.prompt_tokens + one.completion_tokens for one in rows if at_s <= one.created_ns / 1e9 < at_s + HOUR_S)
-        for at_s in span.starts
+        sum(
+            one.prompt_tokens + one.completion_tokens
+            for one in rows
+            if at_s <= one.created_ns / 1e9 < at_s + step_h * HOUR_S
+        )
+        for at_s in range(span.start_s, span.end_s, step_h * HOUR_S)
     )
 
 

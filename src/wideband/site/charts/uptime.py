@@ -1,9 +1,11 @@
 """Uptime as cells: one for each hour or day, coloured by the share that was served."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from wideband.analytics.periods import Width
 from wideband.site.charts import plot, times
 from wideband.site.charts.figure import Axis, Figure, Mark
 from wideband.site.figures import percent
@@ -45,16 +47,21 @@ def state(share: float | None) -> str:
     return "ok" if share >= OK else "warn" if share >= WARN else "bad"
 
 
+@lru_cache(maxsize=32)
+def _names(starts: tuple[int, ...], width: Width) -> tuple[str, ...]:
+    return tuple(times.name(start, width) for start in starts)
+
+
 def _cells(axis: Axis, shares: Sequence[float | None], label: str, classes: str) -> Markup:
     parts = []
-    for index, share in enumerate(shares):
+    # Neither times nor shares are written with anything that would have to be escaped.
+    for index, (bar, share) in enumerate(zip(_names(axis.starts, axis.width), shares, strict=True)):
         kind = state(share)
         said = percent(share) if share is not None else "no requests"
-        text = escape(f"{times.name(axis.starts[index], axis.width)}: {said}")
         tall = _TALL[kind]
         parts.append(
             f'<rect class="{kind}" x="{index * 5}" y="{28 - tall}" width="4" height="{tall}">'
-            f"<title>{text}</title></rect>"
+            f"<title>{bar}: {said}</title></rect>"
         )
     width = max(len(shares) * 5 - 1, 1)
     return Markup(
