@@ -36,8 +36,11 @@ class Upkeep:
         self.fold(now_s)
         hour_s = now_s - now_s % HOUR_S
         if hour_s > self._kept_until_s and not self._stops():
-            self.seal(now_s)
-            self.drop(now_s)
+            try:
+                self.seal(now_s)
+            finally:
+                # A day that cannot be sealed keeps no other beyond its time; on a full disk this may be what helps.
+                self.drop(now_s)
             self._kept_until_s = hour_s
 
     def fold(self, now_s: int, told: Callable[[int], None] | None = None) -> None:

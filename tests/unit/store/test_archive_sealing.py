@@ -252,3 +252,19 @@ def test_what_comes_late_right_before_its_day_is_deleted_takes_no_sums_along(tmp
         upkeep.fold(NOW_S)
         assert archive.read("SELECT sum(requests)::BIGINT FROM usage_day").rows == [(len(GIVEN),)]
         assert archive.totals([])[0] == len(GIVEN)
+
+
+def test_days_that_are_too_old_are_deleted_also_where_sealing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError("No space left on device")
+
+    with opened(tmp_path, keep_days=3) as archive:
+        archive.append(encoded(GIVEN))
+        monkeypatch.setattr(sealing, "write", full)
+        with pytest.raises(Faulted, match="No space left"):
+            Upkeep(archive).tidy(NOW_S)
+        ((oldest_s,),) = archive.read("SELECT min(created_ns) // 1000000000 FROM record").rows
+        assert oldest_s >= NOW_S // DAY_S * DAY_S - 3 * DAY_S
+        assert archive.read("SELECT sum(requests)::BIGINT FROM usage_day").rows == [(len(GIVEN),)]
