@@ -167,7 +167,7 @@ def parts(
         (
             say(part.name) or "not named",
             part.tokens,
-            f"{part.requests:,} requests",
+            f"{part.requests:,} request{'s' if part.requests != 1 else ''}",
             path + quote(part.name) if path and part.name else None,
         )
         for part in found[:MOST_PARTS]
