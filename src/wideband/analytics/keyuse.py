@@ -2,12 +2,12 @@
 
 from wideband.analytics.named import Query, Reader
 
-# To the microsecond while the record is at hand, to the day before.
+# To the second while the record is at hand, to the day before.
 LAST_USED = Query(
     "last used",
     """
     SELECT key_hash, max(at_s)::BIGINT, arg_max(exact, at_s) FROM (
-      SELECT key_hash, epoch(max("at"))::BIGINT AS at_s, true AS exact FROM generation
+      SELECT key_hash, epoch_us(max("at")) // 1000000 AS at_s, true AS exact FROM generation
       WHERE $1::VARCHAR IS NULL OR account_id = $1 GROUP BY key_hash
       UNION ALL
       SELECT key_hash, epoch(max("at"))::BIGINT, false FROM key_day

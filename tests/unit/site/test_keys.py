@@ -25,18 +25,24 @@ from wideband.store.hub import Hub
 from wideband.store.ledger import LocalLedger
 from wideband.wire import jsons
 
-DAY_NS = 86_400_000_000_000
+MINUTE_NS, DAY_NS = 60_000_000_000, 86_400_000_000_000
 # The first and the last are of the account "local", the other one of "acme".
 ACCOUNTS = dict(zip(filled.KEYS, ("local", "acme", "local"), strict=True))
 NAMES = dict(zip(filled.KEYS, ("laptop", "acme's", "robot"), strict=True))
 
 
 def records() -> list[Generation]:
-    """Return the records of the archive's tests as if they had come up to now, each under its key's account."""
+    """Return the records of the archive's tests as if they had come up to now, each under its key's account.
+
+    Each came a tenth of a second before a minute was over, which is a time of that minute.
+    """
     shift = now_ns() - filled.NOW_S * 1_000_000_000
     return [
         msgspec.structs.replace(
-            record, created_ns=record.created_ns + shift, account_id=ACCOUNTS[record.key_hash], id=f"gen-{number}"
+            record,
+            created_ns=(record.created_ns + shift) // MINUTE_NS * MINUTE_NS - 100_000_000,
+            account_id=ACCOUNTS[record.key_hash],
+            id=f"gen-{number}",
         )
         for number, record in enumerate(filled.records(120))
     ]
@@ -61,6 +67,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    filled.begun(tmp_path)
     ledger = LocalLedger(tmp_path)
     catalogue = SimpleNamespace(models={"anthropic/claude-sonnet-4.5": None})
     built = Built(tmp_path, exchange=SimpleNamespace(ledger=ledger, catalogue=catalogue), more=PAGES)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -24,11 +25,13 @@ from wideband.wire import jsons
 GIVEN = records(40, days=6)
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    archive = begun(tmp_path)
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """Open one to read from."""
+    archive = begun(tmp_path_factory.mktemp("archive"))
     archive.append([jsons.encode(record) for record in GIVEN])
-    return archive
+    yield archive
+    archive.close()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,6 @@ def test_only_one_statement_that_reads_is_asked(archive: Archive, sql: str) -> N
         archive.read(sql)
     assert caught.value.fault.kind is FaultKind.UNAVAILABLE
     assert archive.read("FROM (SELECT count(*) FROM generation)").rows == [(len(GIVEN),)]
-    archive.close()
 
 
 def test_answers_survive_a_socket(archive: Archive) -> None:
@@ -67,7 +69,6 @@ def test_answers_survive_a_socket(archive: Archive) -> None:
             *("6f4d2a10-0000-4000-8000-67656e657261", 1e30, [1], {1: 2}, {"a": 3}, 90.0, None, "x"),
         )
     ]
-    archive.close()
 
 
 def test_reading_waits_for_no_writer(archive: Archive) -> None:
@@ -78,7 +79,6 @@ def test_reading_waits_for_no_writer(archive: Archive) -> None:
         reader.start()
         reader.join(20)
     assert answers
-    archive.close()
 
 
 def test_a_home_from_before_there_were_cubes_gets_them(tmp_path: Path) -> None:
