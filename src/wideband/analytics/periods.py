@@ -1,7 +1,8 @@
 """Spans of time that pages and the data API ask about: from when to when, and how wide a bar is. All UTC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -52,7 +53,7 @@ class Period(msgspec.Struct, frozen=True):
     @property
     def starts(self) -> tuple[int, ...]:
         """Return where each bar starts, in unix seconds, the running one included."""
-        return tuple(_starts(self))
+        return _starts(self)
 
     @property
     def query(self) -> dict[str, str]:
@@ -99,11 +100,12 @@ def spanning(start_s: int, end_s: int, now_s: int) -> Period:
     return Period(_floor(start_s, width), max(end_s, min(whole_s, now_s)), width)
 
 
-def _starts(period: Period) -> Iterator[int]:
-    at_s = period.start_s
-    while at_s < period.end_s:
-        yield at_s
-        at_s = _next(at_s, period.width)
+@lru_cache(maxsize=256)
+def _starts(period: Period) -> tuple[int, ...]:
+    found = [period.start_s] if period.start_s < period.end_s else []
+    while found and (at_s := _next(found[-1], period.width)) < period.end_s:
+        found.append(at_s)
+    return tuple(found)
 
 
 def _floor(at_s: int, width: Width) -> int:

@@ -8,7 +8,7 @@ three failed in all; up to ten minutes without a judged try do not end it. Minut
 is told by hours.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -41,7 +41,7 @@ _UPTIME = Query(
     SELECT {name}, {bucket}, sum(ok)::BIGINT, sum(down)::BIGINT, sum(limited)::BIGINT
     FROM tries_{grain}
     WHERE "at" >= make_timestamp($1::BIGINT * 1000000) AND "at" < make_timestamp($2::BIGINT * 1000000)
-      AND ($3::VARCHAR IS NULL OR provider = $3) AND ($4::VARCHAR IS NULL OR model = $4)
+      AND ($3::VARCHAR IS NULL OR provider = $3) AND ($4::VARCHAR[] IS NULL OR list_contains($4, model))
     GROUP BY ALL
     """,
 )
@@ -176,11 +176,15 @@ class Outage(msgspec.Struct, frozen=True):
 
 
 async def uptime(
-    reader: Reader, period: Period, by: By, *, provider: str | None = None, model: str | None = None
+    reader: Reader, period: Period, by: By, *, provider: str | None = None, models: Sequence[str] | None = None
 ) -> dict[str, Uptime]:
-    """Return the uptime of each name that was tried: endpoint ids, provider slugs or models; all have the name ''."""
+    """Return the uptime of each name that was tried: endpoint ids, provider slugs or models; all have the name ''.
+
+    None of `provider` and `models` is all of them.
+    """
+    among = None if models is None else list(models)
     words = {**period.words, "name": _NAMES[by]}
-    rows = await _UPTIME.ask(reader, period.start_s, period.end_s, provider, model, **words)
+    rows = await _UPTIME.ask(reader, period.start_s, period.end_s, provider, among, **words)
     counts: dict[str, dict[int, tuple[int, int, int]]] = {}
     for name, at_s, ok, down, limited in rows:
         counts.setdefault(name, {})[at_s] = (ok, down, limited)

@@ -105,6 +105,15 @@ async def test_uptime_can_be_asked_of_one_model_or_provider(filled: Filled) -> N
     assert sum(row.down for row in by_endpoint.values()) == groq.down > 0
 
 
+async def test_uptime_of_some_models_is_theirs_alone(filled: Filled) -> None:
+    period = period_of({"period": "30d"}, NOW_S)
+    everything = await reliability.uptime(filled.reader, period, "model")
+    some = sorted(everything)[:2]
+    found = await reliability.uptime(filled.reader, period, "model", models=some)
+    assert found == {name: everything[name] for name in some}
+    assert await reliability.uptime(filled.reader, period, "model", models=[]) == {}
+
+
 def plain_incidents(given: Sequence[Generation]) -> set[tuple[str, int, int, int, int]]:
     """Walk the minutes of each endpoint as the page tells it: endpoint, start, end, ok, down."""
     minutes: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
@@ -180,6 +189,22 @@ async def test_an_incident_across_the_border_of_minutes_and_hours_is_one(told: T
     border_s -= border_s % HOUR_S
     (found,) = await told([asked(border_s + 60 * at, "provider_error") for at in range(-30, 30)])
     assert (found.start_s, found.end_s, found.down) == (border_s - HOUR_S, border_s + 1800, 60)
+
+
+async def test_a_good_minute_after_the_last_hour_told_by_hours_ends_an_incident(told: Tell) -> None:
+    border_s = NOW_S - 47 * HOUR_S
+    border_s -= border_s % HOUR_S
+    before = [asked(border_s + 60 * at, "provider_error") for at in range(-30, 0)]
+    after = [asked(border_s + 60 * at, "provider_error") for at in range(5, 9)]
+    assert len(await told([*before, *after])) == 1
+    good = [asked(border_s + 120 + second) for second in range(30)]
+    ended, (first, later) = await told([*before, *good]), sorted(await told([*before, *good, *after]), key=starts)
+    assert [one.end_s for one in ended] == [first.end_s] == [border_s]
+    assert (later.start_s, later.down) == (border_s + 300, 4)
+
+
+def starts(incident: Incident) -> int:
+    return incident.start_s
 
 
 async def test_incidents_of_a_provider_that_overlap_are_told_as_one(told: Tell) -> None:

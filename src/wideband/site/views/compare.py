@@ -88,9 +88,10 @@ def nearest(name: str, catalogue: Catalogue) -> list[str]:
 
 
 async def _sides(visit: Visit, catalogue: Catalogue, told: Sequence[Compared]) -> list[Side]:
+    models = [each.model for each in told]
     day, month = (period_of({"period": name}, visit.now_s) for name in ("24h", "30d"))
     by_day, by_month = await asyncio.gather(
-        *(reliability.uptime(visit.house.reader, span, "model") for span in (day, month))
+        *(reliability.uptime(visit.house.reader, span, "model", models=models) for span in (day, month))
     )
     at_ns = visit.now_s * NANO
     served = visit.house.exchange.catalogue.endpoints

@@ -86,8 +86,8 @@ async def _page(visit: Visit, found: Named, known: Catalogue) -> Response:
     axis = Axis(spans.starts, spans.width, spans.end_s)
     past, uptimes, tried, used_by, used_for = await asyncio.gather(
         history(reader, period, model.id),
-        uptime(reader, spans, "endpoint", model=model.id),
-        uptime(reader, period, "endpoint", model=model.id),
+        uptime(reader, spans, "endpoint", models=[model.id]),
+        uptime(reader, period, "endpoint", models=[model.id]),
         apps(reader, period, model.id),
         tasks(reader, period, model.id),
     )
