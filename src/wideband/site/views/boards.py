@@ -1,5 +1,6 @@
 """The sections of the rankings: each asks its queries once, for the page and for its CSV file alike."""
 
+import asyncio
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -258,9 +259,11 @@ def tool_rows(found: Sequence[ModelUse]) -> list[ToolRow]:
 async def tasks(reader: Reader, asked: Asked) -> tuple[Board, Figure]:
     """Return the kinds of work in order, with the change of their shares in points, and the areas of work over time."""
     scope = (reader, asked.period, asked.now_s)
-    found = await workloads.tasks(*scope, simulated=asked.simulated)
-    past = await workloads.tasks_before(*scope, simulated=asked.simulated)
-    span, bars = await workloads.task_bars(*scope, simulated=asked.simulated)
+    found, past, (span, bars) = await asyncio.gather(
+        workloads.tasks(*scope, simulated=asked.simulated),
+        workloads.tasks_before(*scope, simulated=asked.simulated),
+        workloads.task_bars(*scope, simulated=asked.simulated),
+    )
     whole, whole_before = total(found), total(past.volumes.values())
     rows = [
         Row(

@@ -96,9 +96,12 @@ async def log(visit: Visit) -> Response:
         return await _export(visit, wanted, period)
     reader = visit.house.reader
     place, direction = _place(visit)
-    found = await requests.find(reader, wanted, period, place=place, direction=direction)
-    total = await requests.count(reader, wanted, period)
-    names = await key_names(visit)
+    found, total, choices, names = await asyncio.gather(
+        requests.find(reader, wanted, period, place=place, direction=direction),
+        requests.count(reader, wanted, period),
+        requests.choices(reader, period, wanted.account_id),
+        key_names(visit),
+    )
     is_first = place is None or (direction == "newer" and not found.more)
     return await visit.page(
         "log.html",
@@ -107,7 +110,7 @@ async def log(visit: Visit) -> Response:
         filtered=wanted != Wanted(account_id=wanted.account_id),
         found=found,
         total=total,
-        choices=await requests.choices(reader, period, wanted.account_id),
+        choices=choices,
         names=names,
         faults=[kind.value for kind in FaultKind],
         outcomes_known=OUTCOMES,

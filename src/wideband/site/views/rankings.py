@@ -44,19 +44,19 @@ async def show(visit: Visit) -> Response:
     asked = read(visit)
     reader, known = visit.house.reader, book(visit.house.exchange).models
     scope = (reader, asked.period, asked.now_s)
-    found, past, (paces, too_few), nameless = await asyncio.gather(
+    found, past, apps, contexts, (work, areas), (paces, too_few) = await asyncio.gather(
         rankings.models(reader, asked.period, simulated=asked.simulated),
         rankings.models_before(*scope, simulated=asked.simulated),
-        workloads.paces(reader, asked.period, simulated=asked.simulated),
-        rankings.nameless(*scope, simulated=asked.simulated),
-    )
-    shown = None if visit.query.get("show") == "all" else SHOWN
-    told, (real, simulated), (app_rows, apps_known), contexts, (work, areas) = await asyncio.gather(
-        boards.told(reader, asked, found, known, shown),
-        boards.kinds(reader, asked, found),
         boards.apps(reader, asked),
         boards.contexts(reader, asked),
         boards.tasks(reader, asked),
+        workloads.paces(reader, asked.period, simulated=asked.simulated),
+    )
+    shown = None if visit.query.get("show") == "all" else SHOWN
+    told, (real, simulated), nameless = await asyncio.gather(
+        boards.told(reader, asked, found, known, shown),
+        boards.kinds(reader, asked, found),
+        rankings.nameless(*scope, simulated=asked.simulated),
     )
     models = await boards.models(reader, asked, found, past, told.models)
     return await visit.page(
@@ -69,8 +69,8 @@ async def show(visit: Visit) -> Response:
         shown=shown,
         authors=boards.authors(asked, found, past, told.authors),
         weights=boards.weights(asked, found, told.weights),
-        app_rows=app_rows,
-        apps_known=apps_known,
+        app_rows=apps[0],
+        apps_known=apps[1],
         nameless=nameless,
         paces=paces,
         too_few=too_few,
