@@ -1,16 +1,19 @@
 """The log finds what its filters say, newest first, page by page, and counts it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.analytics.filled import KEYS, NOW_S, Filled
+from tests.unit.analytics.filled import KEYS, NOW_S, Filled, filled as fill, records
 
-from wideband.analytics import requests
-from wideband.analytics.periods import Period, period_of
+from wideband.analytics import rankings, requests
+from wideband.analytics.periods import DAY_S, Period, period_of
 from wideband.analytics.requests import Cursor, Found, Wanted
 from wideband.metering.record import Generation
+from wideband.store.upkeep import Upkeep
+from wideband.wire import jsons
 
 MONTH = period_of({"period": "30d"}, NOW_S)
 HOUR = period_of({"period": "1h"}, NOW_S)
@@ -77,6 +80,24 @@ async def test_a_filter_finds_its_records_and_no_others(filled: Filled, name: st
     assert [row.id for row in found.rows] == there
     assert not found.more
     assert found.complete
+
+
+async def test_sealed_and_late_records_are_found_and_counted_with_the_newest(tmp_path: Path) -> None:
+    given = records(60, days=6)
+    late, early = given[3], [one for one in given if one is not given[3]]
+    made = fill(tmp_path, early)
+    Upkeep(made.archive).tidy(NOW_S)
+    made.archive.append([jsons.encode(late)])
+    assert len({day.file for day in made.archive.state.days}) > 2, "days are sealed"
+    whole = msgspec.structs.replace(made, records=given)
+    for fields, holds in FILTERS.values():
+        found = await ids(whole, Wanted(**fields), MONTH, limit=100)
+        assert [row.id for row in found.rows] == expected(whole, MONTH, holds)
+        assert (await requests.count(whole.reader, Wanted(**fields), MONTH)).requests == len(found.rows)
+    assert len((await ids(whole, Wanted(), MONTH, limit=100)).rows) == len(given)
+    first_s = min(one.created_ns for one in given) // 10**9
+    assert await rankings.first_s(whole.reader) == first_s - first_s % DAY_S
+    made.archive.close()
 
 
 @pytest.mark.parametrize("length", ["1h", "24h", "7d", "30d"])
