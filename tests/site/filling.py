@@ -40,7 +40,7 @@ def send(served: Served, count: int) -> None:
 def _body(chance: random.Random, number: int) -> dict[str, object]:
     words = "Hi" if number % 9 != 5 else "Hi [[sandbox fault=400]]"
     return {
-        "model": chance.choice(("sandbox/fast", "sandbox/steady", "sandbox/storm")),
+        "model": chance.choice(("sandbox/fast", "sandbox/steady", "sandbox/thinker")),
         "messages": [{"role": "user", "content": words}],
         "max_tokens": chance.randrange(8, 90),
         "stream": number % 3 > 0,
