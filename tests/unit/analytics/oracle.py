@@ -112,7 +112,7 @@ def facts(cube: str, record: Generation) -> Iterator[tuple[int, dict[str, Any], 
             what = {"model": one.model, "provider": one.provider, "endpoint_id": one.endpoint_id}
             yield tried_ns(record, one), what, tried(one)
         return
-    whats: dict[str, dict[str, Any]] = {
+    kinds: dict[str, dict[str, Any]] = {
         "usage": {
             "model": model,
             "author": model.split("/")[0],
@@ -129,7 +129,7 @@ def facts(cube: str, record: Generation) -> Iterator[tuple[int, dict[str, Any], 
     person = {name: volume(record)[name] for name in ("requests", "tokens", "cost_nano")}
     yield (
         record.created_ns,
-        whats[cube],
+        kinds[cube],
         usage(record) if cube == "usage" else person if cube == "person" else volume(record),
     )
 

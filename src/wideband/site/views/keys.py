@@ -118,9 +118,7 @@ async def _made(visit: Visit) -> Response:
     secret = key_secret()
     key = new_key(form, hash_secret(secret), label(secret), account_id, now_ns(), management=management)
     await visit.house.exchange.ledger.create_key(key)
-    return await visit.page(
-        "key_made.html", 201, key=key, secret=secret, example=first_request(visit), base=visit.base
-    )
+    return await visit.page("key_made.html", 201, key=key, secret=secret, example=first_request(visit), base=visit.base)
 
 
 # -- one key ---------------------------------------------------------------------------------------------------------
