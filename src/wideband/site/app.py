@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wideband.canon.faults import RULES, Fault, Faulted, FaultKind
@@ -85,10 +85,17 @@ def _missing(house: House, gate: Gate) -> Callable[[Request, Exception], Awaitab
 
 
 async def _nothing(visit: Visit) -> Response:
-    request = visit.request
+    fault = Fault(kind=FaultKind.NOT_FOUND, message=_nowhere(visit.request))
+    if "text/html" in visit.request.headers.get("accept", ""):
+        raise Faulted(fault)
+    # A program that has the API's address wrong: it is told as the API would tell it.
+    error = {"code": fault.status, "message": fault.message, "type": fault.rule.error_type}
+    return JSONResponse({"error": error}, fault.status)
+
+
+def _nowhere(request: Request) -> str:
     place = request.url.path if request.method in SAFE_METHODS else f"{request.url.path} that takes {request.method}"
-    message = f"There is no page {place} here. The API is under /api/v1, /v1 and /v1beta."
-    raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
+    return f"There is no page {place} here. The API is under /api/v1, /v1 and /v1beta."
 
 
 async def _failed(visit: Visit, fault: Fault) -> Response:
