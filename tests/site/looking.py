@@ -49,8 +49,9 @@ class Look:
             self.troubles.append(f"{message.type}: {message.text}")
 
     def _failed(self, request: Request) -> None:
-        # A stream of events is cut when its page is left.
-        if not request.url.endswith("/live"):
+        # A stream of events, and a mark for the tab that is still on its way, are cut when their page is left.
+        is_left = request.failure == "net::ERR_ABORTED" and "/static/mark.svg" in request.url
+        if not is_left and not request.url.endswith("/live"):
             self.troubles.append(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _answered(self, response: Response) -> None:
