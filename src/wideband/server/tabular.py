@@ -1,13 +1,11 @@
 """Rows as files: CSV and Parquet, for whoever takes the data API's figures elsewhere."""
 
-import csv
-import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wideband.site.cells import plain as unformulated
+from wideband.site.cells import sheet
 from wideband.store.engine import connect
 from wideband.wire import jsons
 
@@ -18,11 +16,7 @@ MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.pa
 
 def csv_of(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     """Return rows as CSV with a line of names; nothing is written for None, and no text is a spreadsheet's formula."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows({name: unformulated(value) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode()
+    return sheet(columns, ([row.get(name) for name in columns] for row in rows)).encode()
 
 
 def parquet_of(rows: Sequence[Row], columns: Mapping[str, str]) -> bytes:

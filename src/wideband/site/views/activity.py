@@ -1,8 +1,6 @@
 """Spend, tokens and requests over time."""
 
 import asyncio
-import csv
-import io
 from typing import Any, get_args
 
 from starlette.responses import Response
@@ -12,7 +10,7 @@ from wideband.analytics.activity import BYS, Activity, Bounds, By, Overview, Vol
 from wideband.analytics.periods import Period
 from wideband.canon.faults import invalid
 from wideband.site import figures
-from wideband.site.cells import dollars, plain
+from wideband.site.cells import dollars, sheet
 from wideband.site.charts.bars import stacked_bars
 from wideband.site.charts.figure import Axis, Figure, Series, Unit
 from wideband.site.examples import first_request
@@ -136,23 +134,24 @@ def _row(visit: Visit, group: str, volume: Volume, total: Volume, names: _Names,
 
 def _table(found: Activity, names: _Names) -> Response:
     """Answer with what the charts are drawn from: a row for each bar and group."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
     order = {group: place for place, group in enumerate(found.groups)}
-    for (start_s, group), volume in sorted(found.cells.items(), key=lambda one: (one[0][0], order[one[0][1]])):
-        counts = (
+    cells = sorted(found.cells.items(), key=lambda one: (one[0][0], order[one[0][1]]))
+    rows = (
+        (
+            figures.iso(start_s),
+            group,
+            names.of(group),
             volume.requests,
             volume.prompt_tokens,
             volume.completion_tokens,
             volume.reasoning_tokens,
             volume.cached_tokens,
+            dollars(volume.cost_nano),
         )
-        writer.writerow(
-            (figures.iso(start_s), plain(group), plain(names.of(group)), *counts, dollars(volume.cost_nano))
-        )
+        for (start_s, group), volume in cells
+    )
     headers = {"content-disposition": 'attachment; filename="activity.csv"'}
-    return Response(out.getvalue(), media_type="text/csv", headers=headers)
+    return Response(sheet(_COLUMNS, rows), media_type="text/csv", headers=headers)
 
 
 PAGES: tuple[Page, ...] = (Page("/activity", show, "viewer", "Activity"),)

@@ -1,8 +1,6 @@
 """The request log, with filters and a live tail."""
 
 import asyncio
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +12,7 @@ from wideband.analytics.periods import Period
 from wideband.analytics.requests import EXPORT_ROWS, OUTCOMES, Cursor, Direction, Row, Wanted
 from wideband.canon.faults import FaultKind, invalid
 from wideband.site import figures
-from wideband.site.cells import dollars, plain
+from wideband.site.cells import dollars, sheet
 from wideband.site.examples import first_request
 from wideband.site.keynames import key_names
 from wideband.site.visit import Page, Visit, account_of
@@ -150,11 +148,7 @@ async def _export(visit: Visit, wanted: Wanted, period: Period) -> Response:
 
 
 def _written(rows: Iterable[Row]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(map(_cells, rows))
-    return out.getvalue()
+    return sheet(_COLUMNS, map(_cells, rows))
 
 
 def _cells(row: Row) -> tuple[Any, ...]:
@@ -163,7 +157,7 @@ def _cells(row: Row) -> tuple[Any, ...]:
         "cost_usd": dollars(row.cost_nano),
         "tries": row.try_count,
     }
-    return tuple(plain(values[name]) for name in _COLUMNS)
+    return tuple(values[name] for name in _COLUMNS)
 
 
 PAGES: tuple[Page, ...] = (Page("/log", log, "viewer", "Log"),)

@@ -1,8 +1,6 @@
 """Who uses what, and how much: models, authors, apps, speeds, prompt lengths, tools and kinds of work."""
 
 import asyncio
-import csv
-import io
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -12,6 +10,7 @@ from wideband.analytics import rankings, workloads
 from wideband.analytics.rankings import Metric
 from wideband.canon.faults import Fault, Faulted, FaultKind, invalid
 from wideband.catalog.money import usd_from_nano
+from wideband.site.cells import sheet
 from wideband.site.views import boards
 from wideband.site.views.boards import Asked, Row
 from wideband.site.views.offers import book
@@ -95,12 +94,8 @@ async def download(visit: Visit) -> Response:
         message = f"There is no `{name[:40]}` to download; there are {', '.join(SHEETS)}."
         raise Faulted(Fault(kind=FaultKind.NOT_FOUND, message=message))
     head, rows = await SHEETS[name](visit, read(visit))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
     headers = {"content-disposition": f'attachment; filename="wideband-{name}.csv"'}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(sheet(head, rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def read(visit: Visit) -> Asked:
@@ -119,11 +114,6 @@ def _one_of(query: Mapping[str, str], name: str, options: Mapping[str, T], defau
     if value not in options:
         raise invalid(f"`{name}` is `{value[:40]}`; it can be {', '.join(options)}.", name)
     return options[value]
-
-
-def _safe(cell: Cell) -> Cell:
-    """Keep what an app calls itself from being read as a formula by a spreadsheet."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
 
 
 _VOLUME = ("tokens", "requests", "spend_usd")
