@@ -37,6 +37,26 @@ INTERNAL = Fault(kind=FaultKind.INTERNAL, message="Internal Server Error")
 log = logging.getLogger("wideband.gateway")
 
 
+async def answer(
+    exchange: Exchange, dialect: Dialect, caller: Caller, sink: Sink, name: str, bodies: tuple[bytes, bytes]
+) -> None:
+    """Answer one request into a sink, and keep its words where they are to be kept.
+
+    `bodies` are the body as it was sent, which is kept, and as the dialect reads it. Raises `Faulted` as
+    `Session.answer` does.
+    """
+    sent, body = bodies
+    listening = exchange.listening
+    if listening is None or not listening.wants(caller.key):
+        await Session(exchange, dialect, caller, sink, name).answer(body)
+        return
+
+    async def into(heard: Sink) -> None:
+        await Session(exchange, dialect, caller, heard, name).answer(body)
+
+    await listening.overhear(sink, name, sent, into)
+
+
 class Session:
     """Answers one request. Make it in the task that runs it."""
 

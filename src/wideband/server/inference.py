@@ -13,8 +13,7 @@ from wideband.gateway.caching import read_wish
 from wideband.gateway.counting import count_tokens
 from wideband.gateway.exchange import Caller, Exchange
 from wideband.gateway.presets import NAMED, apply_preset
-from wideband.gateway.session import INTERNAL, Session
-from wideband.gateway.sink import Sink
+from wideband.gateway.session import INTERNAL, answer
 from wideband.ids import generation_id
 from wideband.server.auth import authenticate
 from wideband.server.body import ClientLeftError, read_body
@@ -59,15 +58,7 @@ class Inference:
         sent = body = await self._body(receive, headers, response)
         if dialect.absorb is not None:
             body = dialect.absorb(called, body)
-        caller, listening = _caller(headers, key), self._exchange.listening
-        if listening is None or not listening.wants(key):
-            await Session(self._exchange, dialect, caller, response, name).answer(body)
-            return
-
-        async def answer(sink: Sink) -> None:
-            await Session(self._exchange, dialect, caller, sink, name).answer(body)
-
-        await listening.overhear(response, name, sent, answer)
+        await answer(self._exchange, dialect, _caller(headers, key), response, name, (sent, body))
 
     async def _count(
         self, dialect: Dialect, called: Called, headers: Headers, receive: Receive, response: Response, name: str

@@ -14,7 +14,7 @@ from wideband.clock import now_ns
 from wideband.dialects.registry import DIALECTS
 from wideband.gateway import metadata
 from wideband.gateway.exchange import Caller, Exchange
-from wideband.gateway.session import INTERNAL, Session
+from wideband.gateway.session import INTERNAL, answer
 from wideband.gateway.sink import Sink
 from wideband.ids import generation_id, key_secret
 from wideband.store.base import Ledger
@@ -112,15 +112,8 @@ async def ask(exchange: Exchange, key: Key, body: bytes, sink: Sink) -> None:
     name = generation_id()
     caller = Caller(key=key, app_title=APP, user_agent="wideband-playground")
 
-    async def answer(into: Sink) -> None:
-        await Session(exchange, _CHAT, caller, into, name).answer(body)
-
-    listening = exchange.listening
     try:
-        if listening is not None and listening.wants(key):
-            await listening.overhear(sink, name, body, answer)
-        else:
-            await answer(sink)
+        await answer(exchange, _CHAT, caller, sink, name, (body, body))
     except Faulted as error:
         await _refuse(sink, error.fault, name)
     except Exception:
